@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+# The whole build, one file: `make help` lists the targets. Everything that is made goes to $(BUILD).
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+SBINDIR = $(PREFIX)/sbin
+
+CC = gcc
+CLANG ?= clang-19
+CLANG_FORMAT ?= clang-format-19
+CLANG_TIDY ?= clang-tidy-19
+BPFTOOL ?= bpftool
+PROVE ?= prove
+PROVE_FLAGS ?= --timer
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+export BUILD
+
+ifeq ($(V),1)
+say =
+else
+say = @printf '  %-7s %s\n' '$(1)' '$(2)';
+endif
+
+# Targets that promise to work on a bare machine install what is missing before the first compiler runs.
+ifneq ($(filter deps check check-% demo bench fuzz,$(MAKECMDGOALS)),)
+DEPS := deps
+endif
+
+ARCH := $(shell uname -m | sed -e s/x86_64/x86/ -e s/aarch64/arm64/ -e s/ppc64le/powerpc/ -e s/riscv64/riscv/ -e s/s390x/s390/)
+
+INCLUDES = -I. -Iinclude -I$(BUILD) -Ibpf/include
+WARNINGS = -Wall -Wextra -Werror
+BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I. -Iinclude -Ibpf/include $(WARNINGS)
+CFLAGS = -std=gnu11 -O2 -g $(WARNINGS)
+CPPFLAGS = -D_GNU_SOURCE $(INCLUDES)
+LDLIBS = -lbpf -lelf -lz -lcjson -ljwt -lcrypto -levent -lcap-ng
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+DEPFLAGS = -MMD -MP
+
+# ---- what there is ----
+
+BPF_OBJS := $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(wildcard bpf/*/*.bpf.c))
+BPF_OBJECT := $(BUILD)/mpbpf.bpf.o
+SKELETON := $(BUILD)/mpbpf.skel.h
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+san = $(patsubst %.c,$(BUILD)/san/%.o,$(1))
+
+CORE := $(wildcard core/*.c)
+AUTH := $(wildcard userspace-auth/*.c)
+LOADER := $(wildcard loader/*.c)
+AGENT := $(wildcard agent/*.c)
+
+CORE_LIB := $(BUILD)/libcore.a
+AUTH_LIB := $(BUILD)/libauth.a
+LOADER_LIB := $(BUILD)/libloader.a
+SAN_LIB := $(BUILD)/libsan.a
+PROGRAMS := $(BUILD)/mpbpf $(BUILD)/mpbpfd
+
+UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+UNIT_HELPERS := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+PROG := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/prog/test_*.c))
+PROG_HELPERS := $(filter-out tests/prog/test_% %.bpf.c,$(wildcard tests/prog/*.c))
+PROG_BPF := $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(wildcard tests/prog/*.bpf.c))
+E2E := $(sort $(wildcard tests/e2e/t_*.sh))
+E2E_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
+BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+
+# ---- targets ----
+
+.PHONY: all check check-unit check-prog check-fuzz check-e2e layers demo bench fuzz install clean deps lint format help
+
+all: $(PROGRAMS) ## build mpbpf and mpbpfd (default)
+
+TEST_ENV = CMOCKA_MESSAGE_OUTPUT=TAP
+TEST_PARTS = $(PROGRAMS) $(UNIT) $(PROG) $(PROG_BPF) $(FUZZ) $(FUZZ_TOOLS) $(E2E_TOOLS) $(BENCH_TOOLS)
+
+check: $(TEST_PARTS) | $(DEPS) ## every test there is: layers, unit, prog, fuzz (short), e2e
+	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) tests/layers.sh $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
+
+check-unit: $(UNIT) | $(DEPS) ## native unit tests under ASan and UBSan
+	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) $(UNIT)
+
+check-prog: $(PROG) $(PROG_BPF) | $(DEPS) ## the BPF programs through BPF_PROG_TEST_RUN (root)
+	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) $(PROG)
+
+check-fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a short, repeatable fuzz run and the comparison with node's parser
+	$(PROVE) $(PROVE_FLAGS) $(wildcard tests/fuzz/t_*.sh)
+
+check-e2e: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## end to end in network namespaces (root)
+	$(PROVE) $(PROVE_FLAGS) $(E2E)
+
+layers: $(PROGRAMS) ## fail on an include that points up
+	tests/layers.sh
+
+demo: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## real requests and a packet flood against a guarded nginx (root)
+	@tests/demo/demo.sh
+
+bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk four ways and XDP ns per packet (root); ROUNDS, SECONDS
+	@tests/bench/bench.sh
+
+fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a long fuzz run; FUZZ_SECONDS
+	@tests/fuzz/long.sh
+
+install: $(PROGRAMS) ## install into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(PREFIX)/share/doc/mpbpf/examples
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	install -m 644 $(wildcard examples/*.json) $(DESTDIR)$(PREFIX)/share/doc/mpbpf/examples
+	$(if $(wildcard docs/*.8),install -d $(DESTDIR)$(PREFIX)/share/man/man8)
+	$(if $(wildcard docs/*.8),install -m 644 $(wildcard docs/*.8) $(DESTDIR)$(PREFIX)/share/man/man8)
+
+clean: ## remove $(BUILD)
+	rm -rf -- '$(BUILD)'
+
+deps: ## install the Debian packages that are missing (root)
+	@scripts/install-deps
+
+SOURCES = $(filter-out vmlinux.h,$(wildcard *.h include/*/*.h bpf/*/*.[ch] core/*.[ch] userspace-auth/*.[ch] loader/*.[ch] \
+	agent/*.[ch] tests/*/*.[ch]))
+SCRIPTS = $(wildcard tests/*.sh tests/*/*.sh) scripts/install-deps .ci/run
+
+lint: ## formatting, shell syntax; clang-tidy and shellcheck where installed
+	$(CLANG_FORMAT) --dry-run -Werror $(SOURCES)
+	for f in $(SCRIPTS); do bash -n $$f || exit 1; done
+	if command -v shellcheck >/dev/null; then shellcheck -x -S warning $(SCRIPTS); fi
+	if command -v $(CLANG_TIDY) >/dev/null; then \
+		$(CLANG_TIDY) --quiet $(filter-out bpf/% tests/%,$(filter %.c,$(SOURCES))) -- -std=gnu11 $(CPPFLAGS); fi
+
+format: ## rewrite the sources in the project's style
+	$(CLANG_FORMAT) -i $(SOURCES)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+# ---- BPF side: every hook an object, all linked into one, one skeleton ----
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(BUILD)/tests/prog/%.bpf.o: tests/prog/%.bpf.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(BPF_OBJECT): $(BPF_OBJS)
+	$(call say,BPFLINK,$@)$(BPFTOOL) gen object $@ $^
+
+$(SKELETON): $(BPF_OBJECT)
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name mpbpf > $@
+
+# ---- user side ----
+
+$(BUILD)/obj/%.o: %.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CFLAGS) $(CPPFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(BUILD)/san/%.o: %.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CFLAGS) $(SANITIZE) $(CPPFLAGS) $(DEPFLAGS) -c $< -o $@
+
+# Who may include the skeleton; from the second build on the .d files know who does.
+$(call obj,$(LOADER) $(AGENT) $(wildcard tests/prog/*.c tests/bench/*.c)): | $(SKELETON)
+
+$(CORE_LIB): $(call obj,$(CORE))
+$(AUTH_LIB): $(call obj,$(AUTH))
+$(SAN_LIB): $(call san,$(CORE) $(AUTH))
+$(LOADER_LIB): $(call obj,$(filter-out loader/main.c loader/cmd_%,$(LOADER)))
+$(CORE_LIB) $(AUTH_LIB) $(SAN_LIB) $(LOADER_LIB):
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+# The agent loads the data path too, when it is started on its own: it takes that part of the loader, not its commands.
+$(BUILD)/mpbpf: $(call obj,$(filter loader/main.c loader/cmd_%,$(LOADER))) $(LOADER_LIB) $(CORE_LIB)
+$(BUILD)/mpbpfd: $(call obj,$(AGENT)) $(LOADER_LIB) $(AUTH_LIB) $(CORE_LIB)
+$(PROGRAMS):
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- tests ----
+
+# libelf and the other libraries come last, the archive gives each test only what it names.
+$(UNIT): $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call san,$(UNIT_HELPERS)) $(SAN_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ -lcmocka $(LDLIBS)
+
+# Prog tests find the linked object, and test objects beside it, under MPBPF_BUILD.
+$(call obj,$(wildcard tests/prog/*.c tests/bench/*.c)): CPPFLAGS += -DMPBPF_BUILD='"$(BUILD)"'
+$(PROG): $(BUILD)/tests/prog/%: $(BUILD)/obj/tests/prog/%.o $(call obj,$(PROG_HELPERS)) $(AUTH_LIB) $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(PROG): | $(BPF_OBJECT) $(PROG_BPF)
+
+$(BENCH_TOOLS): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(PROG_HELPERS)) $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(BENCH_TOOLS): | $(BPF_OBJECT)
+
+$(E2E_TOOLS): $(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lpthread
+
+$(FUZZ_TOOLS): $(BUILD)/tests/fuzz/%: $(BUILD)/san/tests/fuzz/%.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
+
+$(FUZZ): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize=function \
+		-fno-sanitize-recover=all $(CPPFLAGS) $(DEPFLAGS) -MF $@.d $< -o $@
+
+DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) \
+	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(LOADER) $(AGENT) $(wildcard tests/prog/*.c tests/bench/*.c tests/e2e/*.c)) \
+	$(patsubst %.c,$(BUILD)/san/%.d,$(CORE) $(AUTH) $(wildcard tests/unit/*.c tests/fuzz/*.c))
+-include $(wildcard $(DEPFILES))
