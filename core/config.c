@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 3: the configuration as a whole: its defaults, its reading from file or memory, its end. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "core/config_internal.h"
+
+static struct config *config_new(void)
+{
+	struct config *config = malloc(sizeof(*config));
+
+	if (!config)
+		return NULL;
+	*config = (struct config){
+		.rate_limit = { .enabled = true,
+				.window_ms = 1000,
+				.packets = 10000,
+				.max_sources = MPBPF_SOURCES_MAX,
+				.mode = RATE_ENFORCE },
+		.ddos = { .drop_invalid = true, .syn_cookies = SYN_COOKIES_AUTO },
+		.license = { .max_proxies = 3 },
+		.metrics = { .request = true, .response = true, .timing = true, .size = true, .sample_rate = 1 },
+		.max_verdicts = MPBPF_VERDICTS_MAX,
+	};
+	auth_init(&config->auth);
+	return config;
+}
+
+static void strings_free(char **strings, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		free(strings[i]);
+	free(strings);
+}
+
+static void listeners_free(struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_listeners; i++) {
+		struct listener_config *listener = &config->listeners[i];
+
+		free(listener->name);
+		if (listener->auth)
+			auth_free(listener->auth);
+		free(listener->auth);
+	}
+	free(config->listeners);
+}
+
+static void license_free(struct license_config *license)
+{
+	if (license->license_key)
+		explicit_bzero(license->license_key, strlen(license->license_key));
+	free(license->license_key);
+	strings_free(license->features, license->n_features);
+}
+
+static void services_free(struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_services; i++) {
+		free(config->services[i].name);
+		free(config->services[i].protocol);
+		strings_free(config->services[i].hosts, config->services[i].n_hosts);
+	}
+	free(config->services);
+}
+
+static void routes_free(struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_routes; i++) {
+		free(config->routes[i].name);
+		free(config->routes[i].prefix);
+		free(config->routes[i].cluster_name);
+		strings_free(config->routes[i].hosts, config->routes[i].n_hosts);
+	}
+	free(config->routes);
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	free(config->ddos.deny);
+	free(config->ddos.allow);
+	listeners_free(config);
+	auth_free(&config->auth);
+	license_free(&config->license);
+	services_free(config);
+	routes_free(config);
+	strings_free(config->warnings, config->n_warnings);
+	free(config);
+}
+
+void config_free_ptr(struct config **config)
+{
+	config_free(*config);
+	*config = NULL;
+}
+
+static void digest_free(EVP_MD_CTX **digest)
+{
+	EVP_MD_CTX_free(*digest);
+}
+
+static int digest_begin(EVP_MD_CTX **ret)
+{
+	_cleanup_(digest_free) EVP_MD_CTX *digest = EVP_MD_CTX_new();
+
+	if (!digest || !EVP_DigestInit_ex(digest, EVP_sha256(), NULL))
+		return -ENOMEM;
+	*ret = TAKE_PTR(digest);
+	return 0;
+}
+
+static int read_document(struct reader *r, const struct blob *text)
+{
+	static const struct rule document = { .read = read_object, .expected = "an object", .of = config_rules };
+	_cleanup_(json_wipe) cJSON *json = NULL;
+	int err;
+
+	if (digest_add(r->digest, text->data, text->len) < 0)
+		return reader_nomem(r);
+	err = json_parse(r, text, &json);
+	if (err < 0)
+		return err;
+	err = document.read(r, json, &document, r->config);
+	return err < 0 ? err : config_finish(r);
+}
+
+/* `text` NULL: nothing to read, the defaults hold. */
+static int config_read(struct reader *r, const struct blob *text, struct config **ret)
+{
+	_cleanup_(config_free_ptr) struct config *config = config_new();
+	_cleanup_(digest_free) EVP_MD_CTX *digest = NULL;
+	int err;
+
+	if (!config || digest_begin(&digest) < 0)
+		return reader_nomem(r);
+	r->config = config;
+	r->digest = digest;
+	err = text ? read_document(r, text) : 0;
+	if (err < 0)
+		return err;
+	if (!EVP_DigestFinal_ex(digest, config->digest, NULL))
+		return reader_nomem(r);
+	*ret = TAKE_PTR(config);
+	return 0;
+}
+
+static int too_large(struct reader *r)
+{
+	return reader_error(r, -EFBIG, "expected at most %d bytes", CONFIG_FILE_MAX);
+}
+
+int config_parse(const char *text, size_t len, const char *name, const char *dir, struct config **ret,
+		 struct config_error *err)
+{
+	struct reader r = { .name = text_tail(name, 160), .dir = dir, .err = err };
+	_cleanup_blob_ struct blob copy = {};
+
+	if (len > CONFIG_FILE_MAX)
+		return too_large(&r);
+	copy.data = calloc(1, len + 1); /* cJSON wants a NUL behind it */
+	if (!copy.data)
+		return reader_nomem(&r);
+	memcpy(copy.data, text, len);
+	copy.len = len;
+	return config_read(&r, &copy, ret);
+}
+
+int config_load(const char *path, struct config **ret, struct config_error *err)
+{
+	struct reader r = { .name = path ? text_tail(path, 160) : "(defaults)", .err = err };
+	_cleanup_blob_ struct blob text = {};
+	_cleanup_free_ char *dir = NULL;
+	const char *slash;
+	int error;
+
+	if (!path)
+		return config_read(&r, NULL, ret);
+	error = file_read(path, CONFIG_FILE_MAX, &text, NULL);
+	if (error == -EFBIG)
+		return too_large(&r);
+	if (error < 0)
+		return reader_error(&r, error, "expected a readable regular file: %s", strerror(-error));
+	slash = strrchr(path, '/');
+	if (slash) {
+		dir = strndup(path, slash - path); /* of "/mpbpf.json": empty, which is right before "/NAME" */
+		if (!dir)
+			return reader_nomem(&r);
+	}
+	r.dir = dir;
+	return config_read(&r, &text, ret);
+}
+
+const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number)
+{
+	const struct auth_config *own = config->listeners[i].auth;
+
+	*ret_number = own ? 1 + i : 0;
+	return own ? own : &config->auth;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Floor 3: the configuration file as typed values.
+ *
+ * config_load() reads JSON (RFC 8259), checks every key, type and range, reads secret files, fills in every default,
+ * and either gives a complete configuration or an error that names file, path in it, value and what was expected.
+ */
+#ifndef MPBPF_CORE_CONFIG_H
+#define MPBPF_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/types.h>
+#include <linux/bpf.h>
+
+#include "mpbpf/abi.h"
+
+/*
+ * An IPv6 network never covers IPv4: one that would, because ::ffff:0:0/96 lies in it ("::/0"), is given as the up to
+ * 96 networks that make up the rest of it.
+ */
+struct cidr {
+	struct addr addr; /* IPv4 mapped; host bits are zero */
+	uint8_t prefix;	  /* of 128; an IPv4 /24 is 120 */
+};
+
+struct rate_limit_config {
+	bool enabled;	      /* default true */
+	uint32_t window_ms;   /* 10 to 3600000, default 1000 */
+	uint32_t packets;     /* per source and window, 1 to 4294967295, default 10000 */
+	uint32_t max_sources; /* 1024 to 16777216, default MPBPF_SOURCES_MAX; fixed at load */
+	enum rate_mode mode;  /* RATE_ENFORCE (default) or RATE_MONITOR; RATE_OFF when not enabled */
+};
+
+enum syn_cookies { SYN_COOKIES_OFF, SYN_COOKIES_AUTO, SYN_COOKIES_ALWAYS };
+
+struct ddos_config {
+	bool drop_invalid;	      /* default true */
+	enum syn_cookies syn_cookies; /* default auto; accepted, not acted on */
+	struct cidr *deny, *allow;
+	size_t n_deny, n_allow; /* together at most MPBPF_CIDRS_MAX */
+};
+
+enum jwt_algorithm { JWT_HS256, JWT_HS384, JWT_HS512 };
+
+/* One auth block: the global one, or a listener's own, which then wins as a whole. */
+struct auth_config {
+	char *secret; /* raw bytes; NULL: no JWT is valid */
+	size_t secret_len;
+	enum jwt_algorithm algorithm; /* default JWT_HS256 */
+	bool require_auth;	      /* default true */
+	char **tokens;		      /* base64_tokens */
+	size_t n_tokens;
+	char **exempt_paths; /* canonical absolute paths, no trailing '/' but for "/" itself */
+	size_t n_exempt_paths;
+	uint32_t leeway_s; /* 0 to 86400, default 60 */
+};
+
+enum listener_mode { LISTENER_GUARD };
+enum listener_protocol { LISTENER_HTTP };
+
+struct listener_config {
+	char *name;
+	bool any;	     /* no address, or "::": every address of both families */
+	struct addr address; /* when not any; "0.0.0.0" is ::ffff:0.0.0.0 */
+	uint16_t port;	     /* 1 to 65535 */
+	enum listener_mode mode;
+	enum listener_protocol protocol;
+	struct auth_config *auth; /* NULL: the global block */
+};
+
+struct license_config {
+	char *license_key;
+	bool is_enterprise;
+	uint32_t max_proxies, current_proxies;
+	char **features; /* names whose value is true */
+	size_t n_features;
+};
+
+struct metrics_config {
+	bool request, response, timing, size; /* enable_*_metrics, default true */
+	double sample_rate;		      /* 0 to 1, default 1 */
+};
+
+struct service_config {
+	char *name;
+	char **hosts;
+	size_t n_hosts;
+	uint16_t port;
+	char *protocol;
+};
+
+struct route_config {
+	char *name, *prefix, *cluster_name;
+	char **hosts;
+	size_t n_hosts;
+	uint32_t timeout_s;
+};
+
+struct config {
+	struct rate_limit_config rate_limit;
+	struct ddos_config ddos;
+	struct listener_config *listeners;
+	size_t n_listeners;
+	struct auth_config auth;
+	struct license_config license;
+	struct metrics_config metrics;
+	struct service_config *services;
+	size_t n_services;
+	struct route_config *routes;
+	size_t n_routes;
+	uint32_t max_verdicts; /* cache.max_verdicts, 1024 to 4194304, default MPBPF_VERDICTS_MAX; fixed at load */
+	char **warnings;       /* "FILE: PATH: what" is legal, but perhaps not meant; a command prints them once */
+	size_t n_warnings;
+	uint8_t digest[32]; /* SHA-256 of the file and of the secret files that it names, in their order */
+};
+
+/*
+ * A failure in words: "FILE: PATH: value VALUE: expected WHAT", or "FILE: line L, column C: expected valid JSON". No
+ * newline, control characters are escaped. Secrets, and the values of unknown keys, are never quoted.
+ */
+struct config_error {
+	char text[512];
+};
+
+/*
+ * config_load - path: regular file of at most 1 MiB, or NULL for the built-in defaults (no listener)
+ *
+ * Returns 0; -EINVAL: content is wrong; -errno of open/read of the file itself or of a secret file (-EFBIG: too large,
+ * -EISDIR: a directory, -ENOTSUP: no regular file); -ENOMEM. *ret is untouched on failure and err->text is set on every
+ * failure.
+ */
+int config_load(const char *path, struct config **ret, struct config_error *err);
+/* The same from memory; `name` is the file in errors, relative secret files are looked for in `dir` (NULL: here). */
+int config_parse(const char *text, size_t len, const char *name, const char *dir, struct config **ret,
+		 struct config_error *err);
+/* Overwrites secrets before freeing. NULL is fine. */
+void config_free(struct config *config);
+/* For _cleanup_(config_free_ptr). */
+void config_free_ptr(struct config **config);
+
+/* The auth block that holds for listener `i` and its number in keys (struct listener.auth). */
+const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number);
+
+#endif

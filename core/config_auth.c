@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 3: auth blocks: secrets and where they come from, static tokens, exempt paths. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/config_internal.h"
+
+#define EXEMPT_PATH_MAX (MPBPF_PATH_KEY - 2) /* room for the '/' or the NUL that a key ends in, and one to spare */
+
+void auth_init(struct auth_config *auth)
+{
+	*auth = (struct auth_config){ .algorithm = JWT_HS256, .require_auth = true, .leeway_s = 60 };
+}
+
+static int secret_once(struct reader *r, const cJSON *item, const struct rule *rule, const struct auth_config *auth)
+{
+	if (!auth->secret)
+		return 0;
+	return reader_fail(r, show_item(item, rule).text, "either jwt_secret or jwt_secret_file, not both");
+}
+
+static int read_secret(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	struct auth_config *auth = base;
+	int err;
+
+	if (!cJSON_IsString(item) || !*item->valuestring || strlen(item->valuestring) > CONFIG_SECRET_MAX)
+		return reader_refuse(r, item, rule);
+	err = secret_once(r, item, rule, auth);
+	if (err < 0)
+		return err;
+	auth->secret = strdup(item->valuestring);
+	if (!auth->secret)
+		return reader_nomem(r);
+	auth->secret_len = strlen(auth->secret);
+	return 0;
+}
+
+static bool is_file_name(const char *text)
+{
+	const char *p;
+
+	for (p = text; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return false;
+	}
+	return *text;
+}
+
+/* Hashes the bytes as they are, then takes the newline off that editors and echo put there. */
+static int take_secret(struct reader *r, const char *value, struct blob *secret, mode_t mode, struct auth_config *auth)
+{
+	if (mode & (S_IWGRP | S_IWOTH))
+		return reader_fail(r, value, "a file that neither group nor others may write (chmod go-w)");
+	if (digest_add(r->digest, secret->data, secret->len) < 0)
+		return reader_nomem(r);
+	if (secret->len && secret->data[secret->len - 1] == '\n')
+		secret->len--;
+	if (!secret->len)
+		return reader_fail(r, value, "a file that is not empty");
+	auth->secret = calloc(1, secret->len + 1);
+	if (!auth->secret)
+		return reader_nomem(r);
+	memcpy(auth->secret, secret->data, secret->len);
+	auth->secret_len = secret->len;
+	return 0;
+}
+
+static int read_secret_file(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	_cleanup_blob_ struct blob secret = {};
+	struct shown value = show_item(item, rule);
+	char path[PATH_MAX];
+	mode_t mode;
+	int err;
+
+	if (!cJSON_IsString(item) || !is_file_name(item->valuestring))
+		return reader_refuse(r, item, rule);
+	err = secret_once(r, item, rule, base);
+	if (err < 0)
+		return err;
+	if (item->valuestring[0] == '/' || !r->dir)
+		err = snprintf(path, sizeof(path), "%s", item->valuestring);
+	else
+		err = snprintf(path, sizeof(path), "%s/%s", r->dir, item->valuestring);
+	err = (size_t)err < sizeof(path) ? file_read(path, CONFIG_SECRET_MAX, &secret, &mode) : -ENAMETOOLONG;
+	if (err < 0) {
+		reader_fail(r, value.text, "a readable regular file of at most %d bytes: %s: %s", CONFIG_SECRET_MAX,
+			    text_tail(path, 160), strerror(-err));
+		return err;
+	}
+	return take_secret(r, value.text, &secret, mode, base);
+}
+
+static bool is_token(const char *text)
+{
+	return *text && strlen(text) <= MPBPF_TOKEN_MAX;
+}
+
+/* No two spellings of one path: what the kernel compares byte by byte must be the only way to write it. */
+static bool is_canonical(const char *path)
+{
+	const char *p;
+	size_t len;
+
+	for (p = path; *p; p++) {
+		unsigned char c = *p;
+
+		if (c <= ' ' || c >= 0x7f || strchr("%\\;?#", c))
+			return false;
+	}
+	for (p = path; *p == '/'; p += 1 + len) {
+		len = strcspn(p + 1, "/");
+		if ((len == 0 && p[1]) || (len == 1 && p[1] == '.') || (len == 2 && p[1] == '.' && p[2] == '.'))
+			return false;
+	}
+	return *path == '/';
+}
+
+static int read_exempt_path(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	char **path = base;
+	size_t len;
+
+	if (!cJSON_IsString(item) || !is_canonical(item->valuestring))
+		return reader_refuse(r, item, rule);
+	len = strlen(item->valuestring);
+	if (len > 1 && item->valuestring[len - 1] == '/')
+		len--;
+	if (len > EXEMPT_PATH_MAX)
+		return reader_refuse(r, item, rule);
+	if (++r->n_paths > MPBPF_PATHS_MAX)
+		return reader_fail(r, show_item(item, rule).text, "at most %d exempt paths in all auth blocks together",
+				   MPBPF_PATHS_MAX);
+	*path = strndup(item->valuestring, len);
+	return *path ? 0 : reader_nomem(r);
+}
+
+static const char *const algorithms[] = { "HS256", "HS384", "HS512", NULL };
+
+static const struct rule token_rule = TEXT_ELEMENT(is_token, "a string of 1 to 8192 bytes", .flags = RULE_SECRET);
+static const struct rule exempt_path_rule = {
+	.read = read_exempt_path,
+	.size = sizeof(char *),
+	.expected = "an absolute path of at most 110 bytes, canonical: "
+		    "visible ASCII without % \\ ; ? #, no empty, . or .. segment",
+};
+
+const struct rule auth_rules[] = {
+	{ .key = "jwt_secret", .read = read_secret, .expected = "a string of 1 to 65536 bytes", .flags = RULE_SECRET },
+	{ .key = "jwt_secret_file", .read = read_secret_file, .expected = "the name of a file" },
+	NAME("jwt_algorithm", struct auth_config, algorithm, algorithms, JWT_HS256,
+	     "\"HS256\", \"HS384\" or \"HS512\""),
+	BOOL("require_auth", struct auth_config, require_auth),
+	ARRAY("base64_tokens", struct auth_config, tokens, n_tokens, 0, 4096, &token_rule, .flags = RULE_SECRET),
+	ARRAY("exempt_paths", struct auth_config, exempt_paths, n_exempt_paths, 0, MPBPF_PATHS_MAX, &exempt_path_rule),
+	INTEGER("leeway_s", struct auth_config, leeway_s, 0, 86400),
+	{},
+};
+
+int read_auth(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	struct listener_config *listener = base;
+
+	listener->auth = malloc(sizeof(*listener->auth));
+	if (!listener->auth)
+		return reader_nomem(r);
+	auth_init(listener->auth);
+	return read_keys(r, item, rule, listener->auth);
+}
+
+/* RFC 7518, section 3.2: a key of the hash's size or larger MUST be used. Shorter ones work, but not in silence. */
+int auth_finish(struct reader *r, void *object)
+{
+	static const char *const too_short[] = {
+		[JWT_HS256] = "the secret is shorter than the 32 bytes that RFC 7518, section 3.2, demands for HS256",
+		[JWT_HS384] = "the secret is shorter than the 48 bytes that RFC 7518, section 3.2, demands for HS384",
+		[JWT_HS512] = "the secret is shorter than the 64 bytes that RFC 7518, section 3.2, demands for HS512",
+	};
+	static const size_t size[] = { [JWT_HS256] = 32, [JWT_HS384] = 48, [JWT_HS512] = 64 };
+	const struct auth_config *auth = object;
+
+	if (!auth->secret || auth->secret_len >= size[auth->algorithm])
+		return 0;
+	return reader_warn(r, too_short[auth->algorithm]);
+}
+
+static void wipe_free(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+void auth_free(struct auth_config *auth)
+{
+	size_t i;
+
+	if (auth->secret)
+		explicit_bzero(auth->secret, auth->secret_len);
+	free(auth->secret);
+	for (i = 0; i < auth->n_tokens; i++)
+		wipe_free(auth->tokens[i]);
+	free(auth->tokens);
+	for (i = 0; i < auth->n_exempt_paths; i++)
+		free(auth->exempt_paths[i]);
+	free(auth->exempt_paths);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 3: what the parts of the configuration reader share: the tables of keys, and how a failure is worded. */
+#ifndef MPBPF_CORE_CONFIG_INTERNAL_H
+#define MPBPF_CORE_CONFIG_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cjson/cJSON.h>
+#include <openssl/evp.h>
+
+#include "core/config.h"
+#include "core/util.h"
+
+#define CONFIG_FILE_MAX (1 << 20)
+#define CONFIG_SECRET_MAX (64 << 10)
+
+/* Bytes that may be secret: wiped before they are freed. A NUL stands behind them. */
+struct blob {
+	char *data;
+	size_t len;
+};
+
+#define _cleanup_blob_ _cleanup_(blob_wipe)
+
+/* One reading of one document. */
+struct reader {
+	const char *name, *dir; /* the file as errors call it; where relative secret files are */
+	struct config *config;	/* filled in place */
+	struct config_error *err;
+	EVP_MD_CTX *digest;
+	size_t n_paths, n_cidrs; /* so far, in all */
+	size_t path_len;
+	char path[256]; /* of the value that is being read: "listeners[0].port" */
+};
+
+enum rule_flags {
+	RULE_REQUIRED = 1 << 0,
+	RULE_SECRET = 1 << 1, /* the value is never quoted */
+	RULE_INERT = 1 << 2,  /* checked and kept, but nothing acts on it: warn */
+};
+
+/*
+ * One key of an object, or the elements of an array (without a key). Tables end with a rule without `read`. `read`
+ * checks the item and stores it into the struct at `base`, or fails by reader_fail().
+ */
+struct rule {
+	const char *key;
+	int (*read)(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+	const char *expected;
+	size_t offset;		  /* of the field in the struct at base */
+	size_t size;		  /* bytes of the field, or of an array's element */
+	size_t count;		  /* arrays: offset of the number of elements */
+	double min, max;	  /* numbers: range; arrays: number of elements; names: min is the value of the first */
+	const char *const *names; /* names: up to NULL */
+	bool (*check)(const char *text); /* strings */
+	const struct rule *of;		 /* objects: their keys; arrays: the one rule of the elements */
+	/* Objects: judges what shows only when all keys are read. */
+	int (*finish)(struct reader *r, void *object);
+	unsigned int flags; /* enum rule_flags */
+};
+
+#define FIELD(type, field) .offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
+
+#define BOOL(name, type, field, ...) \
+	{ .key = name, .read = read_bool, .expected = "true or false", FIELD(type, field), __VA_ARGS__ }
+#define INTEGER(name, type, field, lo, hi, ...)          \
+	{ .key = name,                                   \
+	  .read = read_integer,                          \
+	  .expected = "an integer from " #lo " to " #hi, \
+	  FIELD(type, field),                            \
+	  .min = lo,                                     \
+	  .max = hi,                                     \
+	  __VA_ARGS__ }
+#define STRING(name, type, field, valid, what, ...) \
+	{ .key = name, .read = read_string, .expected = what, FIELD(type, field), .check = valid, __VA_ARGS__ }
+#define NAME(name, type, field, list, first, what, ...) \
+	{ .key = name,                                  \
+	  .read = read_name,                            \
+	  .expected = what,                             \
+	  FIELD(type, field),                           \
+	  .names = list,                                \
+	  .min = first,                                 \
+	  __VA_ARGS__ }
+#define OBJECT(name, type, field, rules, ...) \
+	{ .key = name, .read = read_object, .expected = "an object", FIELD(type, field), .of = rules, __VA_ARGS__ }
+#define ARRAY(name, type, field, counter, lo, hi, element, ...) \
+	{ .key = name,                                          \
+	  .read = read_array,                                   \
+	  .expected = "an array",                               \
+	  .offset = offsetof(type, field),                      \
+	  .size = sizeof(*((type *)0)->field),                  \
+	  .count = offsetof(type, counter),                     \
+	  .min = lo,                                            \
+	  .max = hi,                                            \
+	  .of = element,                                        \
+	  __VA_ARGS__ }
+#define TEXT_ELEMENT(valid, what, ...) \
+	{ .read = read_string, .expected = what, .size = sizeof(char *), .check = valid, __VA_ARGS__ }
+
+/* config_read.c: one JSON value into one field */
+int read_bool(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int read_integer(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int read_number(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int read_string(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int read_name(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int read_object(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int read_array(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+/* The keys of `item` by rule->of into `object`; for what read_object() cannot find by an offset. */
+int read_keys(struct reader *r, const cJSON *item, const struct rule *rule, void *object);
+/* Makes room for one more element behind n of `size` bytes each. Returns 0 or -ENOMEM; *array stays valid. */
+int array_grow(void *array, size_t n, size_t size);
+
+/* config_error.c: paths, quoting, failures and warnings */
+size_t path_key(struct reader *r, const char *key);
+size_t path_index(struct reader *r, size_t i);
+void path_restore(struct reader *r, size_t len);
+/* Sets err->text from the path, `value` as it is to be shown, and what was expected. Returns -EINVAL. */
+int reader_fail(struct reader *r, const char *value, const char *expected, ...) __attribute__((format(printf, 3, 4)));
+/* The same for an item that its rule refuses. */
+int reader_refuse(struct reader *r, const cJSON *item, const struct rule *rule);
+/* For a failure of the document or of the machine: "FILE: text". Returns `error`. */
+int reader_error(struct reader *r, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int reader_nomem(struct reader *r);
+/* Adds "FILE: PATH: text" to config->warnings. Returns 0 or -ENOMEM (err is set). */
+int reader_warn(struct reader *r, const char *text);
+
+/* The last `max` bytes: what identifies a file when its whole name does not fit. */
+const char *text_tail(const char *text, size_t max);
+
+struct shown {
+	char text[96];
+};
+/* A value as errors show it: short, control characters escaped, "(hidden)" when the rule says so. */
+struct shown show_item(const cJSON *item, const struct rule *rule);
+struct shown show_text(const char *text);
+
+/* config_json.c: bytes to cJSON, strictly by RFC 8259 */
+int json_parse(struct reader *r, const struct blob *text, cJSON **ret);
+/* Overwrites every string in the tree, then deletes it. NULL is fine. */
+void json_wipe(cJSON **json);
+
+/* config_file.c */
+void blob_wipe(struct blob *blob);
+/* A whole regular file of at most `max` bytes. Returns 0 or -errno; ret is untouched on failure. */
+int file_read(const char *path, size_t max, struct blob *ret, mode_t *ret_mode);
+/* Adds length and bytes to the running digest. Returns 0 or -ENOMEM. */
+int digest_add(EVP_MD_CTX *digest, const void *data, size_t len);
+
+/* config_net.c */
+int read_address(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int read_cidrs(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+
+/* config_auth.c */
+extern const struct rule auth_rules[];
+void auth_init(struct auth_config *auth);
+/* Allocates the block and reads it: a listener's own. */
+int read_auth(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+/* Warns of a secret that is too short for its algorithm. */
+int auth_finish(struct reader *r, void *object);
+void auth_free(struct auth_config *auth);
+
+/* config_tables.c: every key there is; the documentation is held against it */
+extern const struct rule config_rules[];
+/* What no single value shows: names that refer to others, blocks that let nobody in. */
+int config_finish(struct reader *r);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 3: every key of the configuration but those of auth, and what must hold between them. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/config_internal.h"
+
+#define FEATURES_MAX 64
+
+/* ---- what strings may be ---- */
+
+static bool is_visible(const char *text, size_t max)
+{
+	size_t len;
+
+	for (len = 0; text[len]; len++) {
+		unsigned char c = text[len];
+
+		if (c <= ' ' || c >= 0x7f)
+			return false;
+	}
+	return len >= 1 && len <= max;
+}
+
+static bool is_name(const char *text)
+{
+	return is_visible(text, 64);
+}
+
+static bool is_host(const char *text)
+{
+	return is_visible(text, 253);
+}
+
+static bool is_prefix(const char *text)
+{
+	return text[0] == '/' && is_visible(text, 1024);
+}
+
+/* PENG- and five groups of four. */
+static bool is_license_key(const char *text)
+{
+	size_t i;
+
+	if (strncmp(text, "PENG-", 5) || strlen(text) != 29)
+		return false;
+	for (i = 5; text[i]; i++) {
+		bool dash = i % 5 == 4;
+
+		if (dash ? text[i] != '-' : !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", text[i]))
+			return false;
+	}
+	return true;
+}
+
+#define NAME_TEXT "a name of 1 to 64 visible ASCII characters"
+#define HOST_TEXT "a host of 1 to 253 visible ASCII characters"
+
+static const struct rule host_rule = TEXT_ELEMENT(is_host, HOST_TEXT);
+
+/* ---- rate_limit, ddos, cache ---- */
+
+static int rate_limit_finish(struct reader *r, void *object)
+{
+	struct rate_limit_config *rate_limit = object;
+
+	(void)r;
+	if (!rate_limit->enabled)
+		rate_limit->mode = RATE_OFF;
+	return 0;
+}
+
+static int read_syn_cookies(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	struct ddos_config *ddos = base;
+	int err = read_name(r, item, rule, base);
+
+	if (err < 0 || ddos->syn_cookies == SYN_COOKIES_OFF)
+		return err;
+	return reader_warn(r, "accepted, but this version sends no SYN cookies of its own");
+}
+
+static const char *const rate_modes[] = { "enforce", "monitor", NULL };
+static const char *const syn_cookies[] = { "off", "auto", "always", NULL };
+
+static const struct rule rate_limit_rules[] = {
+	BOOL("enabled", struct rate_limit_config, enabled),
+	INTEGER("window_ms", struct rate_limit_config, window_ms, 10, 3600000),
+	INTEGER("packets", struct rate_limit_config, packets, 1, 4294967295),
+	INTEGER("max_sources", struct rate_limit_config, max_sources, 1024, 16777216),
+	NAME("mode", struct rate_limit_config, mode, rate_modes, RATE_ENFORCE, "\"enforce\" or \"monitor\""),
+	{},
+};
+
+static const struct rule ddos_rules[] = {
+	BOOL("drop_invalid", struct ddos_config, drop_invalid),
+	{ .key = "syn_cookies",
+	  .read = read_syn_cookies,
+	  .expected = "\"off\", \"auto\" or \"always\"",
+	  FIELD(struct ddos_config, syn_cookies),
+	  .names = syn_cookies },
+	{ .key = "deny",
+	  .read = read_cidrs,
+	  .expected = "an array",
+	  FIELD(struct ddos_config, deny),
+	  .count = offsetof(struct ddos_config, n_deny) },
+	{ .key = "allow",
+	  .read = read_cidrs,
+	  .expected = "an array",
+	  FIELD(struct ddos_config, allow),
+	  .count = offsetof(struct ddos_config, n_allow) },
+	{},
+};
+
+static const struct rule cache_rules[] = {
+	INTEGER("max_verdicts", struct config, max_verdicts, 1024, 4194304),
+	{},
+};
+
+/* ---- listeners ---- */
+
+/* Any address is all zero, however it was written. */
+static bool same_place(const struct listener_config *a, const struct listener_config *b)
+{
+	return a->port == b->port && !memcmp(&a->address, &b->address, sizeof(a->address));
+}
+
+/* Against every listener before it: the last one is that which was just read. */
+static int listener_finish(struct reader *r, void *object)
+{
+	const struct listener_config *listeners = r->config->listeners;
+	const struct listener_config *new = object;
+	char port[8];
+	size_t i;
+
+	for (i = 0; i + 1 < r->config->n_listeners; i++) {
+		if (!strcmp(listeners[i].name, new->name)) {
+			path_key(r, "name");
+			return reader_fail(r, show_text(new->name).text, "a name that listeners[%zu] does not have", i);
+		}
+		if (same_place(&listeners[i], new)) {
+			path_key(r, "port");
+			snprintf(port, sizeof(port), "%u", new->port);
+			return reader_fail(r, port, "an address and port that listeners[%zu] does not have", i);
+		}
+	}
+	return 0;
+}
+
+static const char *const listener_modes[] = { "guard", NULL };
+static const char *const listener_protocols[] = { "http", NULL };
+
+static const struct rule listener_rules[] = {
+	STRING("name", struct listener_config, name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
+	{ .key = "address", .read = read_address, .expected = "an IPv4 or IPv6 address" },
+	INTEGER("port", struct listener_config, port, 1, 65535, .flags = RULE_REQUIRED),
+	NAME("mode", struct listener_config, mode, listener_modes, LISTENER_GUARD, "\"guard\""),
+	NAME("protocol", struct listener_config, protocol, listener_protocols, LISTENER_HTTP, "\"http\""),
+	{ .key = "auth",
+	  .read = read_auth,
+	  .expected = "an object",
+	  .of = auth_rules,
+	  .finish = auth_finish,
+	  .flags = RULE_SECRET },
+	{},
+};
+
+static int read_listener(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	struct listener_config *listener = base;
+
+	listener->any = true;
+	return read_keys(r, item, rule, listener);
+}
+
+static const struct rule listener_rule = {
+	.read = read_listener, .expected = "an object", .of = listener_rules, .finish = listener_finish
+};
+
+/* ---- license, metrics ---- */
+
+static int read_feature(struct reader *r, const cJSON *features, const cJSON *item, struct license_config *license)
+{
+	static const struct rule feature_rule = { .expected = "true or false" };
+	const cJSON *earlier;
+	char **name;
+
+	for (earlier = features->child; earlier != item; earlier = earlier->next) {
+		if (!strcmp(earlier->string, item->string))
+			return reader_fail(r, "(given twice)", "each key once");
+	}
+	if (!cJSON_IsBool(item))
+		return reader_refuse(r, item, &feature_rule);
+	if (cJSON_IsFalse(item))
+		return 0;
+	if (array_grow(&license->features, license->n_features, sizeof(*license->features)) < 0)
+		return reader_nomem(r);
+	name = &license->features[license->n_features];
+	*name = strdup(item->string);
+	if (!*name)
+		return reader_nomem(r);
+	license->n_features++;
+	return 0;
+}
+
+/* The names are those of the features that a license may have, and are not checked further. */
+static int read_features(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	struct license_config *license = base;
+	const cJSON *child;
+	int err;
+
+	if (!cJSON_IsObject(item))
+		return reader_refuse(r, item, rule);
+	if (cJSON_GetArraySize(item) > FEATURES_MAX)
+		return reader_fail(r, show_item(item, rule).text, "at most %d features", FEATURES_MAX);
+	cJSON_ArrayForEach(child, item) {
+		size_t before = path_key(r, child->string);
+
+		err = read_feature(r, item, child, license);
+		if (err < 0)
+			return err;
+		path_restore(r, before);
+	}
+	return 0;
+}
+
+static const struct rule license_rules[] = {
+	STRING("license_key", struct license_config, license_key, is_license_key,
+	       "PENG- and five groups of four characters A-Z or 0-9, joined by -", .flags = RULE_SECRET),
+	BOOL("is_enterprise", struct license_config, is_enterprise),
+	{ .key = "features", .read = read_features, .expected = "an object" },
+	INTEGER("max_proxies", struct license_config, max_proxies, 0, 4294967295),
+	INTEGER("current_proxies", struct license_config, current_proxies, 0, 4294967295),
+	{},
+};
+
+static const struct rule metrics_rules[] = {
+	BOOL("enable_request_metrics", struct metrics_config, request),
+	BOOL("enable_response_metrics", struct metrics_config, response),
+	BOOL("enable_timing_metrics", struct metrics_config, timing),
+	BOOL("enable_size_metrics", struct metrics_config, size),
+	{ .key = "sample_rate",
+	  .read = read_number,
+	  .expected = "a number from 0 to 1",
+	  FIELD(struct metrics_config, sample_rate),
+	  .min = 0,
+	  .max = 1 },
+	{},
+};
+
+/* ---- services, routes ---- */
+
+static int service_finish(struct reader *r, void *object)
+{
+	const struct service_config *services = r->config->services;
+	struct service_config *new = object;
+	size_t i;
+
+	for (i = 0; i + 1 < r->config->n_services; i++) {
+		if (strcmp(services[i].name, new->name))
+			continue;
+		path_key(r, "name");
+		return reader_fail(r, show_text(new->name).text, "a name that services[%zu] does not have", i);
+	}
+	if (!new->protocol)
+		new->protocol = strdup("http");
+	return new->protocol ? 0 : reader_nomem(r);
+}
+
+static const struct rule service_rules[] = {
+	STRING("name", struct service_config, name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
+	ARRAY("hosts", struct service_config, hosts, n_hosts, 1, 1024, &host_rule, .flags = RULE_REQUIRED),
+	INTEGER("port", struct service_config, port, 1, 65535, .flags = RULE_REQUIRED),
+	STRING("protocol", struct service_config, protocol, is_name, NAME_TEXT),
+	{},
+};
+
+static const struct rule service_rule = {
+	.read = read_object, .expected = "an object", .of = service_rules, .finish = service_finish
+};
+
+static const struct rule route_rules[] = {
+	STRING("name", struct route_config, name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
+	STRING("prefix", struct route_config, prefix, is_prefix,
+	       "a path prefix of 1 to 1024 visible ASCII characters that begins with /", .flags = RULE_REQUIRED),
+	STRING("cluster_name", struct route_config, cluster_name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
+	ARRAY("hosts", struct route_config, hosts, n_hosts, 1, 1024, &host_rule),
+	INTEGER("timeout", struct route_config, timeout_s, 0, 86400),
+	{},
+};
+
+static int read_route(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	struct route_config *route = base;
+
+	route->timeout_s = 30;
+	return read_keys(r, item, rule, route);
+}
+
+static const struct rule route_rule = { .read = read_route, .expected = "an object", .of = route_rules };
+
+/* ---- the document ---- */
+
+static int read_version(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	(void)base;
+	if (!cJSON_IsString(item) || strcmp(item->valuestring, "1"))
+		return reader_refuse(r, item, rule);
+	return 0;
+}
+
+const struct rule config_rules[] = {
+	{ .key = "version", .read = read_version, .expected = "\"1\"", .flags = RULE_REQUIRED },
+	OBJECT("rate_limit", struct config, rate_limit, rate_limit_rules, .finish = rate_limit_finish),
+	OBJECT("ddos", struct config, ddos, ddos_rules),
+	ARRAY("listeners", struct config, listeners, n_listeners, 0, MPBPF_LISTENERS_MAX, &listener_rule),
+	OBJECT("auth", struct config, auth, auth_rules, .finish = auth_finish, .flags = RULE_SECRET),
+	{ .key = "cache", .read = read_object, .expected = "an object", .of = cache_rules },
+	OBJECT("license", struct config, license, license_rules, .flags = RULE_SECRET | RULE_INERT),
+	OBJECT("metrics", struct config, metrics, metrics_rules, .flags = RULE_INERT),
+	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule, .flags = RULE_INERT),
+	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),
+	{},
+};
+
+static bool is_service(const struct config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_services; i++) {
+		if (!strcmp(config->services[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+static int routes_finish(struct reader *r)
+{
+	const struct config *config = r->config;
+	size_t i;
+
+	for (i = 0; i < config->n_routes; i++) {
+		const char *cluster = config->routes[i].cluster_name;
+
+		if (is_service(config, cluster))
+			continue;
+		path_key(r, "routes");
+		path_index(r, i);
+		path_key(r, "cluster_name");
+		return reader_fail(r, show_text(cluster).text, "the name of a service");
+	}
+	return 0;
+}
+
+/* Legal, for a maintenance page is made so; more often a secret was forgotten. */
+static int warn_if_closed(struct reader *r, const struct auth_config *auth)
+{
+	if (!auth->require_auth || auth->secret || auth->n_tokens)
+		return 0;
+	return reader_warn(r, "neither a secret nor a token is given: every request that is not exempt is denied");
+}
+
+static int listeners_finish(struct reader *r)
+{
+	const struct config *config = r->config;
+	bool global = false;
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < config->n_listeners && !err; i++) {
+		global = global || !config->listeners[i].auth;
+		if (!config->listeners[i].auth)
+			continue;
+		path_key(r, "listeners");
+		path_index(r, i);
+		path_key(r, "auth");
+		err = warn_if_closed(r, config->listeners[i].auth);
+		path_restore(r, 0);
+	}
+	if (err || !global)
+		return err;
+	path_key(r, "auth");
+	err = warn_if_closed(r, &config->auth);
+	path_restore(r, 0);
+	return err;
+}
+
+int config_finish(struct reader *r)
+{
+	int err = routes_finish(r);
+
+	return err < 0 ? err : listeners_finish(r);
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT
+/* Unit tests of core/config*: what each value of an accepted document becomes, and the defaults. */
+#include <arpa/inet.h>
+
+#include "config_test.h"
+
+static struct addr addr6(const char *text)
+{
+	struct addr addr;
+
+	assert_int_equal(inet_pton(AF_INET6, text, &addr), 1);
+	return addr;
+}
+
+static void assert_addr(struct addr got, const char *text)
+{
+	struct addr want = addr6(text);
+
+	assert_memory_equal(&got, &want, sizeof(want));
+}
+
+static void assert_cidr(const struct cidr *got, const char *text, unsigned int prefix)
+{
+	assert_addr(got->addr, text);
+	assert_int_equal(got->prefix, prefix);
+}
+
+static void no_file_gives_the_defaults(void **state)
+{
+	_cleanup_config_ struct config *config = NULL;
+	struct config_error err = {};
+
+	(void)state;
+	assert_int_equal(config_load(NULL, &config, &err), 0);
+	assert_defaults(config);
+	assert_int_equal(config->n_warnings, 0);
+}
+
+static void what_is_left_out_has_its_default(void **state)
+{
+	_cleanup_config_ struct config *top = parse("{\"version\": \"1\"}");
+	_cleanup_config_ struct config *all = parse("{\"version\": \"1\", \"rate_limit\": {}, \"ddos\": {\"deny\": [], "
+						    "\"allow\": []}, \"listeners\": [], \"auth\": "
+						    "{\"base64_tokens\": [], \"exempt_paths\": []}, \"cache\": {}}");
+
+	(void)state;
+	assert_defaults(top);
+	assert_defaults(all);
+	assert_int_equal(top->n_warnings + all->n_warnings, 0);
+}
+
+static void full_example_l4(const struct config *config)
+{
+	assert_true(config->rate_limit.enabled);
+	assert_int_equal(config->rate_limit.window_ms, 500);
+	assert_int_equal(config->rate_limit.packets, 20000);
+	assert_int_equal(config->rate_limit.max_sources, 65536);
+	assert_int_equal(config->rate_limit.mode, RATE_MONITOR);
+	assert_false(config->ddos.drop_invalid);
+	assert_int_equal(config->ddos.syn_cookies, SYN_COOKIES_ALWAYS);
+	assert_int_equal(config->ddos.n_deny, 3);
+	assert_cidr(&config->ddos.deny[0], "::ffff:203.0.113.0", 120);
+	assert_cidr(&config->ddos.deny[1], "::ffff:198.51.100.7", 128);
+	assert_cidr(&config->ddos.deny[2], "2001:db8:dead::", 48);
+	assert_int_equal(config->ddos.n_allow, 3);
+	assert_cidr(&config->ddos.allow[0], "::ffff:10.0.0.0", 104);
+	assert_cidr(&config->ddos.allow[1], "fd00::", 8);
+	assert_cidr(&config->ddos.allow[2], "2001:db8::1", 128);
+	assert_int_equal(config->max_verdicts, 131072);
+}
+
+static void full_example_listeners(const struct config *config)
+{
+	static const struct {
+		const char *name, *address;
+		bool any;
+		uint16_t port, auth;
+	} want[] = {
+		{ "web", "::", true, 8080, 0 },
+		{ "web-v4", "::ffff:0.0.0.0", false, 8081, 0 },
+		{ "admin", "2001:db8::10", false, 8443, 3 },
+		{ "public", "::ffff:192.0.2.1", false, 80, 4 },
+	};
+	const struct auth_config *auth;
+	uint16_t number = 77;
+	size_t i;
+
+	assert_int_equal(config->n_listeners, ARRAY_SIZE(want));
+	for (i = 0; i < ARRAY_SIZE(want); i++) {
+		assert_string_equal(config->listeners[i].name, want[i].name);
+		assert_addr(config->listeners[i].address, want[i].address);
+		assert_int_equal(config->listeners[i].any, want[i].any);
+		assert_int_equal(config->listeners[i].port, want[i].port);
+		assert_int_equal(config->listeners[i].mode, LISTENER_GUARD);
+		assert_int_equal(config->listeners[i].protocol, LISTENER_HTTP);
+		auth = config_auth(config, i, &number);
+		assert_int_equal(number, want[i].auth);
+		assert_ptr_equal(auth, want[i].auth ? config->listeners[i].auth : &config->auth);
+	}
+}
+
+/* A listener's own block takes nothing over from the global one. */
+static void full_example_auth(const struct config *config)
+{
+	const struct auth_config *global = &config->auth, *admin = config->listeners[2].auth;
+	const struct auth_config *open = config->listeners[3].auth;
+
+	assert_string_equal(global->secret, KEY_48);
+	assert_int_equal(global->secret_len, 48);
+	assert_int_equal(global->algorithm, JWT_HS384);
+	assert_true(global->require_auth);
+	assert_int_equal(global->n_tokens, 2);
+	assert_string_equal(global->tokens[0], "token1");
+	assert_string_equal(global->tokens[1], "dG9rZW4y");
+	assert_int_equal(global->n_exempt_paths, 3);
+	assert_string_equal(global->exempt_paths[0], "/healthz");
+	assert_string_equal(global->exempt_paths[1], "/metrics");
+	assert_string_equal(global->exempt_paths[2], "/ready");
+	assert_int_equal(global->leeway_s, 30);
+
+	assert_string_equal(admin->secret, "full-example-secret-never-use-it-full-example-secret-never-use-it");
+	assert_int_equal(admin->secret_len, 65);
+	assert_int_equal(admin->algorithm, JWT_HS512);
+	assert_true(admin->require_auth);
+	assert_int_equal(admin->n_tokens, 1);
+	assert_string_equal(admin->tokens[0], "full-example-token");
+	assert_int_equal(admin->n_exempt_paths, 0);
+	assert_int_equal(admin->leeway_s, 0);
+
+	assert_false(open->require_auth);
+	assert_null(open->secret);
+	assert_int_equal(open->n_tokens + open->n_exempt_paths, 0);
+	assert_int_equal(open->leeway_s, 60);
+}
+
+static void full_example_inert(const struct config *config)
+{
+	assert_string_equal(config->license.license_key, "PENG-XXXX-XXXX-XXXX-XXXX-ABCD");
+	assert_true(config->license.is_enterprise);
+	assert_int_equal(config->license.max_proxies, 100);
+	assert_int_equal(config->license.current_proxies, 5);
+	assert_int_equal(config->license.n_features, 2);
+	assert_string_equal(config->license.features[0], "multi_cloud");
+	assert_string_equal(config->license.features[1], "rate_limiting");
+	assert_true(config->metrics.request && !config->metrics.response);
+	assert_true(config->metrics.timing && !config->metrics.size);
+	assert_true(config->metrics.sample_rate == 0.25);
+	assert_int_equal(config->n_services, 2);
+	assert_string_equal(config->services[0].name, "backend-api");
+	assert_int_equal(config->services[0].n_hosts, 2);
+	assert_string_equal(config->services[0].hosts[0], "127.0.0.1");
+	assert_string_equal(config->services[0].hosts[1], "api.internal");
+	assert_int_equal(config->services[0].port, 8081);
+	assert_string_equal(config->services[0].protocol, "http");
+	assert_string_equal(config->services[1].protocol, "grpc");
+	assert_int_equal(config->n_routes, 2);
+	assert_string_equal(config->routes[0].name, "api-route");
+	assert_string_equal(config->routes[0].prefix, "/api");
+	assert_string_equal(config->routes[0].cluster_name, "backend-api");
+	assert_int_equal(config->routes[0].n_hosts, 2);
+	assert_string_equal(config->routes[0].hosts[0], "api.example.com");
+	assert_string_equal(config->routes[0].hosts[1], "*.example.org");
+	assert_int_equal(config->routes[0].timeout_s, 5);
+	assert_string_equal(config->routes[1].name, "rest");
+	assert_int_equal(config->routes[1].n_hosts, 0);
+	assert_int_equal(config->routes[1].timeout_s, 30);
+}
+
+static void every_value_of_the_full_example(void **state)
+{
+	_cleanup_config_ struct config *config = load_example("full.json");
+
+	(void)state;
+	full_example_l4(config);
+	full_example_listeners(config);
+	full_example_auth(config);
+	full_example_inert(config);
+}
+
+static void the_other_examples_load_without_a_warning(void **state)
+{
+	_cleanup_config_ struct config *minimal = load_example("minimal.json");
+	_cleanup_config_ struct config *demo = load_example("mpbpf.json");
+
+	(void)state;
+	assert_int_equal(minimal->n_warnings, 0);
+	assert_int_equal(minimal->n_listeners, 1);
+	assert_true(minimal->listeners[0].any);
+	assert_string_equal(minimal->auth.secret, KEY_48);
+	assert_int_equal(demo->n_warnings, 0);
+	assert_int_equal(demo->n_listeners, 1);
+	assert_int_equal(demo->listeners[0].port, 8080);
+	assert_int_equal(demo->auth.n_exempt_paths, 3);
+}
+
+static void ranges_include_their_ends(void **state)
+{
+	_cleanup_config_ struct config *low = parse("{\"version\": \"1\", \"rate_limit\": {\"window_ms\": 10, "
+						    "\"packets\": 1, \"max_sources\": 1024}, \"cache\": "
+						    "{\"max_verdicts\": 1024}, \"auth\": {\"leeway_s\": 0}, "
+						    "\"listeners\": [{\"name\": \"a\", \"port\": 1}], \"metrics\": "
+						    "{\"sample_rate\": 0}}");
+	_cleanup_config_ struct config *high = parse("{\"version\": \"1\", \"rate_limit\": {\"window_ms\": 3600000, "
+						     "\"packets\": 4294967295, \"max_sources\": 16777216}, "
+						     "\"cache\": {\"max_verdicts\": 4194304}, \"auth\": {\"leeway_s\": "
+						     "86400}, \"listeners\": [{\"name\": \"a\", \"port\": "
+						     "65535}], \"metrics\": {\"sample_rate\": 1}}");
+
+	(void)state;
+	assert_int_equal(low->rate_limit.window_ms, 10);
+	assert_int_equal(low->rate_limit.packets, 1);
+	assert_int_equal(low->rate_limit.max_sources, 1024);
+	assert_int_equal(low->max_verdicts, 1024);
+	assert_int_equal(low->auth.leeway_s, 0);
+	assert_int_equal(low->listeners[0].port, 1);
+	assert_true(low->metrics.sample_rate == 0);
+	assert_int_equal(high->rate_limit.window_ms, 3600000);
+	assert_int_equal(high->rate_limit.packets, 4294967295);
+	assert_int_equal(high->rate_limit.max_sources, 16777216);
+	assert_int_equal(high->max_verdicts, 4194304);
+	assert_int_equal(high->auth.leeway_s, 86400);
+	assert_int_equal(high->listeners[0].port, 65535);
+}
+
+static void a_whole_number_may_be_written_in_any_form(void **state)
+{
+	_cleanup_config_ struct config *config = parse("\t{\"version\":\"1\",\r\n\"rate_limit\":{\"window_ms\":1e2,"
+						       "\"packets\":5.0,\"max_sources\":20.48E+2}}\n");
+
+	(void)state;
+	assert_int_equal(config->rate_limit.window_ms, 100);
+	assert_int_equal(config->rate_limit.packets, 5);
+	assert_int_equal(config->rate_limit.max_sources, 2048);
+}
+
+static void a_disabled_limit_has_no_mode(void **state)
+{
+	_cleanup_config_ struct config *config =
+		parse("{\"version\": \"1\", \"rate_limit\": {\"enabled\": false, \"mode\": \"monitor\"}}");
+
+	(void)state;
+	assert_false(config->rate_limit.enabled);
+	assert_int_equal(config->rate_limit.mode, RATE_OFF);
+}
+
+static void one_port_on_several_addresses(void **state)
+{
+	_cleanup_config_ struct config *config = parse("{\"version\": \"1\", \"auth\": {\"require_auth\": false}, "
+						       "\"listeners\": [{\"name\": \"a\", \"port\": 80}, {\"name\": "
+						       "\"b\", \"port\": 80, \"address\": \"0.0.0.0\"}, {\"name\": "
+						       "\"c\", \"port\": 80, \"address\": \"::1\"}, {\"name\": \"d\", "
+						       "\"port\": 80, \"address\": \"::ffff:127.0.0.1\"}, {\"name\": "
+						       "\"e\", \"port\": 81, \"address\": \"0::0\"}]}");
+
+	(void)state;
+	assert_true(config->listeners[0].any);
+	assert_false(config->listeners[1].any);
+	assert_addr(config->listeners[2].address, "::1");
+	assert_addr(config->listeners[3].address, "::ffff:127.0.0.1");
+	assert_true(config->listeners[4].any);
+	assert_int_equal(config->n_warnings, 0);
+}
+
+static void networks_of_both_families(void **state)
+{
+	_cleanup_config_ struct config *config =
+		parse("{\"version\": \"1\", \"ddos\": {\"deny\": [\"0.0.0.0/0\", \"0.0.0.0/0\", \"255.255.255.255\", "
+		      "\"128.0.0.0/1\", "
+		      "\"::ffff:10.0.0.0/104\", \"::ffff:0:0/96\", \"::/96\", \"8000::/1\", \"::1/128\"]}}");
+	const struct cidr *deny = config->ddos.deny;
+
+	(void)state;
+	assert_int_equal(config->ddos.n_deny, 9);
+	assert_cidr(&deny[0], "::ffff:0:0", 96);
+	assert_cidr(&deny[1], "::ffff:0:0", 96);
+	assert_cidr(&deny[2], "::ffff:255.255.255.255", 128);
+	assert_cidr(&deny[3], "::ffff:128.0.0.0", 97);
+	assert_cidr(&deny[4], "::ffff:10.0.0.0", 104);
+	assert_cidr(&deny[5], "::ffff:0:0", 96);
+	assert_cidr(&deny[6], "::", 96);
+	assert_cidr(&deny[7], "8000::", 1);
+	assert_cidr(&deny[8], "::1", 128);
+}
+
+static size_t times_covered(const struct config *config, const char *text)
+{
+	struct addr addr = addr6(text);
+	size_t i, n = 0;
+	unsigned int bit;
+
+	for (i = 0; i < config->ddos.n_allow; i++) {
+		const struct cidr *cidr = &config->ddos.allow[i];
+
+		for (bit = 0; bit < cidr->prefix; bit++) {
+			if ((addr.b[bit / 8] ^ cidr->addr.b[bit / 8]) & (0x80 >> bit % 8))
+				break;
+		}
+		n += bit == cidr->prefix;
+	}
+	return n;
+}
+
+static void an_ipv6_network_never_covers_ipv4(void **state)
+{
+	static const char *const v6[] = {
+		"::",	       "::1",	 "::fffe:ffff:ffff", "::1:0:0:0",
+		"2001:db8::1", "7fff::", "8000::",	     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+	};
+	static const char *const v4[] = { "::ffff:0.0.0.0", "::ffff:192.0.2.1", "::ffff:255.255.255.255" };
+	_cleanup_config_ struct config *all = parse("{\"version\": \"1\", \"ddos\": {\"allow\": [\"::/0\"]}}");
+	_cleanup_config_ struct config *some = parse("{\"version\": \"1\", \"ddos\": {\"allow\": [\"::/80\"]}}");
+	size_t i;
+
+	(void)state;
+	assert_int_equal(all->ddos.n_allow, 96);
+	assert_int_equal(some->ddos.n_allow, 16);
+	for (i = 0; i < ARRAY_SIZE(v6); i++) {
+		assert_int_equal(times_covered(all, v6[i]), 1);
+		assert_int_equal(times_covered(some, v6[i]), i < 3);
+	}
+	for (i = 0; i < ARRAY_SIZE(v4); i++) {
+		assert_int_equal(times_covered(all, v4[i]), 0);
+		assert_int_equal(times_covered(some, v4[i]), 0);
+	}
+}
+
+static void exempt_paths_lose_their_trailing_slash(void **state)
+{
+	_cleanup_config_ struct config *config =
+		parse("{\"version\": \"1\", \"auth\": {\"exempt_paths\": [\"/\", \"/a/\", \"/a\", \"/a/b/\", "
+		      "\"/.well-known/...\", \"/a.b/..c\", "
+		      "\"/~!$&'()*+,=:@-_\"]}}");
+	char *const *paths = config->auth.exempt_paths;
+
+	(void)state;
+	assert_int_equal(config->auth.n_exempt_paths, 7);
+	assert_string_equal(paths[0], "/");
+	assert_string_equal(paths[1], "/a");
+	assert_string_equal(paths[2], "/a");
+	assert_string_equal(paths[3], "/a/b");
+	assert_string_equal(paths[4], "/.well-known/...");
+	assert_string_equal(paths[5], "/a.b/..c");
+	assert_string_equal(paths[6], "/~!$&'()*+,=:@-_");
+}
+
+/* The slash that goes does not count. */
+static void an_exempt_path_has_at_most_110_bytes(void **state)
+{
+	_cleanup_config_ struct config *config = NULL;
+	char path[111], text[256];
+
+	(void)state;
+	memset(path, 'p', sizeof(path));
+	path[0] = '/';
+	path[110] = '\0';
+	snprintf(text, sizeof(text), "{\"version\": \"1\", \"auth\": {\"exempt_paths\": [\"%s/\"]}}", path);
+	config = parse(text);
+	assert_string_equal(config->auth.exempt_paths[0], path);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(no_file_gives_the_defaults),
+	cmocka_unit_test(what_is_left_out_has_its_default),
+	cmocka_unit_test(every_value_of_the_full_example),
+	cmocka_unit_test(the_other_examples_load_without_a_warning),
+	cmocka_unit_test(ranges_include_their_ends),
+	cmocka_unit_test(a_whole_number_may_be_written_in_any_form),
+	cmocka_unit_test(a_disabled_limit_has_no_mode),
+	cmocka_unit_test(one_port_on_several_addresses),
+	cmocka_unit_test(networks_of_both_families),
+	cmocka_unit_test(an_ipv6_network_never_covers_ipv4),
+	cmocka_unit_test(exempt_paths_lose_their_trailing_slash),
+	cmocka_unit_test(an_exempt_path_has_at_most_110_bytes),
+};
+
+int main(void)
+{
+	return cmocka_run_group_tests_name("config", tests, directory_make, directory_remove);
+}
