@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 1: what every BPF-side file starts from. Compiled for BPF it is vmlinux.h and libbpf's helpers; compiled
+ * natively (unit tests, fuzzers and the agent share http1.h and siphash.h) it stands in for the few helpers those use.
+ */
+#ifndef MPBPF_BPF_KERNEL_H
+#define MPBPF_BPF_KERNEL_H
+
+#ifdef __bpf__
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_core_read.h>
+
+#else
+
+#include <linux/types.h>
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+#ifndef __noinline
+#define __noinline __attribute__((noinline))
+#endif
+
+static inline long bpf_loop(__u32 n, void *step, void *ctx, __u64 flags)
+{
+	long (*call)(__u32, void *) = (long (*)(__u32, void *))step;
+	__u32 i;
+
+	(void)flags;
+	for (i = 0; i < n; i++)
+		if (call(i, ctx))
+			return i + 1;
+	return n;
+}
+
+#endif
+
+#include "mpbpf/abi.h"
+
+#ifndef READ_ONCE
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+#endif
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Makes the verifier forget what it knows of a scalar, so that it walks what follows once and not once per value. */
+#define forget(x) asm volatile("" : "+r"(x))
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Floor 1: what becomes of a parsed packet: malformed, deny list, allow list, limit, in this order; and the way out. */
+#ifndef MPBPF_BPF_L4_H
+#define MPBPF_BPF_L4_H
+
+#include "limit.h"
+
+/*
+ * The policy in force; NULL: none is known. The agent writes the slot of the next generation before it raises the number,
+ * so the two disagree only when it did both twice between our two reads: then the second look agrees. If it does not, no
+ * agent has completed a policy, and there is nothing that could rightly be enforced: everything passes and is counted, for
+ * a half-made policy must not cut the node off its network.
+ */
+static __always_inline const struct policy *policy_get(void)
+{
+	__u32 generation, slot, i, zero = 0;
+	struct control *in_force;
+	struct policy *policy;
+
+	in_force = bpf_map_lookup_elem(&control, &zero);
+	if (!in_force)
+		return NULL;
+	for (i = 0; i < 2; i++) {
+		generation = READ_ONCE(in_force->generation);
+		slot = generation & 1;
+		policy = bpf_map_lookup_elem(&policies, &slot);
+		if (policy && likely(READ_ONCE(policy->generation) == generation))
+			return policy;
+	}
+	return NULL;
+}
+
+static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generation, enum cidr_list list)
+{
+	struct cidr_key key = {
+		.prefixlen = 8 * (sizeof(key) - sizeof(key.prefixlen)),
+		.generation = generation,
+		.list = list,
+		.addr = pkt->source,
+	};
+
+	return bpf_map_lookup_elem(&cidrs, &key);
+}
+
+/*
+ * Neighbour discovery and listener discovery are to IPv6 what ARP is to IPv4 and are not limited either: all neighbours
+ * share fe80::/64, so one of them could otherwise take the network from all.
+ */
+static __always_inline enum xdp_reason l4_limit(const struct packet *pkt, const struct policy *policy,
+						struct xdp_stats *stats)
+{
+	if (policy->rate_mode == RATE_OFF || pkt->on_link)
+		return XDP_REASON_PASS;
+	if (likely(!limit_exceeded(pkt, policy)))
+		return XDP_REASON_PASS;
+	if (policy->rate_mode == RATE_ENFORCE)
+		return XDP_REASON_RATE_LIMIT;
+	stats->would_drop++;
+	return XDP_REASON_PASS;
+}
+
+/* A malformed packet that the policy tolerates is counted as such and then judged by its source like any other. */
+static __always_inline enum xdp_reason l4_decide(const struct packet *pkt, enum parse_result parsed,
+						 struct xdp_stats *stats)
+{
+	const struct policy *policy = policy_get();
+
+	if (unlikely(parsed == PARSE_BAD)) {
+		if (policy && policy->drop_invalid)
+			return XDP_REASON_MALFORMED;
+		stats->reasons[XDP_REASON_MALFORMED]++;
+	}
+	if (!policy || pkt->l3_proto == L3_OTHER)
+		return XDP_REASON_PASS;
+	if (policy->has_deny && cidr_listed(pkt, policy->generation, CIDR_DENY))
+		return XDP_REASON_DENIED;
+	if (policy->has_allow && cidr_listed(pkt, policy->generation, CIDR_ALLOW))
+		return XDP_REASON_PASS;
+	return l4_limit(pkt, policy, stats);
+}
+
+static const __u8 xdp_actions[] = {
+	[XDP_REASON_PASS] = XDP_PASS,
+	[XDP_REASON_RATE_LIMIT] = XDP_DROP,
+	[XDP_REASON_DENIED] = XDP_DROP,
+	[XDP_REASON_MALFORMED] = XDP_DROP,
+	[XDP_REASON_SYN_GUARD] = XDP_DROP,
+};
+_Static_assert(sizeof(xdp_actions) == XDP_REASON_MAX, "every reason has an action");
+
+/* The one way out: counts the reason and turns it into an action. */
+static __always_inline int xdp_verdict(struct xdp_stats *stats, enum xdp_reason reason)
+{
+	if (reason >= XDP_REASON_MAX)
+		return XDP_ABORTED;
+	stats->reasons[reason]++;
+	return xdp_actions[reason];
+}
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 1: every map of the data path, once. Weak, so that the objects of all hooks merge into one set at link time.
+ * A note with each: who writes, who reads, what a full map means.
+ */
+#ifndef MPBPF_BPF_MAPS_H
+#define MPBPF_BPF_MAPS_H
+
+#include "kernel.h"
+#include "http1.h"
+
+/* Where a head is read: see scratch.h. */
+#define SCRATCHES 4
+
+struct scratch {
+	struct http1_buf buf;
+	struct http1 head;
+	struct path_key path;
+	struct verdict_key token;
+};
+
+struct scratches {
+	__u64 busy[SCRATCHES];
+	struct scratch slot[SCRATCHES];
+};
+
+/* Agent writes single words through mmap; every program reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct control);
+} control __weak SEC(".maps");
+
+/* Agent fills the slot of the next generation, then raises control.generation; XDP reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct policy);
+} policies __weak SEC(".maps");
+
+/* Agent writes; XDP reads. Full: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * MPBPF_CIDRS_MAX);
+	__type(key, struct cidr_key);
+	__type(value, __u32);
+} cidrs __weak SEC(".maps");
+
+/* XDP writes and reads. Full: the source unseen for longest is forgotten, its count with it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_SOURCES_MAX);
+	__type(key, struct source_key);
+	__type(value, struct source);
+} sources __weak SEC(".maps");
+
+/* XDP writes; stats reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xdp_stats);
+} xdp_stats __weak SEC(".maps");
+
+/* Agent writes; sockops and sk_skb read. Full: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * MPBPF_LISTENERS_MAX);
+	__type(key, struct listener_key);
+	__type(value, struct listener);
+} listeners __weak SEC(".maps");
+
+/* Agent writes; sk_skb and the helper read. Full: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4 * MPBPF_PATHS_MAX);
+	__type(key, struct path_key);
+	__type(value, struct path_rule);
+} paths __weak SEC(".maps");
+
+/* Helper writes; sk_skb reads. Full: the token unseen for longest is asked for again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_VERDICTS_MAX);
+	__type(key, struct verdict_key);
+	__type(value, struct verdict);
+} verdicts __weak SEC(".maps");
+
+/* Sockops inserts; the kernel removes at close; sk_skb and sk_msg redirect by it. Full: the connection is cut off. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, MPBPF_CONNS_MAX);
+	__type(key, __u64);
+	__type(value, __u64);
+} sockets __weak SEC(".maps");
+
+/* Sockops inserts and deletes; sk_skb, sk_msg, gate and conn_update write. Full: the connection is cut off. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MPBPF_CONNS_MAX);
+	__type(key, __u64);
+	__type(value, struct conn);
+} conns __weak SEC(".maps");
+
+/* Sockops writes, sk_msg and gate read: the socket's cookie, which those two cannot ask the kernel for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u64);
+} cookies __weak SEC(".maps");
+
+/* Agent puts its end of the channel here; empty when no agent is alive, for the kernel removes a closed socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} helper __weak SEC(".maps");
+
+/* Helper writes before each send; sk_msg_handback reads within that send. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct target);
+} target __weak SEC(".maps");
+
+/* sk_skb writes, helper reads. Full: the connection is given up (503 where nothing was lost yet). */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, MPBPF_ASKS_SIZE);
+} asks __weak SEC(".maps");
+
+/* sk_skb and sk_msg: see scratch.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratches);
+} scratches __weak SEC(".maps");
+
+/* The L7 programs write; stats reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct request_stats);
+} request_stats __weak SEC(".maps");
+
+#endif

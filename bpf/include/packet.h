@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 1: a frame read once, from Ethernet to the transport header, into named facts.
+ *
+ * Only what no receiver could accept is malformed; what the parser does not know (ARP, LLDP, SCTP, ESP, a third VLAN tag)
+ * is legal and stays as it is. Lengths come from IP, never from the frame: Ethernet pads to 60 bytes.
+ */
+#ifndef MPBPF_BPF_PACKET_H
+#define MPBPF_BPF_PACKET_H
+
+#include "maps.h"
+
+enum {
+	ETH_TYPE_IPV4 = 0x0800,
+	ETH_TYPE_VLAN = 0x8100,
+	ETH_TYPE_IPV6 = 0x86dd,
+	ETH_TYPE_QINQ = 0x88a8,
+};
+
+/* Internet protocol numbers, IPv6 extension headers (RFC 8200, section 4) among them. */
+enum {
+	IP_PROTO_HOPOPTS = 0,
+	IP_PROTO_ICMP = 1,
+	IP_PROTO_TCP = 6,
+	IP_PROTO_UDP = 17,
+	IP_PROTO_ROUTING = 43,
+	IP_PROTO_FRAGMENT = 44,
+	IP_PROTO_AH = 51,
+	IP_PROTO_ICMPV6 = 58,
+	IP_PROTO_DSTOPTS = 60,
+};
+
+#define IP_OFFSET_MASK 0x1fff		/* IPv4: 13 bits of offset, below the flags */
+#define IP_MORE_FRAGMENTS 0x2000
+#define IPV6_OFFSET_MASK 0xfff8
+#define IPV6_MORE_FRAGMENTS 0x0001
+#define IP_LENGTH_MAX 0xffff		/* what the length fields of IP and UDP can say */
+
+#define VLAN_TAGS_MAX 2
+#define EXTENSION_HEADERS_MAX 8		/* a packet with more is not read further, it is other */
+
+enum parse_result { PARSE_DONE, PARSE_BAD };
+
+/* L3_OTHER: not IP, or an IP header too broken to believe its source address. */
+enum l3_proto { L3_OTHER, L3_IPV4, L3_IPV6 };
+/* L4_OTHER: another protocol, or a fragment that is not the first and so carries no header. */
+enum l4_proto { L4_OTHER, L4_TCP, L4_UDP, L4_ICMP, L4_ICMPV6 };
+
+struct packet {
+	__u32 len;		/* of the whole frame */
+	__u32 payload_off;	/* of TCP or UDP */
+	__u32 payload_len;	/* 0: none, or neither TCP nor UDP */
+	__u8 l3_proto;		/* enum l3_proto */
+	__u8 l4_proto;		/* enum l4_proto */
+	bool more_fragments;	/* a first fragment: lengths inside speak of the whole */
+	bool on_link;		/* IPv6 neighbour discovery or listener discovery, sent by a neighbour */
+	__be16 source_port;	/* TCP and UDP */
+	__be16 dest_port;
+	struct addr source;	/* when l3_proto is known */
+};
+
+/* Room for a header that the linear part does not hold whole. */
+union header_copy {
+	struct ethhdr eth;
+	struct vlan_hdr vlan;
+	struct iphdr ipv4;
+	struct ipv6hdr ipv6;
+	struct frag_hdr extension;
+	struct tcphdr tcp;
+	struct udphdr udp;
+	struct icmp6hdr icmp;
+};
+
+/* How far the frame was read. Apart from the facts, for the verifier must follow each of these. */
+struct cursor {
+	struct xdp_md *ctx;
+	void *data;		/* the linear part of the frame, in which drivers put the headers at least */
+	void *data_end;
+	union header_copy *copy;
+	__u32 off;
+	__u32 end;		/* of the frame, then of the IP packet in it */
+	__u8 proto;		/* protocol number of what follows at `off` */
+	__u8 hop_limit;
+};
+
+/* Where the `size` bytes at the cursor can be read; NULL: they reach beyond its end. */
+static __always_inline void *cursor_header(const struct cursor *cursor, __u32 size)
+{
+	void *header = cursor->data + cursor->off;
+
+	if (unlikely(cursor->off + size > cursor->end))
+		return NULL;
+	if (likely(header + size <= cursor->data_end))
+		return header;
+	if (bpf_xdp_load_bytes(cursor->ctx, cursor->off, cursor->copy, size))
+		return NULL;
+	return cursor->copy;
+}
+
+static __always_inline enum parse_result packet_parse_tcp(struct packet *pkt, const struct cursor *cursor)
+{
+	struct tcphdr *tcp = cursor_header(cursor, sizeof(*tcp));
+	__u32 size;
+
+	if (!tcp)
+		return PARSE_BAD;
+	size = tcp->doff * 4;
+	if (size < sizeof(*tcp) || cursor->off + size > cursor->end)
+		return PARSE_BAD;
+	pkt->l4_proto = L4_TCP;
+	pkt->source_port = tcp->source;
+	pkt->dest_port = tcp->dest;
+	pkt->payload_off = cursor->off + size;
+	pkt->payload_len = cursor->end - cursor->off - size;
+	return PARSE_DONE;
+}
+
+static __always_inline enum parse_result packet_parse_udp(struct packet *pkt, const struct cursor *cursor)
+{
+	struct udphdr *udp = cursor_header(cursor, sizeof(*udp));
+	__u32 len, left = cursor->end - cursor->off;
+
+	if (!udp)
+		return PARSE_BAD;
+	len = bpf_ntohs(udp->len);
+	if (!len && left > IP_LENGTH_MAX)	/* jumbogram (RFC 2675, section 4) */
+		len = left;
+	if (len < sizeof(*udp) || (len > left && !pkt->more_fragments))
+		return PARSE_BAD;
+	if (len > left)
+		len = left;
+	pkt->l4_proto = L4_UDP;
+	pkt->source_port = udp->source;
+	pkt->dest_port = udp->dest;
+	pkt->payload_off = cursor->off + sizeof(*udp);
+	pkt->payload_len = len - sizeof(*udp);
+	return PARSE_DONE;
+}
+
+/* Link-local (fe80::/10) or unspecified: routers do not forward such a source (RFC 4291, section 2.5). */
+static __always_inline bool addr_is_on_link(const struct addr *addr)
+{
+	const __be32 *w = addr->w;
+
+	if ((w[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
+		return true;
+	return !(w[0] | w[1] | w[2] | w[3]);
+}
+
+/*
+ * Neighbour discovery is believed with hop limit 255 only, which nothing behind a router can send (RFC 4861, section 6.1);
+ * listener discovery has hop limit 1 and a source that routers do not forward (RFC 3810, section 5).
+ */
+static __always_inline bool icmpv6_is_on_link(__u8 type, __u8 hop_limit, const struct addr *source)
+{
+	switch (type) {
+	case 133 ... 137:	/* router and neighbour solicitation and advertisement, redirect */
+		return hop_limit == 255;
+	case 130 ... 132:	/* listener query, report, done */
+	case 143:		/* listener report, version 2 */
+		return hop_limit == 1 && addr_is_on_link(source);
+	default:
+		return false;
+	}
+}
+
+/* Both kinds begin alike. */
+static __always_inline enum parse_result packet_parse_icmp(struct packet *pkt, const struct cursor *cursor)
+{
+	struct icmp6hdr *icmp = cursor_header(cursor, sizeof(*icmp));
+
+	if (!icmp)
+		return PARSE_BAD;
+	pkt->l4_proto = L4_ICMP;
+	if (cursor->proto == IP_PROTO_ICMPV6) {
+		pkt->l4_proto = L4_ICMPV6;
+		pkt->on_link = icmpv6_is_on_link(icmp->icmp6_type, cursor->hop_limit, &pkt->source);
+	}
+	return PARSE_DONE;
+}
+
+static __always_inline enum parse_result packet_parse_l4(struct packet *pkt, const struct cursor *cursor,
+							 __u8 icmp_proto)
+{
+	if (cursor->proto == IP_PROTO_TCP)
+		return packet_parse_tcp(pkt, cursor);
+	if (cursor->proto == IP_PROTO_UDP)
+		return packet_parse_udp(pkt, cursor);
+	if (cursor->proto == icmp_proto)
+		return packet_parse_icmp(pkt, cursor);
+	return PARSE_DONE;
+}
+
+static __always_inline enum parse_result packet_parse_ipv4(struct packet *pkt, struct cursor *cursor)
+{
+	struct iphdr *ip = cursor_header(cursor, sizeof(*ip));
+	__u32 size, total, left = cursor->end - cursor->off;
+	__u16 fragment;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return PARSE_BAD;
+	pkt->l3_proto = L3_IPV4;
+	pkt->source.w[2] = bpf_htonl(0xffff);
+	pkt->source.w[3] = ip->saddr;
+	size = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	if (!total && left > IP_LENGTH_MAX)	/* "BIG TCP", seen on a virtual device */
+		total = left;
+	if (total < size || total > left)
+		return PARSE_BAD;
+	fragment = bpf_ntohs(ip->frag_off);
+	pkt->more_fragments = fragment & IP_MORE_FRAGMENTS;
+	cursor->proto = ip->protocol;
+	cursor->end = cursor->off + total;
+	cursor->off += size;
+	if (fragment & IP_OFFSET_MASK)
+		return PARSE_DONE;
+	return packet_parse_l4(pkt, cursor, IP_PROTO_ICMP);
+}
+
+enum extension { EXTENSION_NONE, EXTENSION_READ, EXTENSION_LATER_FRAGMENT, EXTENSION_BAD };
+
+/* Steps over the extension header at the cursor, if there is one. */
+static __always_inline enum extension packet_parse_extension(struct packet *pkt, struct cursor *cursor)
+{
+	struct frag_hdr *header;	/* the shortest that each may be; `reserved` is the length of the others */
+	__u32 size;
+
+	switch (cursor->proto) {
+	case IP_PROTO_HOPOPTS:
+	case IP_PROTO_ROUTING:
+	case IP_PROTO_DSTOPTS:
+	case IP_PROTO_FRAGMENT:
+	case IP_PROTO_AH: break;
+	default: return EXTENSION_NONE;
+	}
+	header = cursor_header(cursor, sizeof(*header));
+	if (!header)
+		return EXTENSION_BAD;
+	size = (header->reserved + 1) * 8;
+	if (cursor->proto == IP_PROTO_AH)
+		size = (header->reserved + 2) * 4;
+	if (cursor->proto == IP_PROTO_FRAGMENT) {
+		size = sizeof(*header);
+		if (header->frag_off & bpf_htons(IPV6_OFFSET_MASK))
+			return EXTENSION_LATER_FRAGMENT;
+		pkt->more_fragments = header->frag_off & bpf_htons(IPV6_MORE_FRAGMENTS);
+	}
+	if (cursor->off + size > cursor->end)
+		return EXTENSION_BAD;
+	cursor->proto = header->nexthdr;
+	cursor->off += size;
+	return EXTENSION_READ;
+}
+
+static __always_inline enum parse_result packet_parse_extensions(struct packet *pkt, struct cursor *cursor)
+{
+	enum extension extension;
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < EXTENSION_HEADERS_MAX; i++) {
+		extension = packet_parse_extension(pkt, cursor);
+		if (extension == EXTENSION_BAD)
+			return PARSE_BAD;
+		if (extension == EXTENSION_LATER_FRAGMENT)
+			return PARSE_DONE;
+		if (extension == EXTENSION_NONE)
+			break;
+	}
+	/* After the last step it may still be an extension header: none of TCP, UDP and ICMP, so other. */
+	return packet_parse_l4(pkt, cursor, IP_PROTO_ICMPV6);
+}
+
+static __always_inline enum parse_result packet_parse_ipv6(struct packet *pkt, struct cursor *cursor)
+{
+	struct ipv6hdr *ip = cursor_header(cursor, sizeof(*ip));
+	__u32 payload, left = cursor->end - cursor->off - sizeof(*ip);
+
+	if (!ip || ip->version != 6)
+		return PARSE_BAD;
+	pkt->l3_proto = L3_IPV6;
+	__builtin_memcpy(&pkt->source, &ip->saddr, sizeof(pkt->source));
+	payload = bpf_ntohs(ip->payload_len);
+	/* A jumbogram says its length in a hop-by-hop option (RFC 2675); "BIG TCP" on a virtual device says it nowhere. */
+	if (!payload && (ip->nexthdr == IP_PROTO_HOPOPTS || left > IP_LENGTH_MAX))
+		payload = left;
+	if (payload > left)
+		return PARSE_BAD;
+	cursor->proto = ip->nexthdr;
+	cursor->hop_limit = ip->hop_limit;
+	cursor->off += sizeof(*ip);
+	cursor->end = cursor->off + payload;
+	return packet_parse_extensions(pkt, cursor);
+}
+
+/* Steps over Ethernet and its tags; *ret_type is what follows them, in host order. */
+static __always_inline enum parse_result packet_parse_ethernet(struct cursor *cursor, __u16 *ret_type)
+{
+	struct ethhdr *eth = cursor_header(cursor, sizeof(*eth));
+	struct vlan_hdr *vlan;
+	__u16 type;
+	__u32 i;
+
+	if (!eth)
+		return PARSE_BAD;
+	type = bpf_ntohs(eth->h_proto);
+	cursor->off += sizeof(*eth);
+	for (i = 0; i < VLAN_TAGS_MAX && (type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ); i++) {
+		vlan = cursor_header(cursor, sizeof(*vlan));
+		if (!vlan)
+			return PARSE_BAD;
+		type = bpf_ntohs(vlan->h_vlan_encapsulated_proto);
+		cursor->off += sizeof(*vlan);
+	}
+	*ret_type = type;
+	return PARSE_DONE;
+}
+
+/*
+ * Fills *pkt, which must be zero; returns enum parse_result. On PARSE_BAD, l3_proto and source are still right if the IP
+ * header was read so far. Global: what follows is verified once, not once for each way through the headers.
+ */
+__noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
+{
+	union header_copy copy;
+	struct cursor cursor = {
+		.ctx = ctx,
+		.data = (void *)(long)ctx->data,
+		.data_end = (void *)(long)ctx->data_end,
+		.copy = &copy,
+		.end = bpf_xdp_get_buff_len(ctx),
+	};
+	__u16 type;
+
+	if (!pkt)	/* never, but the verifier wants to see it */
+		return PARSE_BAD;
+	pkt->len = cursor.end;
+	if (packet_parse_ethernet(&cursor, &type) == PARSE_BAD)
+		return PARSE_BAD;
+	if (type == ETH_TYPE_IPV4)
+		return packet_parse_ipv4(pkt, &cursor);
+	if (type == ETH_TYPE_IPV6)
+		return packet_parse_ipv6(pkt, &cursor);
+	return PARSE_DONE;
+}
+
+#endif

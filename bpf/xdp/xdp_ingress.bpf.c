@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Floor 2: every frame that comes in on a protected interface, before the stack sees it. */
+#include "classify.h"
+#include "l4.h"
+
+SEC("xdp.frags")
+int xdp_ingress(struct xdp_md *ctx)
+{
+	struct packet pkt = {};
+	enum xdp_reason reason;
+	int parsed;
+	struct xdp_stats *stats;
+	__u32 zero = 0;
+
+	stats = bpf_map_lookup_elem(&xdp_stats, &zero);
+	if (!stats)
+		return XDP_PASS;
+	parsed = packet_parse(ctx, &pkt);
+	stats->packets++;
+	stats->bytes += pkt.len;
+	reason = l4_decide(&pkt, parsed, stats);
+	if (reason == XDP_REASON_PASS && pkt.payload_len)
+		stats->protocols[classify(ctx, &pkt)]++;
+	return xdp_verdict(stats, reason);
+}
+
+char _license[] SEC("license") = "GPL";

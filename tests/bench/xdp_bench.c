@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bench: ns per packet of xdp_ingress as BPF_PROG_TEST_RUN measures them, its own cost included, and the memory of
+ * `sources`. Usage: xdp_bench [ROUNDS [REPEAT]]. Each figure is the median of the rounds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+
+#include "tests/prog/packets.h"
+#include "tests/prog/tap.h"
+#include "tests/prog/xdp_run.h"
+
+#define ROUNDS_MAX 101
+#define SOURCES 1000
+#define GET "GET /index.html HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"
+#define BROWSER                                                                                              \
+	"GET /chat HTTP/1.1\r\nHost: www.example.com\r\nConnection: Upgrade\r\nPragma: no-cache\r\n"             \
+	"Cache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, "   \
+	"like Gecko) Chrome/120.0.0.0 Safari/537.36\r\nUpgrade: websocket\r\nOrigin: https://www.example.com\r\n"
+
+static const struct policy off = { .drop_invalid = 1 };
+static const struct policy limit = {
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .drop_invalid = 1
+};
+static const struct policy tight = {
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = 1, .drop_invalid = 1
+};
+static const struct policy deny = {
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .drop_invalid = 1, .has_deny = 1
+};
+
+static const struct bench {
+	struct packet_spec spec;	/* its name is the line's */
+	const struct policy *policy;
+	const char *deny;		/* an address in the deny list */
+	int action;
+} benches[] = {
+	{ { .name = "pass, no limit", .family = 4, .proto = PROTO_TCP }, &off, NULL, XDP_PASS },
+	{ { .name = "pass, limit, one source", .family = 4, .proto = PROTO_TCP }, &limit, NULL, XDP_PASS },
+	{ { .name = "pass, limit, one source, IPv6", .family = 6, .proto = PROTO_TCP }, &limit, NULL, XDP_PASS },
+	{ { .name = "pass, limit, one source, QinQ", .tags = { 0x88a8, 0x8100 }, .family = 4, .proto = PROTO_UDP },
+	  &limit, NULL, XDP_PASS },
+	{ { .name = "pass, limit, deny list of another", .family = 4, .proto = PROTO_TCP }, &deny, "203.0.113.7",
+	  XDP_PASS },
+	{ { .name = "drop, deny list", .family = 4, .proto = PROTO_TCP }, &deny, "192.0.2.1", XDP_DROP },
+	{ { .name = "drop, over the limit", .family = 4, .proto = PROTO_TCP }, &tight, NULL, XDP_DROP },
+	{ { .name = "pass, TLS application data", .family = 4, .proto = PROTO_TCP, .dest_port = 443,
+	    .payload = "\x17\x03\x03", .zeros = 1400 }, &limit, NULL, XDP_PASS },
+	{ { .name = "pass, TLS ClientHello", .family = 4, .proto = PROTO_TCP, .dest_port = 443,
+	    .payload = "\x16\x03\x01\x02\x00\x01", .payload_len = 6 }, &limit, NULL, XDP_PASS },
+	{ { .name = "pass, HTTP GET of curl", .family = 4, .proto = PROTO_TCP, .payload = GET }, &limit, NULL, XDP_PASS },
+	{ { .name = "pass, HTTP GET, WebSocket of a browser", .family = 4, .proto = PROTO_TCP, .payload = BROWSER },
+	  &limit, NULL, XDP_PASS },
+};
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, int n)
+{
+	qsort(values, n, sizeof(*values), compare);
+	return n & 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static void prepare(struct xdp_run *run, const struct bench *bench, struct frame *frame)
+{
+	packet_build(&bench->spec, frame);
+	frame_pad(frame);
+	if (bench->deny)
+		xdp_add_cidr(run, CIDR_DENY, bench->deny, 32);
+	xdp_set_policy(run, *bench->policy);
+	/* Twice: the first of a limit of one packet still passes. */
+	xdp_run_frame(run, frame->bytes, frame->len, ALL_LINEAR, 2);
+}
+
+static void bench_one(struct xdp_run *run, const struct bench *bench, int rounds, uint32_t repeat)
+{
+	double ns[ROUNDS_MAX];
+	struct frame frame;
+	uint32_t one;
+	int i, action;
+
+	prepare(run, bench, &frame);
+	for (i = 0; i < rounds; i++) {
+		action = xdp_time_frame(run, frame.bytes, frame.len, repeat, &one);
+		if (action != bench->action)
+			tap_bail("%s: action %d, expected %d", bench->spec.name, action, bench->action);
+		ns[i] = one;
+	}
+	printf("%-42s %4.0f\n", bench->spec.name, median(ns, rounds));
+}
+
+/* The source changes from run to run of `repeat` / SOURCES packets: cold for the first, warm for the rest. */
+static void bench_sources(struct xdp_run *run, int rounds, uint32_t repeat)
+{
+	struct packet_spec spec = { .name = "pass, limit, 1000 sources", .family = 4, .proto = PROTO_TCP };
+	double ns[ROUNDS_MAX], sum;
+	struct frame frame;
+	uint32_t one, i;
+	int round;
+
+	packet_build(&spec, &frame);
+	frame_pad(&frame);
+	xdp_set_policy(run, limit);
+	for (round = 0; round < rounds; round++) {
+		sum = 0;
+		for (i = 0; i < SOURCES; i++) {
+			frame.bytes[frame.l3 + 14] = i >> 8;
+			frame.bytes[frame.l3 + 15] = i;
+			xdp_time_frame(run, frame.bytes, frame.len, repeat / SOURCES, &one);
+			sum += one;
+		}
+		ns[round] = sum / SOURCES;
+	}
+	printf("%-42s %4.0f\n", spec.name, median(ns, rounds));
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc > 1 ? atoi(argv[1]) : 7;
+	uint32_t repeat = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000;
+	struct xdp_run run;
+	size_t i;
+
+	if (rounds < 1 || rounds > ROUNDS_MAX || repeat < SOURCES) {
+		fprintf(stderr, "usage: xdp_bench [ROUNDS [REPEAT]], 1 to %d rounds of at least %d\n", ROUNDS_MAX, SOURCES);
+		return 2;
+	}
+	xdp_run_open(&run, 0);
+	printf("%-42s %4s\n", "xdp_ingress", "ns/packet");
+	for (i = 0; i < sizeof(benches) / sizeof(*benches); i++)
+		bench_one(&run, &benches[i], rounds, repeat);
+	bench_sources(&run, rounds, repeat);
+	xdp_run_close(&run);
+	return 0;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests: no packet is lost from the count of a source that all CPUs see at the same time. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "packets.h"
+#include "tap.h"
+#include "xdp_run.h"
+
+#define THREADS_MAX 64
+#define PACKETS 2000000		/* of each CPU */
+#define SOURCES 20000
+#define SPINS 20000
+#define BURST 20000		/* each call costs milliseconds outside the packets */
+#define WINDOW_BEFORE 0xffffffff00000000ULL	/* window -1, where the one in force is 0 */
+#define WINDOW_NS 5000000ULL
+#define WINDOW_LIMIT 100
+#define WINDOW_MS 300
+#define SOURCE "192.0.2.1"
+
+struct worker {
+	pthread_t thread;
+	int cpu;
+	struct frame frame;
+	uint64_t packets;
+};
+
+static struct xdp_run run;
+static struct worker workers[THREADS_MAX];
+static int n_workers;
+static atomic_uint arrived;
+static atomic_bool stop;
+
+/* One worker on each CPU that this process may use. */
+static void find_cpus(void)
+{
+	struct packet_spec spec = { .family = 4, .proto = PROTO_TCP, .source = SOURCE };
+	cpu_set_t cpus;
+	int cpu;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		tap_bail("cannot read the CPU affinity");
+	for (cpu = 0; cpu < CPU_SETSIZE && n_workers < THREADS_MAX; cpu++) {
+		if (!CPU_ISSET(cpu, &cpus))
+			continue;
+		workers[n_workers].cpu = cpu;
+		packet_build(&spec, &workers[n_workers++].frame);
+	}
+}
+
+static void pin(const struct worker *w)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(w->cpu, &cpus);
+	if (pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus))
+		tap_bail("cannot run on CPU %d", w->cpu);
+}
+
+static void send_packets(struct worker *w, uint32_t n)
+{
+	if (xdp_run_frame(&run, w->frame.bytes, w->frame.len, ALL_LINEAR, n) < 0)
+		tap_bail("test run failed");
+	w->packets += n;
+}
+
+/*
+ * Lets all workers go within a few nanoseconds of each other, which waking them up would not. `round` counts from 1 and is
+ * the same for all of them.
+ */
+static void meet(unsigned int round)
+{
+	unsigned int spins = 0;
+
+	atomic_fetch_add(&arrived, 1);
+	while (atomic_load(&arrived) < round * n_workers) {
+		if (++spins % SPINS == 0)
+			sched_yield();
+	}
+}
+
+/* Runs `body` on every CPU at the same time; returns the packets that were sent. */
+static uint64_t run_everywhere(void *(*body)(void *))
+{
+	uint64_t sum = 0;
+	int i;
+
+	atomic_store(&arrived, 0);
+	for (i = 0; i < n_workers; i++) {
+		workers[i].packets = 0;
+		if (pthread_create(&workers[i].thread, NULL, body, &workers[i]))
+			tap_bail("cannot start a thread");
+	}
+	for (i = 0; i < n_workers; i++) {
+		pthread_join(workers[i].thread, NULL);
+		sum += workers[i].packets;
+	}
+	return sum;
+}
+
+static void *same_source(void *arg)
+{
+	struct worker *w = arg;
+
+	pin(w);
+	meet(1);
+	send_packets(w, PACKETS);
+	return NULL;
+}
+
+static void test_same_source(void)
+{
+	struct source_key key = source_of(SOURCE);
+	struct xdp_stats before, moved;
+	uint64_t sent, value = 0;
+
+	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1000 });
+	xdp_read_stats(&run, &before);
+	sent = run_everywhere(same_source);
+	moved = xdp_stats_since(&run, &before);
+	CHECK(xdp_read_source(&run, &key, &value) && value == sent, "sent %lu, counted %lu", sent, value);
+	CHECK(moved.packets == sent && moved.reasons[XDP_REASON_PASS] == 1000 &&
+	      moved.reasons[XDP_REASON_RATE_LIMIT] == sent - 1000,
+	      "sent %lu: packets %llu, passed %llu, dropped %llu", sent, moved.packets, moved.reasons[XDP_REASON_PASS],
+	      moved.reasons[XDP_REASON_RATE_LIMIT]);
+	tap_note("%d CPUs, %lu packets", n_workers, sent);
+	tap_result("one source, all CPUs, one window: every packet is counted, exactly the limit passes");
+}
+
+/* A source number becomes the frame's address. */
+static void set_source(struct worker *w, uint32_t i)
+{
+	uint8_t *address = w->frame.bytes + w->frame.l3 + 12;
+
+	address[0] = 10;
+	address[1] = i >> 16;
+	address[2] = i >> 8;
+	address[3] = i;
+}
+
+static void *first_packets(void *arg)
+{
+	struct worker *w = arg;
+	uint32_t i;
+
+	pin(w);
+	for (i = 0; i < SOURCES; i++) {
+		set_source(w, i);
+		meet(i + 1);
+		send_packets(w, 1);
+	}
+	return NULL;
+}
+
+static struct source_key numbered_source(uint32_t i)
+{
+	struct source_key key = {};
+
+	memcpy(&key.w[1], (uint8_t[]){ 10, i >> 16, i >> 8, i }, 4);
+	return key;
+}
+
+static void send_first_packets(void)
+{
+	struct source_key key;
+	uint64_t value, sum = 0, sent;
+	uint32_t i;
+
+	sent = run_everywhere(first_packets);
+	for (i = 0; i < SOURCES; i++) {
+		key = numbered_source(i);
+		value = 0;
+		xdp_read_source(&run, &key, &value);
+		sum += value;
+	}
+	CHECK(sum == sent, "sent %lu, counted %lu", sent, sum);
+}
+
+static void test_first_packets(void)
+{
+	struct source_key key;
+	uint32_t i;
+
+	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1000 });
+	send_first_packets();
+	tap_result("the first packets of a source on all CPUs at once are all counted");
+	for (i = 0; i < SOURCES; i++) {
+		key = numbered_source(i);
+		xdp_write_source(&run, &key, WINDOW_BEFORE | 500);
+	}
+	send_first_packets();
+	tap_result("the first packets of a window on all CPUs at once are all counted");
+}
+
+static void *until_stopped(void *arg)
+{
+	struct worker *w = arg;
+
+	pin(w);
+	memcpy(w->frame.bytes + w->frame.l3 + 12, (uint8_t[]){ 192, 0, 2, 2 }, 4);
+	meet(1);
+	while (!atomic_load(&stop))
+		send_packets(w, BURST);
+	return NULL;
+}
+
+static uint64_t window_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (t.tv_sec * 1000000000ULL + t.tv_nsec) / WINDOW_NS;
+}
+
+static void *stop_later(void *arg)
+{
+	(void)arg;
+	usleep(WINDOW_MS * 1000);
+	atomic_store(&stop, true);
+	return NULL;
+}
+
+/* A window that was moved back, or begun twice, would let its limit through twice. */
+static void test_window_changes(void)
+{
+	struct xdp_stats before, moved;
+	uint64_t first, windows, sent;
+	pthread_t clock;
+
+	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_NS, .packets = WINDOW_LIMIT });
+	xdp_read_stats(&run, &before);
+	first = window_now();
+	if (pthread_create(&clock, NULL, stop_later, NULL))
+		tap_bail("cannot start a thread");
+	sent = run_everywhere(until_stopped);
+	pthread_join(clock, NULL);
+	windows = window_now() - first + 1;
+	moved = xdp_stats_since(&run, &before);
+	CHECK(moved.packets == sent, "sent %lu, packets %llu", sent, moved.packets);
+	CHECK(moved.reasons[XDP_REASON_PASS] <= windows * WINDOW_LIMIT, "%llu passed in %lu windows of %d",
+	      moved.reasons[XDP_REASON_PASS], windows, WINDOW_LIMIT);
+	CHECK(moved.reasons[XDP_REASON_PASS] >= 2 * WINDOW_LIMIT, "%llu passed: the window never moved",
+	      moved.reasons[XDP_REASON_PASS]);
+	tap_note("%lu packets, %llu passed, %lu windows of %d", sent, moved.reasons[XDP_REASON_PASS], windows, WINDOW_LIMIT);
+	tap_result("over window changes no more than the limit of each window passes");
+}
+
+int main(void)
+{
+	tap_start();
+	find_cpus();
+	xdp_run_open(&run, 0);
+	test_same_source();
+	test_first_packets();
+	test_window_changes();
+	xdp_run_close(&run);
+	return tap_end();
+}

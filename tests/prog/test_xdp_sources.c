@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests: the default number of sources fits into `sources`, all at once, and into 100 MB. */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+
+#include "packets.h"
+#include "tap.h"
+#include "xdp_run.h"
+
+#define MEMORY_MAX 100000000ULL
+#define SAMPLE 1009		/* each so-manieth source is looked at again */
+
+static struct xdp_run run;
+
+/* Bytes that the kernel has locked for the map. */
+static unsigned long long map_memory(int fd)
+{
+	unsigned long long bytes = 0;
+	char path[64], line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	if (!f)
+		tap_bail("%s cannot be read", path);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	}
+	fclose(f);
+	return bytes;
+}
+
+/* The kernel hands free entries to CPUs in small batches: on one CPU none is left over. */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		tap_bail("cannot stay on one CPU");
+}
+
+static void set_source(struct frame *frame, uint32_t i)
+{
+	uint8_t *address = frame->bytes + frame->l3 + 12;
+
+	address[0] = 10;
+	address[1] = i >> 16;
+	address[2] = i >> 8;
+	address[3] = i;
+}
+
+static uint32_t count_entries(void)
+{
+	static struct source_key keys[4096];
+	static struct source values[4096];
+	uint32_t in, out, n, sum = 0;
+	bool first = true;
+
+	for (;;) {
+		n = sizeof(values) / sizeof(*values);
+		if (bpf_map_lookup_batch(run.sources, first ? NULL : &in, &out, keys, values, &n, NULL)) {
+			sum += n;	/* the last batch comes with ENOENT */
+			return sum;
+		}
+		sum += n;
+		in = out;
+		first = false;
+	}
+}
+
+static void test_memory(void)
+{
+	struct bpf_map_info info = {};
+	unsigned long long bytes = map_memory(run.sources);
+	uint32_t len = sizeof(info);
+
+	CHECK(!bpf_obj_get_info_by_fd(run.sources, &info, &len) && info.max_entries == MPBPF_SOURCES_MAX,
+	      "%u entries, expected %u", info.max_entries, MPBPF_SOURCES_MAX);
+	CHECK(bytes >= (unsigned long long)info.max_entries * 16 && bytes <= MEMORY_MAX, "%llu bytes", bytes);
+	tap_note("%llu bytes, %.1f an entry", bytes, (double)bytes / info.max_entries);
+	tap_result("1,048,576 sources take at most 100 MB");
+}
+
+static void test_all_fit(void)
+{
+	static struct frame frame;
+	struct packet_spec spec = { .family = 4, .proto = PROTO_TCP };
+	uint32_t i, entries, dropped = 0, kept = 0;
+
+	packet_build(&spec, &frame);
+	for (i = 0; i < MPBPF_SOURCES_MAX; i++) {
+		set_source(&frame, i);
+		dropped += xdp_run_frame(&run, frame.bytes, frame.len, ALL_LINEAR, 1) != XDP_PASS;
+	}
+	entries = count_entries();
+	CHECK(!dropped, "%u first packets were dropped", dropped);
+	CHECK(entries == MPBPF_SOURCES_MAX, "%u sources are remembered", entries);
+	tap_result("1,048,576 sources are remembered at once");
+	/* The limit is one packet: a source that was forgotten would pass again. */
+	for (i = 0; i < MPBPF_SOURCES_MAX; i += SAMPLE) {
+		set_source(&frame, i);
+		kept += xdp_run_frame(&run, frame.bytes, frame.len, ALL_LINEAR, 1) == XDP_DROP;
+	}
+	CHECK(kept == (MPBPF_SOURCES_MAX + SAMPLE - 1) / SAMPLE, "%u of each %dth source are remembered", kept, SAMPLE);
+	tap_result("and each of them is held to its limit");
+}
+
+int main(void)
+{
+	tap_start();
+	stay_on_one_cpu();
+	xdp_run_open(&run, 0);
+	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1 });
+	test_memory();
+	test_all_fit();
+	xdp_run_close(&run);
+	return tap_end();
+}
