@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Floor 1: the record of a guarded connection: finding it, its listener, and whether its responses are complete. */
+#ifndef MPBPF_BPF_CONN_H
+#define MPBPF_BPF_CONN_H
+
+#include "http1_body.h"
+#include "stats.h"
+
+/* TCP sequence numbers (RFC 9293, section 3.4): a lies before b. */
+static __always_inline bool seq_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
+static __always_inline void addr_set4(struct addr *addr, __be32 ip)
+{
+	addr->w[0] = 0;
+	addr->w[1] = 0;
+	addr->w[2] = bpf_htonl(0xffff);
+	addr->w[3] = ip;
+}
+
+/* The listener for (addr, port) in a generation: its own address, then any IPv4 address, then any address. */
+static __always_inline struct listener *listener_find(__u32 generation, const struct addr *addr, __be16 port)
+{
+	struct listener_key key = { .generation = generation, .port = port, .addr = *addr };
+	struct listener *l;
+
+	l = bpf_map_lookup_elem(&listeners, &key);
+	if (l)
+		return l;
+	if (!addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(0xffff)) {
+		key.addr.w[3] = 0;
+		l = bpf_map_lookup_elem(&listeners, &key);
+		if (l)
+			return l;
+	}
+	__builtin_memset(&key.addr, 0, sizeof(key.addr));
+	return bpf_map_lookup_elem(&listeners, &key);
+}
+
+/*
+ * The listener in force, read again after each reload. A connection whose listener is gone from the configuration is under
+ * no policy any more, and stays so.
+ */
+static __always_inline void conn_refresh(struct conn *conn, const struct control *c)
+{
+	__u32 generation = READ_ONCE(c->generation);
+	struct listener *l;
+
+	if (conn->generation == generation)
+		return;
+	l = listener_find(generation, &conn->local, conn->local_port);
+	/* A reload may have happened in between and taken the keys of this generation away. */
+	if (!l && generation != READ_ONCE(c->generation)) {
+		generation = READ_ONCE(c->generation);
+		l = listener_find(generation, &conn->local, conn->local_port);
+	}
+	if (l)
+		conn->listener = *l;
+	else
+		conn->listener.flags = LISTENER_GONE;
+	conn->generation = generation;
+}
+
+/* Whether the response under way has been written to its end, up to write_seq, which may be older than response_seq. */
+static __always_inline bool conn_response_over(const struct conn *conn, __u32 write_seq)
+{
+	return conn->response.kind == BODY_LENGTH && !seq_before(write_seq, conn->response_seq) &&
+	       write_seq - conn->response_seq >= conn->response.left;
+}
+
+/* Allowed requests whose response is not complete. */
+static __always_inline __u32 conn_pending(const struct conn *conn, __u32 write_seq)
+{
+	/* An interim response (1xx, marked by step) answers nothing. */
+	__u32 over = conn_response_over(conn, write_seq) && !conn->response.step;
+
+	return conn->allowed - conn->answered - over;
+}
+
+/* The responses' framing was not understood, or they end with the connection. */
+static __always_inline bool conn_lost(const struct conn *conn)
+{
+	return conn->response.kind == BODY_UNTIL_CLOSE;
+}
+
+/* Whether an answer given now would come after every response that is due. */
+static __always_inline bool conn_idle(const struct conn *conn, __u32 write_seq)
+{
+	return !conn_lost(conn) && !conn_pending(conn, write_seq);
+}
+
+/* The kernel's own last answer is still on its way into the socket, by a worker thread. */
+static __always_inline bool conn_reply_queued(const struct conn *conn, __u32 write_seq)
+{
+	return (conn->flags & CONN_REPLIED) && seq_before(write_seq, conn->reply_end);
+}
+
+/* A request goes to the service. */
+static __always_inline void conn_allow(struct conn *conn, bool no_body, bool upgrade)
+{
+	__u64 bit = 1ULL << (conn->allowed & 63);
+
+	if (no_body)
+		conn->no_body |= bit;
+	else
+		conn->no_body &= ~bit;
+	if (upgrade)
+		conn->flags |= CONN_UPGRADE;
+	else
+		conn->flags &= ~CONN_UPGRADE;
+	conn->allowed++;
+}
+
+#endif

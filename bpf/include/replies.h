@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Floor 1: what a denied request is answered with; the kernel and the helper say the same words. */
+#ifndef MPBPF_BPF_REPLIES_H
+#define MPBPF_BPF_REPLIES_H
+
+#include "kernel.h"
+
+#define REPLY_TEXT_MAX 144
+
+struct reply {
+	char text[REPLY_TEXT_MAX];	/* up to the value of Content-Length */
+	__u32 len;		/* of text */
+	__u32 close;		/* the connection ends with it */
+};
+
+#define REPLY(reason, status, field, end)                                                              \
+	[reason] = { .text = "HTTP/1.1 " status "\r\n" field "Content-Length: ",                       \
+		     .len = sizeof("HTTP/1.1 " status "\r\n" field "Content-Length: ") - 1, .close = end }
+#define REPLY_CLOSE "Connection: close\r\n"
+
+static const struct reply replies[REQUEST_REASON_MAX] = {
+	REPLY(REQUEST_BAD, "400 Bad Request", REPLY_CLOSE, 1),
+	REPLY(REQUEST_NO_TOKEN, "401 Unauthorized", "WWW-Authenticate: Bearer\r\n", 0),
+	REPLY(REQUEST_BAD_TOKEN, "403 Forbidden", "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n", 0),
+	REPLY(REQUEST_EXPIRED, "403 Forbidden", "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n", 0),
+	REPLY(REQUEST_FEATURE, "402 Payment Required", "", 0),
+	REPLY(REQUEST_PROXY_COUNT, "429 Too Many Requests", "", 0),
+	REPLY(REQUEST_RATE, "429 Too Many Requests", "Retry-After: 1\r\n", 0),
+	REPLY(REQUEST_HELPER_DOWN, "503 Service Unavailable", REPLY_CLOSE, 1),
+	REPLY(REQUEST_TIMEOUT, "408 Request Timeout", REPLY_CLOSE, 1),
+	REPLY(REQUEST_TOO_LARGE, "431 Request Header Fields Too Large", REPLY_CLOSE, 1),
+};
+
+#endif

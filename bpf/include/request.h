@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 1: bytes from a client on a guarded connection. What passes, what is answered here, what the helper gets.
+ *
+ * The rule for every path: bytes pass only when the whole skb is judged. Until then no state is changed, so that the helper
+ * can be given the skb and the state that it began in.
+ */
+#ifndef MPBPF_BPF_REQUEST_H
+#define MPBPF_BPF_REQUEST_H
+
+#include "ask.h"
+#include "reply.h"
+#include "siphash.h"
+
+enum outcome {
+	OUTCOME_PASS,	/* to the service */
+	OUTCOME_DROP,	/* the body of a denied request */
+	OUTCOME_ASK,	/* the helper judges */
+	OUTCOME_DENY,	/* an answer with `reason` */
+	OUTCOME_UNAVAILABLE,	/* the helper is needed and is not there */
+	OUTCOME_CLOSE,	/* nothing sensible can be said any more */
+};
+
+/* One skb on its way: what it is, and what was decided. No pointers, so that global functions can take it. */
+struct request {
+	__u64 cookie;
+	__u32 len;
+	__u32 write_seq;	/* TCP write_seq of the socket now */
+	__u32 reason;		/* enum request_reason: why it passes, or is denied */
+	__u32 allowed;		/* a request begins here, and passes */
+	__u32 head;		/* its method is HEAD */
+	__u32 upgrade;
+	struct http1_body body;	/* what follows behind this skb, once it is accepted or denied */
+};
+
+struct body_run {
+	struct __sk_buff *skb;
+	struct http1_body body;
+	__u32 off, len;
+	int result;	/* 1: the body ended at off; -1: malformed */
+};
+
+#define BODY_STEPS 4096	/* runs of content and framing bytes in one skb; more: the helper */
+
+static long body_step(__u32 i __attribute__((unused)), struct body_run *run)
+{
+	__u64 n;
+	__u8 c;
+
+	if (run->off >= run->len || run->result)
+		return 1;
+	if (http1_body_plain(&run->body)) {
+		n = run->len - run->off;
+		if (n > run->body.left)
+			n = run->body.left;
+		http1_body_skip(&run->body, n);
+		run->off += n;
+		run->result = run->body.kind == BODY_NONE;
+		return 0;
+	}
+	if (bpf_skb_load_bytes(run->skb, run->off, &c, 1))
+		return 1;
+	run->off++;
+	run->result = http1_chunk_byte(&run->body, c);
+	return 0;
+}
+
+/*
+ * Follow `body` through the skb from off to its end. PASS: the skb ends within or with the body, which is updated; ASK: more
+ * than the body is there, or too many pieces; DENY: malformed.
+ */
+__weak __noinline int body_follow(struct __sk_buff *skb, struct http1_body *body, __u32 off, __u32 len)
+{
+	struct body_run run = { .skb = skb, .off = off, .len = len };
+
+	if (!body)
+		return OUTCOME_ASK;
+	if (body->kind == BODY_NONE)
+		return off == len ? OUTCOME_PASS : OUTCOME_ASK;
+	run.body = *body;
+	bpf_loop(BODY_STEPS, body_step, &run, 0);
+	if (run.result < 0)
+		return OUTCOME_DENY;
+	if (run.off != len)
+		return OUTCOME_ASK;
+	*body = run.body;
+	return OUTCOME_PASS;
+}
+
+/* The path against `paths`: a rule stands there as "/x/" and as "/x" with the terminator (abi.h). */
+static __always_inline bool path_exempt(struct scratch *s, const struct conn *conn)
+{
+	const struct http1 *h = &s->head;
+	__u64 *to = (__u64 *)s->path.path;
+	__u32 i, n = h->path_len;
+
+	for (i = 0; i < MPBPF_PATH_KEY / 8; i++)
+		to[i] = *(const __u64 *)&s->buf.b[HTTP1_AT(h->target_off + 8 * i)];
+	if (n < MPBPF_PATH_KEY)
+		s->path.path[n++] = 0;
+	if (n > MPBPF_PATH_KEY)
+		n = MPBPF_PATH_KEY;
+	s->path.prefixlen = 64 + 8 * n;
+	s->path.generation = conn->generation;
+	s->path.auth = conn->listener.auth;
+	s->path.kind = PATH_EXEMPT;
+	return bpf_map_lookup_elem(&paths, &s->path);
+}
+
+/* The cached verdict on the token, its times held against the clock on every hit. */
+static __always_inline enum outcome token_judge(struct scratch *s, const struct conn *conn, const struct control *c,
+						__u32 *reason)
+{
+	struct verdict *v;
+	__s64 now;
+
+	siphash128_at(s->buf.b, s->head.token_off, s->head.token_len, c->hash_key, s->token.hash);
+	s->token.auth = conn->listener.auth;
+	s->token.pad = 0;
+	v = bpf_map_lookup_elem(&verdicts, &s->token);
+	if (!v || v->generation != conn->generation) {
+		STATS_INC(misses);
+		return OUTCOME_ASK;
+	}
+	STATS_INC(hits);
+	*reason = v->reason;
+	if (v->reason != REQUEST_ALLOWED)
+		return OUTCOME_DENY;
+	now = (__u64)(bpf_ktime_get_boot_ns() + READ_ONCE(c->wall_offset_ns)) / 1000000000;
+	if (now >= v->not_before && now < v->expires)
+		return OUTCOME_PASS;
+	*reason = REQUEST_EXPIRED;
+	return OUTCOME_DENY;
+}
+
+/* DESIGN's verdict table, in its order. *reason says why, for PASS and DENY. */
+static __always_inline enum outcome head_judge(struct scratch *s, const struct conn *conn, const struct control *c, __u32 n,
+					       __u32 *reason)
+{
+	int result;
+
+	http1_start(&s->head, false);
+	result = http1_scan(&s->buf, &s->head, n);
+	*reason = REQUEST_BAD;
+	if (result == HTTP1_BAD)
+		return OUTCOME_DENY;
+	if (result == HTTP1_MORE || (s->head.flags & HTTP1_ODD))
+		return OUTCOME_ASK;
+	*reason = REQUEST_EXEMPT;
+	if ((conn->listener.flags & LISTENER_HAS_EXEMPT) && path_exempt(s, conn))
+		return OUTCOME_PASS;
+	*reason = REQUEST_OPEN;
+	if (!(conn->listener.flags & LISTENER_REQUIRE_AUTH))
+		return OUTCOME_PASS;
+	*reason = REQUEST_NO_TOKEN;
+	if (!(s->head.flags & HTTP1_BEARER))
+		return OUTCOME_DENY;
+	return token_judge(s, conn, c, reason);
+}
+
+/* The head is judged; now the rest of the skb. A denied request's body is followed too, to be dropped. */
+static __always_inline enum outcome head_rest(struct __sk_buff *skb, struct request *rq, const struct http1 *h,
+					      enum outcome outcome)
+{
+	int rest;
+
+	rq->head = h->method == HTTP1_METHOD_HEAD;
+	if (outcome == OUTCOME_DENY && rq->reason == REQUEST_BAD)
+		return outcome;
+	http1_body_of(h, &rq->body);
+	rest = body_follow(skb, &rq->body, h->head_len, rq->len);
+	if (rest == OUTCOME_ASK)
+		return OUTCOME_ASK;
+	if (rest == OUTCOME_DENY) {
+		rq->reason = REQUEST_BAD;
+		return OUTCOME_DENY;
+	}
+	rq->allowed = outcome == OUTCOME_PASS;
+	rq->upgrade = h->flags & HTTP1_UPGRADE;
+	return outcome;
+}
+
+/* A head comes next. */
+static __always_inline enum outcome request_head(struct __sk_buff *skb, struct request *rq, struct conn *conn,
+						 struct scratch *s)
+{
+	__u32 n = rq->len > MPBPF_HEAD_MAX ? MPBPF_HEAD_MAX : rq->len;
+	struct control *c = control_get();
+	enum outcome outcome;
+
+	if (!c)
+		return OUTCOME_CLOSE;
+	conn_refresh(conn, c);
+	if (conn->listener.flags & LISTENER_GONE) {
+		conn->state = CONN_TUNNEL;
+		return OUTCOME_PASS;
+	}
+	if (!s)
+		return OUTCOME_ASK;
+	forget(n);
+	if (n < 1 || n > MPBPF_HEAD_MAX || bpf_skb_load_bytes(skb, 0, s->buf.b, n))
+		return OUTCOME_CLOSE;
+	outcome = head_judge(s, conn, c, n, &rq->reason);
+	return outcome == OUTCOME_ASK ? outcome : head_rest(skb, rq, &s->head, outcome);
+}
+
+/* The body of an allowed or of a denied request is under way. */
+static __always_inline enum outcome request_body(struct __sk_buff *skb, struct request *rq, const struct conn *conn)
+{
+	rq->body = conn->request;
+	switch (body_follow(skb, &rq->body, 0, rq->len)) {
+	case OUTCOME_PASS:
+		return conn->state == CONN_DISCARD ? OUTCOME_DROP : OUTCOME_PASS;
+	case OUTCOME_ASK:
+		return OUTCOME_ASK;
+	default:
+		/* The service may have part of this request already: no answer of ours can be in order. */
+		stats_reason(REQUEST_BAD);
+		return OUTCOME_CLOSE;
+	}
+}
+
+/* Every byte is the helper's; unless the agent is another than the one that was asked: what that one held is gone. */
+static __always_inline enum outcome request_helper(const struct conn *conn)
+{
+	struct control *c = control_get();
+
+	return c && conn->helper_epoch == READ_ONCE(c->helper_epoch) ? OUTCOME_ASK : OUTCOME_UNAVAILABLE;
+}
+
+static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct request *rq, struct conn *conn,
+						   struct scratch *s)
+{
+	switch (conn->state) {
+	case CONN_HEAD:
+		return request_head(skb, rq, conn, s);
+	case CONN_BODY:
+	case CONN_DISCARD:
+		return request_body(skb, rq, conn);
+	case CONN_HELPER:
+		return request_helper(conn);
+	case CONN_TUNNEL:
+		return OUTCOME_PASS;
+	default:
+		return OUTCOME_DROP;
+	}
+}
+
+/*
+ * What was decided, held against what the connection can take now. A denial waits for the responses that are due, and
+ * nothing overtakes the kernel's own answer, which a worker thread sends.
+ */
+static __always_inline enum outcome request_order(const struct request *rq, const struct conn *conn, enum outcome outcome)
+{
+	if (outcome == OUTCOME_DENY && !conn_idle(conn, rq->write_seq))
+		outcome = OUTCOME_ASK;
+	if (outcome == OUTCOME_PASS && rq->allowed && !conn_lost(conn) &&
+	    conn_pending(conn, rq->write_seq) >= MPBPF_PIPELINE_MAX)
+		outcome = OUTCOME_ASK;
+	/* The helper waits until that answer is out. */
+	if (outcome == OUTCOME_PASS && rq->allowed && conn_reply_queued(conn, rq->write_seq))
+		outcome = OUTCOME_ASK;
+	return outcome;
+}
+
+/* Answer here and now. Returns the verdict on the skb, or -1: there is no such answer. */
+__weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, struct request *rq)
+{
+	struct conn *conn;
+	__u64 cookie;
+
+	if (!s || !rq)
+		return -1;
+	cookie = rq->cookie;
+	conn = bpf_map_lookup_elem(&conns, &cookie);
+	if (!conn || rq->reason >= REQUEST_REASON_MAX || !conn_idle(conn, rq->write_seq))
+		return -1;
+	if (reply_write(skb, s, rq->reason, rq->len, rq->head))
+		return -1;
+	stats_reason(rq->reason);
+	if (!conn_reply_queued(conn, rq->write_seq))
+		conn->reply_end = rq->write_seq;
+	conn->reply_end += rq->len;
+	conn->flags |= CONN_REPLIED;
+	conn->request = rq->body;
+	conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_DISCARD;
+	if (replies[rq->reason].close)
+		ask_close(skb, conn, cookie);
+	return bpf_sk_redirect_hash(skb, &sockets, &cookie, 0);
+}
+
+static __always_inline int request_pass(const struct request *rq, struct conn *conn)
+{
+	if (rq->allowed) {
+		conn_allow(conn, rq->head, rq->upgrade);
+		stats_reason(rq->reason);
+	}
+	if (conn->state == CONN_TUNNEL)
+		return SK_PASS;
+	conn->request = rq->body;
+	conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_BODY;
+	return SK_PASS;
+}
+
+static __always_inline int request_drop(const struct request *rq, struct conn *conn)
+{
+	if (conn->state == CONN_DISCARD) {
+		conn->request = rq->body;
+		if (rq->body.kind == BODY_NONE)
+			conn->state = CONN_HEAD;
+	}
+	return SK_DROP;
+}
+
+static __always_inline int request_act(struct __sk_buff *skb, struct request *rq, struct conn *conn, struct scratch *s,
+				       enum outcome outcome)
+{
+	int action;
+
+	if (outcome == OUTCOME_PASS)
+		return request_pass(rq, conn);
+	if (outcome == OUTCOME_DROP)
+		return request_drop(rq, conn);
+	if (outcome == OUTCOME_DENY) {
+		action = request_answer(skb, s, rq);
+		if (action >= 0)
+			return action;
+		outcome = OUTCOME_ASK;	/* too short for the answer, or memory is short */
+	}
+	if (outcome == OUTCOME_ASK) {
+		if (ask_bytes(skb, rq->cookie, rq->len, rq->write_seq) != -1)
+			return SK_DROP;
+		outcome = OUTCOME_UNAVAILABLE;
+	}
+	if (outcome == OUTCOME_UNAVAILABLE) {
+		rq->reason = REQUEST_HELPER_DOWN;
+		__builtin_memset(&rq->body, 0, sizeof(rq->body));
+		action = request_answer(skb, s, rq);
+		if (action >= 0)
+			return action;
+		stats_reason(REQUEST_HELPER_DOWN);
+	}
+	ask_close(skb, conn, rq->cookie);
+	return SK_DROP;
+}
+
+#endif

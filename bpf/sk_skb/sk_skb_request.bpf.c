@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Floor 2: the bytes that a client sends on a guarded connection. */
+#include "request.h"
+
+SEC("sk_skb/stream_verdict")
+int sk_skb_request(struct __sk_buff *skb)
+{
+	struct request rq = { .len = skb->len };
+	struct bpf_sock *sk = skb->sk;
+	__u32 slot = SCRATCHES;
+	enum outcome outcome;
+	struct tcp_sock *tp;
+	struct conn *conn;
+	struct scratch *s;
+	int action;
+
+	/* The FIN comes without bytes and must reach the service's socket. */
+	if (!rq.len)
+		return SK_PASS;
+	rq.cookie = bpf_get_socket_cookie(skb);
+	conn = bpf_map_lookup_elem(&conns, &rq.cookie);
+	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (!conn || !tp)
+		return SK_DROP;
+	rq.write_seq = tp->write_seq;
+	s = scratch_claim(&slot);
+	outcome = request_order(&rq, conn, request_decide(skb, &rq, conn, s));
+	action = request_act(skb, &rq, conn, s, outcome);
+	if (s)
+		scratch_release(slot);
+	return action;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Floor 2: handshakes that end on a guarded port, and the end of guarded connections. */
+#include "track.h"
+
+SEC("sockops")
+int sockops_track(struct bpf_sock_ops *ops)
+{
+	__u32 op = ops->op, state = ops->args[1];
+
+	if (op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+		track_open(ops);
+	else if (op == BPF_SOCK_OPS_STATE_CB && state == BPF_TCP_CLOSE)
+		track_close(ops);
+	return 1;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Floor 2: what the helper decided, put into the connection's record under its lock. */
+#include "conn.h"
+
+#define EAGAIN 11
+#define ENOENT 2
+#define ESTALE 116
+#define EINVAL 22
+
+/* Back into the kernel: only when the helper has dealt with every byte that it was given. */
+static __always_inline int conn_return(struct conn *conn, const struct conn_op *op)
+{
+	conn->returned = op->taken;
+	if (conn->asked != op->taken)
+		return -EAGAIN;
+	conn->request = op->request;
+	conn->state = op->state;
+	return 0;
+}
+
+static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op)
+{
+	if (op->op == CONN_OP_QUERY)
+		return 0;
+	if (op->op == CONN_OP_CLOSE) {
+		conn->state = CONN_CLOSED;
+		return 0;
+	}
+	if (conn->state != CONN_HELPER || conn->helper_epoch != op->helper_epoch)
+		return -ESTALE;
+	if ((op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY) && conn_reply_queued(conn, conn->write_seq))
+		return -EAGAIN;
+	switch (op->op) {
+	case CONN_OP_ALLOW:
+		if (conn_pending(conn, conn->write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn))
+			return -EAGAIN;
+		conn_allow(conn, op->no_body, op->upgrade);
+		return 0;
+	case CONN_OP_DENY:
+		return conn_idle(conn, conn->write_seq) ? 0 : -EAGAIN;
+	case CONN_OP_TAKEN:
+		conn->returned = op->taken;
+		return 0;
+	case CONN_OP_RETURN:
+		return op->state == CONN_HEAD || op->state == CONN_BODY || op->state == CONN_DISCARD ?
+			       conn_return(conn, op) : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+SEC("syscall")
+int conn_update(struct conn_op *op)
+{
+	__u64 cookie = op->cookie;
+	struct conn_op in = *op;
+	struct conn *conn;
+
+	op->result = -ENOENT;
+	conn = bpf_map_lookup_elem(&conns, &cookie);
+	if (!conn)
+		return 0;
+	bpf_spin_lock(&conn->lock);
+	in.result = conn_apply(conn, &in);
+	in.out_state = conn->state;
+	in.out_lost = conn_lost(conn);
+	in.pending = conn_pending(conn, conn->write_seq);
+	in.out_asked = conn->asked;
+	bpf_spin_unlock(&conn->lock);
+	/* Closing without an answer is counted under its reason too; REQUEST_ALLOWED, 0, gives none. */
+	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_DENY || (in.op == CONN_OP_CLOSE && in.reason)))
+		stats_reason(in.reason);
+	op->result = in.result;
+	op->out_state = in.out_state;
+	op->out_lost = in.out_lost;
+	op->pending = in.pending;
+	op->out_asked = in.out_asked;
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";
