@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/* Floor 3: opens the maps of one data path by name, from their pins or from an object, and maps `control` into memory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "core/maps.h"
+#include "core/pins.h"
+#include "core/util.h"
+
+const char *const map_names[MAP_MAX] = {
+	[MAP_CONTROL] = "control",
+	[MAP_POLICIES] = "policies",
+	[MAP_CIDRS] = "cidrs",
+	[MAP_SOURCES] = "sources",
+	[MAP_XDP_STATS] = "xdp_stats",
+	[MAP_LISTENERS] = "listeners",
+	[MAP_PATHS] = "paths",
+	[MAP_VERDICTS] = "verdicts",
+	[MAP_SOCKETS] = "sockets",
+	[MAP_CONNS] = "conns",
+	[MAP_COOKIES] = "cookies",
+	[MAP_HELPER] = "helper",
+	[MAP_TARGET] = "target",
+	[MAP_ASKS] = "asks",
+	[MAP_REQUEST_STATS] = "request_stats",
+};
+
+void maps_close(struct maps *maps)
+{
+	if (maps->control)
+		munmap(maps->control, sizeof(*maps->control));
+	maps->control = NULL;
+	for (size_t i = 0; i < MAP_MAX; i++)
+		close_fd(&maps->fd[i]);
+}
+
+/* A control map of another size belongs to another ABI; its pages must not be read as ours. */
+static int control_map(struct maps *maps)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	void *p;
+	int r;
+
+	r = bpf_obj_get_info_by_fd(maps->fd[MAP_CONTROL], &info, &len);
+	if (r < 0)
+		return r;
+	if (info.value_size != sizeof(struct control))
+		return -EPROTO;
+	p = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, maps->fd[MAP_CONTROL], 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	maps->control = p;
+	return 0;
+}
+
+/* `control` comes first: whatever else differs under another ABI is reported as that. */
+int maps_open(const char *pin_root, struct maps *ret)
+{
+	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
+	char path[PIN_PATH_MAX];
+	int r;
+
+	for (size_t i = 0; i < MAP_MAX; i++) {
+		r = pins_path(path, pin_root, "maps", map_names[i]);
+		if (r < 0)
+			return r;
+		maps.fd[i] = bpf_obj_get(path);
+		if (maps.fd[i] < 0)
+			return maps.fd[i];
+		if (i != MAP_CONTROL)
+			continue;
+		r = control_map(&maps);
+		if (r < 0)
+			return r;
+		if (maps.control->abi != MPBPF_ABI_VERSION)
+			return -EPROTO;
+	}
+	*ret = maps;
+	maps = (struct maps)MAPS_EMPTY;
+	return 0;
+}
+
+int maps_of_object(const struct bpf_object *object, struct maps *ret)
+{
+	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
+	int r;
+
+	for (size_t i = 0; i < MAP_MAX; i++) {
+		r = bpf_object__find_map_fd_by_name(object, map_names[i]);
+		if (r < 0)
+			return r;
+		maps.fd[i] = fcntl(r, F_DUPFD_CLOEXEC, 3);
+		if (maps.fd[i] < 0)
+			return -errno;
+	}
+	r = control_map(&maps);
+	if (r < 0)
+		return r;
+	*ret = maps;
+	maps = (struct maps)MAPS_EMPTY;
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 3: the maps of one data path, by name. */
+#ifndef MPBPF_CORE_MAPS_H
+#define MPBPF_CORE_MAPS_H
+
+#include <stdint.h>
+#include <linux/types.h>
+#include <linux/bpf.h>
+
+#include "mpbpf/abi.h"
+
+struct bpf_object;
+
+enum map_id {
+	MAP_CONTROL,
+	MAP_POLICIES,
+	MAP_CIDRS,
+	MAP_SOURCES,
+	MAP_XDP_STATS,
+	MAP_LISTENERS,
+	MAP_PATHS,
+	MAP_VERDICTS,
+	MAP_SOCKETS,
+	MAP_CONNS,
+	MAP_COOKIES,
+	MAP_HELPER,
+	MAP_TARGET,
+	MAP_ASKS,
+	MAP_REQUEST_STATS,
+	MAP_MAX
+};
+
+/* Their names in the programs and below PINROOT/maps. */
+extern const char *const map_names[MAP_MAX];
+
+struct maps {
+	int fd[MAP_MAX];
+	struct control *control;	/* the control map's only value, shared with the kernel */
+};
+
+#define MAPS_EMPTY { .fd = { [0 ... MAP_MAX - 1] = -1 } }
+
+/*
+ * maps_open - opens every map below PIN_ROOT/maps and maps `control` into memory
+ *
+ * Returns 0; -ENOENT: nothing is loaded there, or only a part; -EPROTO: loaded by a version with another ABI; -errno.
+ * *ret is untouched on failure.
+ */
+int maps_open(const char *pin_root, struct maps *ret);
+/* The same from an object just loaded, whose control.abi is still 0. The object may be closed afterwards. */
+int maps_of_object(const struct bpf_object *object, struct maps *ret);
+/* For _cleanup_(maps_close). MAPS_EMPTY is fine. */
+void maps_close(struct maps *maps);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 4: the helper channel's user side. */
+#include "userspace-auth/channel.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <bpf/bpf.h>
+
+#include "core/util.h"
+
+/* Both ends of a TCP connection over 127.0.0.1: sockmaps redirect into TCP sockets from TCP sockets. */
+static int tcp_pair(int *ret_a, int *ret_b)
+{
+	_cleanup_close_ int listener = -1, a = -1, b = -1;
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, from = {};
+	socklen_t len = sizeof(addr), from_len = sizeof(from);
+	struct sockaddr_in self = {};
+	socklen_t self_len = sizeof(self);
+
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener < 0 || a < 0)
+		return -errno;
+	if (bind(listener, (struct sockaddr *)&addr, len) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&addr, &len) || connect(a, (struct sockaddr *)&addr, len))
+		return -errno;
+	b = accept4(listener, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (b < 0 || getsockname(a, (struct sockaddr *)&self, &self_len))
+		return -errno;
+	/* Another process may have been quicker to connect. */
+	if (from.sin_port != self.sin_port || from.sin_addr.s_addr != self.sin_addr.s_addr)
+		return -ECONNABORTED;
+	*ret_a = TAKE_FD(a);
+	*ret_b = TAKE_FD(b);
+	return 0;
+}
+
+int channel_open(const struct maps *maps, struct channel *ret)
+{
+	_cleanup_close_ int fd = -1, peer = -1;
+	uint64_t value;
+	uint32_t zero = 0;
+	int r;
+
+	r = tcp_pair(&fd, &peer);
+	if (r < 0)
+		return r;
+	value = fd;
+	if (bpf_map_update_elem(maps->fd[MAP_HELPER], &zero, &value, BPF_ANY))
+		return -errno;
+	*ret = (struct channel){
+		.target_map = maps->fd[MAP_TARGET],
+		.helper_map = maps->fd[MAP_HELPER],
+		.fd = TAKE_FD(fd),
+		.peer = TAKE_FD(peer),
+	};
+	return 0;
+}
+
+void channel_close(struct channel *channel)
+{
+	uint32_t zero = 0;
+
+	if (channel->fd >= 0)
+		bpf_map_delete_elem(channel->helper_map, &zero);
+	close_fd(&channel->fd);
+	close_fd(&channel->peer);
+}
+
+int channel_send(struct channel *channel, uint64_t cookie, bool egress, const void *data, size_t len)
+{
+	struct target target = { .cookie = cookie, .egress = egress };
+	uint32_t zero = 0;
+	ssize_t n;
+
+	if (bpf_map_update_elem(channel->target_map, &zero, &target, BPF_ANY))
+		return -errno;
+	while (len) {
+		n = send(channel->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		data = (const char *)data + n;
+		len -= n;
+	}
+	return 0;
+}
+
+void channel_drain(struct channel *channel)
+{
+	char sink[65536];
+	int i;
+
+	for (i = 0; i < 64 && recv(channel->peer, sink, sizeof(sink), MSG_DONTWAIT) > 0; i++)
+		;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 4: the way from the helper into guarded sockets: a loopback TCP pair, one end in the sockmap `helper`. */
+#ifndef MPBPF_AUTH_CHANNEL_H
+#define MPBPF_AUTH_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/maps.h"
+
+struct channel {
+	int target_map;	/* not owned */
+	int helper_map;	/* not owned */
+	int fd;		/* what is sent here, sk_msg_handback redirects */
+	int peer;	/* gets what no target took; to be drained */
+};
+
+#define CHANNEL_EMPTY { .target_map = -1, .helper_map = -1, .fd = -1, .peer = -1 }
+
+/* Makes the pair and puts it into the map, from where on the kernel asks. Returns 0 or -errno. */
+int channel_open(const struct maps *maps, struct channel *ret);
+void channel_close(struct channel *channel);
+
+/*
+ * channel_send - into the service's socket (egress false) or to the client (egress true) of connection `cookie`
+ *
+ * Never blocks. Returns 0, or -errno when not all was taken: the stream is broken then and must be closed.
+ */
+int channel_send(struct channel *channel, uint64_t cookie, bool egress, const void *data, size_t len);
+
+/* Throws away what came out at the idle end, because its target was gone. */
+void channel_drain(struct channel *channel);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Floor 4: connections that end: an answer with `Connection: close` is given, or nothing sensible can be said any more.
+ *
+ * The client gets some time to take the answer and to close by itself, for a reset would overtake bytes under way. Then the
+ * socket is destroyed (SOCK_DESTROY), though another process owns it.
+ */
+#ifndef MPBPF_AUTH_CLOSING_H
+#define MPBPF_AUTH_CLOSING_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "core/maps.h"
+
+struct event;
+struct event_base;
+struct closing_entry;
+
+struct closing {
+	const struct maps *maps;
+	int diag;			/* inet_diag socket; -1: not permitted */
+	struct event *timer;
+	TAILQ_HEAD(closing_list, closing_entry) list;
+};
+
+int closing_open(struct closing *closing, const struct maps *maps, struct event_base *base);
+void closing_close(struct closing *closing);
+/* Sees to it that connection `cookie` is gone within a second. */
+void closing_add(struct closing *closing, uint64_t cookie);
+/* Every connection that an earlier agent left behind: its bytes are gone with that agent. */
+void closing_sweep(struct closing *closing, uint32_t helper_epoch);
+
+#endif

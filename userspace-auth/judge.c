@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 4: the request verdict in the helper. */
+#include "userspace-auth/judge.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "core/clock.h"
+#include "core/util.h"
+#include "siphash.h"
+#include "userspace-auth/path.h"
+#include "userspace-auth/token.h"
+
+static int listener_lookup(const struct judge *judge, struct listener_key *key, struct listener *ret)
+{
+	return bpf_map_lookup_elem(judge->maps->fd[MAP_LISTENERS], key, ret) ? -errno : 0;
+}
+
+int judge_listener(const struct judge *judge, const struct conn *conn, struct listener *ret)
+{
+	struct listener_key key = {
+		.generation = judge->maps->control->generation,
+		.port = conn->local_port,
+		.addr = conn->local,
+	};
+	int r;
+
+	r = listener_lookup(judge, &key, ret);
+	if (r == -ENOENT && !key.addr.w[0] && !key.addr.w[1] && key.addr.w[2] == htonl(0xffff)) {
+		key.addr.w[3] = 0;
+		r = listener_lookup(judge, &key, ret);
+	}
+	if (r == -ENOENT) {
+		memset(&key.addr, 0, sizeof(key.addr));
+		r = listener_lookup(judge, &key, ret);
+	}
+	return r;
+}
+
+/* The same lookup that the kernel makes for canonical paths. */
+static bool path_exempt(const struct judge *judge, const struct listener *listener, const char *path, size_t len)
+{
+	struct path_key key = {
+		.generation = judge->maps->control->generation,
+		.auth = listener->auth,
+		.kind = PATH_EXEMPT,
+	};
+	struct path_rule rule;
+	size_t n = len + 1 < sizeof(key.path) ? len + 1 : sizeof(key.path);
+
+	memcpy(key.path, path, n);
+	key.prefixlen = 64 + 8 * n;
+	return !bpf_map_lookup_elem(judge->maps->fd[MAP_PATHS], &key, &rule);
+}
+
+/* 1: exempt, 0: not, -EINVAL: refuse. */
+static int path_judge(const struct judge *judge, const struct listener *listener, const char *head, const struct http1 *h)
+{
+	_cleanup_free_ char *path = NULL;
+	const char *target = head + h->target_off, *query;
+	size_t len = h->target_len;
+	bool exact = true;
+	int n;
+
+	if (h->method == HTTP1_METHOD_CONNECT)
+		return -EINVAL;	/* a tunnel to a place that the client names: nothing here can judge it */
+	query = memchr(target, '?', len);
+	if (query)
+		len = query - target;
+	path = malloc(len + 2);
+	if (!path)
+		return -ENOMEM;
+	n = path_normalize(target, len, path, &exact);
+	if (n < 0)
+		return n;
+	return exact && (listener->flags & LISTENER_HAS_EXEMPT) && path_exempt(judge, listener, path, n);
+}
+
+static const struct auth_config *judge_auth(const struct judge *judge, const struct listener *listener)
+{
+	uint16_t number;
+	size_t i;
+
+	for (i = 0; i < judge->config->n_listeners; i++) {
+		const struct auth_config *auth = config_auth(judge->config, i, &number);
+
+		if (number == listener->auth)
+			return auth;
+	}
+	return NULL;
+}
+
+static enum request_reason verdict_now(const struct verdict *verdict, int64_t now)
+{
+	if (verdict->reason != REQUEST_ALLOWED)
+		return verdict->reason;
+	return now >= verdict->not_before && now < verdict->expires ? REQUEST_ALLOWED : REQUEST_EXPIRED;
+}
+
+static enum request_reason token_judge(const struct judge *judge, const struct listener *listener, const char *token,
+				       size_t len)
+{
+	const uint64_t hash_key[2] = { judge->maps->control->hash_key[0], judge->maps->control->hash_key[1] };
+	int64_t now = clock_ns(CLOCK_REALTIME) / NSEC_PER_SEC;
+	struct verdict_key key = { .auth = listener->auth };
+	const struct auth_config *auth;
+	struct verdict verdict = {};
+
+	siphash128((const __u64 *)hash_key, (const __u8 *)token, len, key.hash);
+	if (!bpf_map_lookup_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict) &&
+	    verdict.generation == judge->maps->control->generation)
+		return verdict_now(&verdict, now);
+	auth = judge_auth(judge, listener);
+	if (!auth || token_validate(auth, token, len, now, hash_key, &verdict) < 0)
+		return REQUEST_HELPER_DOWN;
+	/* What the token is worth is cached; whether it is valid now is asked again on each hit. */
+	if (verdict.reason == REQUEST_EXPIRED)
+		verdict.reason = REQUEST_ALLOWED;
+	verdict.generation = judge->maps->control->generation;
+	bpf_map_update_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict, BPF_ANY);
+	return verdict.reason == REQUEST_ALLOWED && verdict_now(&verdict, now) == REQUEST_ALLOWED ?
+		       REQUEST_VALIDATED : verdict_now(&verdict, now);
+}
+
+enum request_reason judge_head(const struct judge *judge, const struct listener *listener, const char *head,
+			       const struct http1 *h)
+{
+	int exempt = path_judge(judge, listener, head, h);
+
+	if (exempt < 0)
+		return exempt == -ENOMEM ? REQUEST_HELPER_DOWN : REQUEST_BAD;
+	if (exempt)
+		return REQUEST_EXEMPT;
+	if (!(listener->flags & LISTENER_REQUIRE_AUTH))
+		return REQUEST_OPEN;
+	if (!(h->flags & HTTP1_BEARER))
+		return REQUEST_NO_TOKEN;
+	if (h->flags & HTTP1_TOKEN_LONG)
+		return REQUEST_TOO_LARGE;
+	return token_judge(judge, listener, head + h->token_off, h->token_len);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 4: the verdict on one request head, by the tables and the code that the kernel uses. */
+#ifndef MPBPF_AUTH_JUDGE_H
+#define MPBPF_AUTH_JUDGE_H
+
+#include <stdint.h>
+
+#include "core/config.h"
+#include "core/maps.h"
+#include "http1.h"
+
+struct judge {
+	const struct maps *maps;
+	const struct config *config;
+};
+
+/* Under what policy a connection stands now. Returns 0, or -ENOENT: the configuration has no listener for it. */
+int judge_listener(const struct judge *judge, const struct conn *conn, struct listener *ret);
+
+/*
+ * judge_head - the verdict on a complete head; writes the token's verdict into `verdicts` when it validated one
+ *
+ * head: where h was scanned. Returns enum request_reason.
+ */
+enum request_reason judge_head(const struct judge *judge, const struct listener *listener, const char *head,
+			       const struct http1 *h);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 4: request targets that are not canonical paths, made canonical or refused (RFC 3986, section 6.2.2). */
+#ifndef MPBPF_AUTH_PATH_H
+#define MPBPF_AUTH_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * path_normalize - target: `len` bytes of a request target without its query: origin-form, absolute-form, or "*"
+ * out: room for len + 2 bytes
+ *
+ * Writes the path, terminated, with escapes of unreserved characters decoded. *ret_exact says that every server reads it
+ * as this one path: it has no dot segment, no empty segment, no parameter (';') and no other escape. Only such a path may
+ * match an exemption, for servers differ on the rest.
+ *
+ * Returns the path's length, or -EINVAL: refuse the request (a malformed escape, an escaped control character, slash or
+ * backslash, a backslash, or a form of target that is none of those three).
+ */
+int path_normalize(const char *target, size_t len, char *out, bool *ret_exact);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 4: judging and handing back what one connection sends. */
+#include "userspace-auth/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "core/clock.h"
+#include "core/util.h"
+#include "replies.h"
+
+/* Runs conn_update. Returns op->result, or -errno of the call. */
+static int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = op, .ctx_size_in = sizeof(*op));
+
+	op->cookie = cookie;
+	op->helper_epoch = env->helper_epoch;
+	if (bpf_prog_test_run_opts(env->conn_update, &opts))
+		return -errno;
+	return op->result;
+}
+
+void stream_free(struct stream_env *env, struct stream *stream)
+{
+	env->held -= stream->len;
+	free(stream->buf);
+	free(stream);
+}
+
+void stream_mark_closed(struct stream_env *env, uint64_t cookie, enum request_reason reason)
+{
+	struct conn_op op = { .op = CONN_OP_CLOSE, .reason = reason };
+
+	conn_op(env, cookie, &op);
+}
+
+int stream_append(struct stream_env *env, struct stream *stream, const void *data, size_t len)
+{
+	size_t need = stream->len + len, cap = stream->cap ? stream->cap : 2048;
+	uint8_t *buf;
+
+	if (env->held + len > STREAM_HELD_MAX)
+		return -ENOBUFS;
+	while (cap < need)
+		cap *= 2;
+	if (cap != stream->cap) {
+		buf = realloc(stream->buf, cap);
+		if (!buf)
+			return -ENOMEM;
+		stream->buf = buf;
+		stream->cap = cap;
+	}
+	if (!stream->len)
+		stream->since = clock_ns(CLOCK_MONOTONIC);
+	memcpy(stream->buf + stream->len, data, len);
+	stream->len += len;
+	env->held += len;
+	return 0;
+}
+
+/* The first n bytes are dealt with. */
+static void stream_take(struct stream_env *env, struct stream *stream, size_t n)
+{
+	memmove(stream->buf, stream->buf + n, stream->len - n);
+	stream->len -= n;
+	stream->taken += n;
+	stream->since = clock_ns(CLOCK_MONOTONIC);
+	stream->scanned = 0;
+	env->held -= n;
+}
+
+/* The first n bytes go to the service. */
+static int stream_hand(struct stream_env *env, struct stream *stream, size_t n)
+{
+	int r = channel_send(&env->channel, stream->cookie, false, stream->buf, n);
+
+	if (r < 0)
+		return r;
+	stream->handed += n;
+	stream_take(env, stream, n);
+	return 0;
+}
+
+/* How many of the buffered bytes belong to the body under way; the body is moved on. -EBADMSG: malformed. */
+static ssize_t body_run(struct stream *stream)
+{
+	size_t off = 0;
+	uint64_t n;
+	int r;
+
+	while (off < stream->len && stream->body.kind != BODY_NONE) {
+		if (http1_body_plain(&stream->body)) {
+			n = stream->len - off < stream->body.left ? stream->len - off : stream->body.left;
+			http1_body_skip(&stream->body, n);
+			off += n;
+			continue;
+		}
+		r = http1_chunk_byte(&stream->body, stream->buf[off++]);
+		if (r < 0)
+			return -EBADMSG;
+	}
+	return off;
+}
+
+static enum stream_result stream_body(struct stream_env *env, struct stream *stream)
+{
+	ssize_t n = body_run(stream);
+
+	if (n < 0) {
+		/* The service may have the first part: no answer of ours can be in order. */
+		stream_mark_closed(env, stream->cookie, REQUEST_BAD);
+		return STREAM_CLOSE;
+	}
+	if (stream->discard)
+		stream_take(env, stream, n);
+	else if (stream_hand(env, stream, n) < 0)
+		return STREAM_CLOSE;
+	return STREAM_MORE;
+}
+
+/* The answer that the kernel would give, of its natural length. */
+static int answer_send(struct stream_env *env, struct stream *stream, enum request_reason reason)
+{
+	const struct reply *reply = &replies[reason];
+	char text[REPLY_TEXT_MAX + 8];
+
+	memcpy(text, reply->text, reply->len);
+	memcpy(text + reply->len, "0\r\n\r\n", 5);
+	return channel_send(&env->channel, stream->cookie, true, text, reply->len + 5);
+}
+
+static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
+				      const struct http1 *h)
+{
+	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason };
+	int r = conn_op(env, stream->cookie, &op);
+
+	if (r == -EAGAIN && !op.out_lost)
+		return STREAM_WAIT;
+	if (r == -EAGAIN)
+		stream_mark_closed(env, stream->cookie, reason);
+	if (r || answer_send(env, stream, reason) < 0 || replies[reason].close)
+		return STREAM_CLOSE;
+	http1_body_of(h, &stream->body);
+	stream->discard = true;
+	stream_take(env, stream, h->head_len);
+	return STREAM_MORE;
+}
+
+static enum stream_result stream_allow(struct stream_env *env, struct stream *stream, enum request_reason reason,
+				       const struct http1 *h)
+{
+	struct conn_op op = {
+		.op = CONN_OP_ALLOW,
+		.reason = reason,
+		.no_body = h->method == HTTP1_METHOD_HEAD,
+		.upgrade = !!(h->flags & HTTP1_UPGRADE),
+	};
+	int r = conn_op(env, stream->cookie, &op);
+
+	if (r == -EAGAIN)
+		return STREAM_WAIT;
+	if (r || stream_hand(env, stream, h->head_len) < 0)
+		return STREAM_CLOSE;
+	http1_body_of(h, &stream->body);
+	stream->discard = false;
+	return STREAM_MORE;
+}
+
+/* No listener of the configuration stands for this connection any more: it is under no policy. */
+static enum stream_result stream_unguarded(struct stream_env *env, struct stream *stream)
+{
+	return stream_hand(env, stream, stream->len) < 0 ? STREAM_CLOSE : STREAM_MORE;
+}
+
+static enum stream_result stream_head(struct stream_env *env, struct stream *stream)
+{
+	size_t len = stream->len < MPBPF_HELPER_HEAD_MAX ? stream->len : MPBPF_HELPER_HEAD_MAX;
+	enum request_reason reason;
+	struct listener listener;
+	struct http1 *h = &stream->head;
+	struct conn conn;
+	int r;
+
+	if (bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn))
+		return STREAM_CLOSE;
+	r = judge_listener(&env->judge, &conn, &listener);
+	if (r < 0)
+		return r == -ENOENT ? stream_unguarded(env, stream) : STREAM_CLOSE;
+	if (!stream->scanned)
+		http1_start(h, false);
+	r = http1_resume((struct http1_buf *)stream->buf, h, stream->scanned, len);
+	stream->scanned = len;
+	if (r == HTTP1_BAD)
+		return stream_deny(env, stream, REQUEST_BAD, h);
+	if (r == HTTP1_MORE)
+		return len < MPBPF_HELPER_HEAD_MAX ? STREAM_MORE : stream_deny(env, stream, REQUEST_TOO_LARGE, h);
+	reason = judge_head(&env->judge, &listener, (const char *)stream->buf, h);
+	return reason < REQUEST_BAD ? stream_allow(env, stream, reason, h) : stream_deny(env, stream, reason, h);
+}
+
+/*
+ * Tells the kernel how far we are; gives the connection back when nothing is left here. A client that sends as fast as we
+ * work would keep us, and what we hand back is not charged to the service's receive buffer: so after a burst we pause,
+ * the gate holds the client's packets, and the next turn finds the connection quiet.
+ */
+static enum stream_result stream_settle(struct stream_env *env, struct stream *stream)
+{
+	struct conn_op op = { .op = CONN_OP_TAKEN, .taken = stream->taken };
+	int r;
+
+	if (!stream->len) {
+		op.op = CONN_OP_RETURN;
+		op.request = stream->body;
+		op.state = stream->body.kind == BODY_NONE ? CONN_HEAD : stream->discard ? CONN_DISCARD : CONN_BODY;
+	}
+	r = conn_op(env, stream->cookie, &op);
+	if (r < 0 && r != -EAGAIN)
+		return STREAM_CLOSE;
+	if (r == -EAGAIN && stream->handed > MPBPF_BURST_MAX) {
+		stream->handed = 0;
+		return STREAM_WAIT;
+	}
+	if (r == -EAGAIN)
+		return STREAM_MORE;	/* more was asked in the meantime; its record is in the ring */
+	return op.op == CONN_OP_RETURN ? STREAM_RETURNED : STREAM_MORE;
+}
+
+enum stream_result stream_run(struct stream_env *env, struct stream *stream)
+{
+	enum stream_result result = STREAM_MORE;
+	size_t before;
+
+	do {
+		before = stream->len;
+		if (!before)
+			break;
+		result = stream->body.kind != BODY_NONE ? stream_body(env, stream) : stream_head(env, stream);
+	} while (result == STREAM_MORE && stream->len != before);
+	if (result == STREAM_MORE)
+		return stream_settle(env, stream);
+	if (result == STREAM_WAIT && stream_settle(env, stream) == STREAM_CLOSE)
+		return STREAM_CLOSE;
+	return result;
+}
+
+void stream_expire(struct stream_env *env, struct stream *stream)
+{
+	struct conn_op op = { .op = CONN_OP_DENY, .reason = REQUEST_TIMEOUT };
+
+	if (!conn_op(env, stream->cookie, &op))
+		answer_send(env, stream, REQUEST_TIMEOUT);
+}
