@@ -10,6 +10,8 @@
 
 #include "core/util.h"
 
+#define CHANNEL_TRIES 16
+
 /* Both ends of a TCP connection over 127.0.0.1: sockmaps redirect into TCP sockets from TCP sockets. */
 static int tcp_pair(int *ret_a, int *ret_b)
 {
@@ -37,14 +39,48 @@ static int tcp_pair(int *ret_a, int *ret_b)
 	return 0;
 }
 
+/* Whether the kernel put this accepted socket under guard. */
+static bool is_guarded(const struct maps *maps, int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	struct conn conn;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) &&
+	       !bpf_map_lookup_elem(maps->fd[MAP_CONNS], &cookie, &conn);
+}
+
+/*
+ * The kernel chose the pair's ports. Should that be a guarded port on which no service listens, the idle end would be judged
+ * like a service's connection: then another pair.
+ */
+static int free_pair(const struct maps *maps, int *ret_fd, int *ret_peer)
+{
+	int i, r;
+
+	for (i = 0; i < CHANNEL_TRIES; i++) {
+		_cleanup_close_ int fd = -1, peer = -1;
+
+		r = tcp_pair(&fd, &peer);
+		if (r < 0 && r != -ECONNABORTED)
+			return r;
+		if (r < 0 || is_guarded(maps, peer))
+			continue;
+		*ret_fd = TAKE_FD(fd);
+		*ret_peer = TAKE_FD(peer);
+		return 0;
+	}
+	return -EADDRINUSE;
+}
+
 int channel_open(const struct maps *maps, struct channel *ret)
 {
 	_cleanup_close_ int fd = -1, peer = -1;
-	uint64_t value;
 	uint32_t zero = 0;
+	uint64_t value;
 	int r;
 
-	r = tcp_pair(&fd, &peer);
+	r = free_pair(maps, &fd, &peer);
 	if (r < 0)
 		return r;
 	value = fd;

@@ -158,7 +158,7 @@ static enum stream_result stream_allow(struct stream_env *env, struct stream *st
 		.op = CONN_OP_ALLOW,
 		.reason = reason,
 		.no_body = h->method == HTTP1_METHOD_HEAD,
-		.upgrade = !!(h->flags & HTTP1_UPGRADE),
+		.upgrade = !!(h->flags & HTTP1_WEBSOCKET),
 	};
 	int r = conn_op(env, stream->cookie, &op);
 

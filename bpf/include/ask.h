@@ -9,7 +9,7 @@
 #ifndef MPBPF_BPF_ASK_H
 #define MPBPF_BPF_ASK_H
 
-#include "conn.h"
+#include "close.h"
 
 #define ASK_PIECES 16	/* of ASK_LARGE bytes: longer than any skb that TCP merges (17 fragments of 32 KiB) */
 
@@ -64,18 +64,6 @@ static __always_inline bool ask_possible(__u32 n)
 	return bpf_ringbuf_query(&asks, BPF_RB_AVAIL_DATA) + 2 * n + 4 * ASK_LARGE < MPBPF_ASKS_SIZE;
 }
 
-/* Tells the agent to close the connection; without one, the next agent finds it by its state. */
-static __always_inline void ask_close(struct __sk_buff *skb, struct conn *conn, __u64 cookie)
-{
-	struct ask ask = { .cookie = cookie, .kind = ASK_CLOSE };
-	struct control *c = control_get();
-
-	conn->state = CONN_CLOSED;
-	if (c)
-		ask.helper_epoch = READ_ONCE(c->helper_epoch);
-	ask_submit(skb, &ask, 0);
-}
-
 /* The connection is the helper's from here on, and `len` bytes more are under way to it. */
 static __always_inline void ask_enter(struct conn *conn, struct ask *ask, __u32 len, __u32 write_seq)
 {
@@ -123,7 +111,7 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, 
 	if (off == len)
 		return 0;
 	STATS_INC(broken);
-	ask_close(skb, conn, cookie);
+	ask_close(conn, cookie);
 	return -2;
 }
 

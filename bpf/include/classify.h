@@ -58,6 +58,21 @@ static __always_inline bool starts_folded(const __u8 *bytes, const char *string,
 	return same;
 }
 
+/* Copies what there is from `off` to `end`, up to `size` bytes; what there is not reads as zero. False: nothing. */
+static __always_inline bool payload_load(struct xdp_md *ctx, __u32 off, __u32 end, void *bytes, __u32 size)
+{
+	__u32 len = end - off;
+
+	__builtin_memset(bytes, 0, size);
+	/* Else the compiler leaves the check out where it knows better than the verifier. */
+	forget(len);
+	if ((__s32)len <= 0)
+		return false;
+	if (len > size)
+		len = size;
+	return !bpf_xdp_load_bytes(ctx, off, bytes, len);
+}
+
 enum search_result { SEARCH_GOES_ON, SEARCH_FOUND, SEARCH_ENDED };
 
 /* Where in a frame a field is looked for, and which. */
@@ -69,34 +84,19 @@ struct search {
 	enum search_result result;
 };
 
-/* Copies what there is at `off`, up to `size` bytes; what there is not reads as zero. */
-static __always_inline bool search_load(const struct search *search, __u32 off, void *bytes, __u32 size)
-{
-	__u32 len = search->end - off;
-
-	__builtin_memset(bytes, 0, size);
-	forget(len);
-	if ((__s32)len <= 0)
-		return false;
-	if (len > size)
-		len = size;
-	return !bpf_xdp_load_bytes(search->ctx, off, bytes, len);
-}
-
 /* Do the bytes at `off`, behind FIELD_START, complete `Upgrade: websocket` or gRPC's content type? Global: see below. */
 __noinline int classify_field(struct xdp_md *ctx, __u32 off, __u32 end, __u64 field)
 {
-	struct search search = { .ctx = ctx, .end = end, .field = field };
 	__u8 bytes[CLASSIFY_VALUE];
 	__u32 i;
 
 	if (field == FIELD_CONTENT) {
-		if (!search_load(&search, off, bytes, sizeof(bytes)) || !STARTS_FOLDED(bytes, "type:"))
+		if (!payload_load(ctx, off, end, bytes, sizeof(bytes)) || !STARTS_FOLDED(bytes, "type:"))
 			return 0;
 		off += sizeof("type:") - 1;
 	}
 	for (i = 0; i <= CLASSIFY_BLANKS; i++, off++) {
-		if (!search_load(&search, off, bytes, sizeof(bytes)))
+		if (!payload_load(ctx, off, end, bytes, sizeof(bytes)))
 			return 0;
 		if (bytes[0] != ' ' && bytes[0] != '\t')
 			break;
@@ -141,7 +141,7 @@ static long search_chunk(__u32 i, struct search *search)
 	__u64 words[CLASSIFY_CHUNK / 8 + 1];
 	__u32 k, off = search->off + i * CLASSIFY_CHUNK;
 
-	if (!search_load(search, off, words, sizeof(words)))
+	if (!payload_load(search->ctx, off, search->end, words, sizeof(words)))
 		return 1;
 #pragma clang loop unroll(disable)
 	for (k = 0; k < CLASSIFY_CHUNK / 8; k++, off += 8) {
@@ -223,24 +223,21 @@ static __always_inline const __u8 *classify_linear(struct xdp_md *ctx, __u32 off
 static __always_inline enum protocol classify(struct xdp_md *ctx, const struct packet *pkt)
 {
 	const __u8 *first = classify_linear(ctx, pkt->payload_off);
-	__u32 end, len = pkt->payload_len;
-	union peek peek = {};
+	__u32 end = pkt->payload_off + pkt->payload_len;
+	union peek peek;
 
 	if (pkt->source_port == bpf_htons(GRPC_PORT) || pkt->dest_port == bpf_htons(GRPC_PORT))
 		return PROTOCOL_GRPC;
 	if (likely(first) && likely(!classify_first(*first)))
 		return PROTOCOL_OTHER;
-	if (len > sizeof(peek))
-		len = sizeof(peek);
-	if (!len || bpf_xdp_load_bytes(ctx, pkt->payload_off, &peek, len))
+	if (!payload_load(ctx, pkt->payload_off, end, &peek, sizeof(peek)))
 		return PROTOCOL_OTHER;
 	if (classify_tls(peek.b))
 		return PROTOCOL_TLS;
-	if (classify_http2(peek.b, len))
+	if (classify_http2(peek.b, pkt->payload_len))
 		return PROTOCOL_HTTP2;
 	if (!classify_http1(peek.b))
 		return PROTOCOL_OTHER;
-	end = pkt->payload_off + pkt->payload_len;
 	if (STARTS(peek.b, "GET ") && classify_search(ctx, pkt->payload_off, end, FIELD_UPGRADE))
 		return PROTOCOL_WEBSOCKET;
 	if (STARTS(peek.b, "POST ") && classify_search(ctx, pkt->payload_off, end, FIELD_CONTENT))

@@ -24,6 +24,7 @@ enum http1_flags {
 	HTTP1_UPGRADE = 1 << 5,		/* an Upgrade field was seen */
 	HTTP1_ODD = 1 << 6,		/* the target is not a path in canonical form (RFC 3986, section 6.2.2) */
 	HTTP1_TOKEN_LONG = 1 << 7,	/* the token is longer than MPBPF_TOKEN_MAX */
+	HTTP1_WEBSOCKET = 1 << 8,	/* and its value is exactly `websocket` (RFC 6455, section 4.1) */
 };
 
 /* Offsets and lengths are in bytes from the start of the head. */
@@ -84,6 +85,8 @@ enum http1_state {
 	HTTP1_S_CODING_START,
 	HTTP1_S_CODING,
 	HTTP1_S_OWS,
+	HTTP1_S_UPGRADE_START,
+	HTTP1_S_UPGRADE,
 };
 
 enum http1_class {
@@ -200,7 +203,7 @@ static __always_inline int http1_field(const struct http1_buf *buf, struct http1
 	if (len == 4 && w >> 24 == HTTP1_WORD('h', 'o', 's', 't', ':', 0, 0, 0))
 		return http1_once(h, HTTP1_HOST, HTTP1_S_VALUE);
 	if (len == 7 && w == HTTP1_WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', ':'))
-		h->flags |= HTTP1_UPGRADE;
+		return http1_once(h, HTTP1_UPGRADE, HTTP1_S_UPGRADE_START);
 	if (len == 13 && w == HTTP1_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z') &&
 	    v == HTTP1_WORD('r', 'i', 'z', 'a', 't', 'i', 'o', 'n'))
 		return http1_once(h, HTTP1_AUTH, HTTP1_S_SCHEME_START);
@@ -386,6 +389,24 @@ static __always_inline int http1_coding(const struct http1_buf *buf, struct http
 	return c == '\r' ? http1_line_end(buf, h, pos, len) : http1_go(h, HTTP1_S_OWS, 0);
 }
 
+/* Upgrade: one protocol, websocket, is told from all others. */
+static __always_inline int http1_upgrade(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c, __u32 len)
+{
+	if (h->state == HTTP1_S_UPGRADE_START && http1_blank(c))
+		return 1;
+	if (h->state == HTTP1_S_UPGRADE_START && (http1_class[c] & HTTP1_TCHAR)) {
+		h->mark = pos;
+		return http1_go(h, HTTP1_S_UPGRADE, HTTP1_TCHAR);
+	}
+	if (c != '\r')
+		return http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT);
+	if (h->state == HTTP1_S_UPGRADE && pos - h->mark == 9 &&
+	    (http1_word(buf, h->mark) | HTTP1_LOWER) == HTTP1_WORD('w', 'e', 'b', 's', 'o', 'c', 'k', 'e') &&
+	    (buf->b[HTTP1_AT(pos - 1)] | 0x20) == 't')
+		h->flags |= HTTP1_WEBSOCKET;
+	return http1_line_end(buf, h, pos, len);
+}
+
 /* Bytes inside a field value that `keep` did not pass over. */
 static __always_inline int http1_value(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c, __u32 len)
 {
@@ -397,6 +418,8 @@ static __always_inline int http1_value(const struct http1_buf *buf, struct http1
 		return http1_length(buf, h, pos, c, len);
 	if (state == HTTP1_S_CODING_START || state == HTTP1_S_CODING)
 		return http1_coding(buf, h, pos, c, len);
+	if (state >= HTTP1_S_UPGRADE_START)
+		return http1_upgrade(buf, h, pos, c, len);
 	if (c == '\r') {
 		http1_auth_end(h, pos);
 		return http1_line_end(buf, h, pos, len);

@@ -176,7 +176,7 @@ static __always_inline enum outcome head_rest(struct __sk_buff *skb, struct requ
 		return OUTCOME_DENY;
 	}
 	rq->allowed = outcome == OUTCOME_PASS;
-	rq->upgrade = h->flags & HTTP1_UPGRADE;
+	rq->upgrade = !!(h->flags & HTTP1_WEBSOCKET);
 	return outcome;
 }
 
@@ -285,7 +285,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 	conn->request = rq->body;
 	conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_DISCARD;
 	if (replies[rq->reason].close)
-		ask_close(skb, conn, cookie);
+		ask_close(conn, cookie);
 	return bpf_sk_redirect_hash(skb, &sockets, &cookie, 0);
 }
 
@@ -340,7 +340,7 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 			return action;
 		stats_reason(REQUEST_HELPER_DOWN);
 	}
-	ask_close(skb, conn, rq->cookie);
+	ask_close(conn, rq->cookie);
 	return SK_DROP;
 }
 

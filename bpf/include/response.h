@@ -9,7 +9,7 @@
 #ifndef MPBPF_BPF_RESPONSE_H
 #define MPBPF_BPF_RESPONSE_H
 
-#include "conn.h"
+#include "close.h"
 #include "scratch.h"
 
 #define RESPONSE_STEPS 4096	/* heads, runs of content and framing bytes in one message */
@@ -28,6 +28,7 @@ struct response_run {
 	__u32 seq;		/* of the message's first byte */
 	__u32 off, size;	/* how far the message is read */
 	__u32 tunnel;		/* HTTP ends here */
+	__u32 close;		/* HTTP ends here, and what follows could not be judged */
 };
 
 /* From here on nobody knows where a response ends: denials on this connection close it. */
@@ -92,8 +93,12 @@ static __always_inline void response_head(struct response_run *run)
 	if (!n || http1_scan(&run->s->buf, h, n) != HTTP1_DONE) {
 		response_lost(run);
 	} else if (h->status == 101) {
-		/* HTTP ends, if the last request asked for it and nothing else is under way. */
+		/*
+		 * A tunnel, if the last request asked for a WebSocket and nothing else is under way. Any other protocol may
+		 * carry requests (h2c does) that nobody would judge.
+		 */
 		run->tunnel = (run->conn->flags & CONN_UPGRADE) && run->conn->allowed - run->answered == 1;
+		run->close = !run->tunnel;
 		response_lost(run);
 	} else {
 		response_body(run, h);
@@ -172,17 +177,22 @@ static __always_inline void response_resume(struct response_run *run)
 	}
 }
 
-static __always_inline void response_commit(const struct response_run *run)
+static __always_inline void response_commit(const struct response_run *run, __u64 cookie)
 {
 	struct conn *conn = run->conn;
+	bool tunnel = false;
 
 	bpf_spin_lock(&conn->lock);
 	conn->response = run->body;
 	conn->response_seq = run->anchor;
 	conn->answered = run->answered;
-	if (run->tunnel && conn->state == CONN_HEAD)
+	if (run->tunnel && conn->state == CONN_HEAD) {
 		conn->state = CONN_TUNNEL;
+		tunnel = true;
+	}
 	bpf_spin_unlock(&conn->lock);
+	if (run->close || (run->tunnel && !tunnel))
+		ask_close(conn, cookie);
 }
 
 #endif

@@ -212,7 +212,7 @@ enum conn_state {
 };
 
 enum conn_flags {
-	CONN_UPGRADE = 1 << 0,		/* the last allowed request asked for an upgrade */
+	CONN_UPGRADE = 1 << 0,		/* the last allowed request asked for `Upgrade: websocket` */
 	CONN_REPLIED = 1 << 1,		/* reply_end is valid: the kernel answered on this connection */
 };
 
@@ -298,7 +298,7 @@ struct conn_op {
 	__u32 state;		/* CONN_OP_RETURN: CONN_HEAD, CONN_BODY or CONN_DISCARD */
 	__u32 reason;		/* CONN_OP_ALLOW, CONN_OP_DENY: enum request_reason */
 	__u8 no_body;		/* CONN_OP_ALLOW: HEAD */
-	__u8 upgrade;		/* CONN_OP_ALLOW: asks for an upgrade */
+	__u8 upgrade;		/* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
 	__u8 pad[2];
 	/* outputs */
 	__s32 result;
