@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Test tool: runs a script from standard input, one command a line, and prints one line for each response.
+ *
+ *   connect HOST PORT [SOURCE]   a new connection (an earlier one is closed)
+ *   send TEXT                    to the end of the line; \r \n \t \0 \\ and \xHH are understood
+ *   repeat N TEXT                the text N times, in one write
+ *   join                         the next sends are collected
+ *   flush                        and leave in one write
+ *   file PATH                    the file's bytes
+ *   chunked PATH SIZE            the file as chunks of SIZE bytes, terminated
+ *   pause MS
+ *   read [head]                  prints "STATUS BODY_LENGTH"; `head`: the response has no body
+ *   body                         prints the last body
+ *   save PATH                    writes the last body to a file
+ *   field NAME                   prints a field of the last response, or "-"
+ *   eof                          waits for the end; prints "eof", "reset", "data" or "timeout"
+ *   shutdown | close             half-closes; closes
+ *   timeout MS                   for all later reads and writes (5000)
+ *
+ * A response that does not come prints "closed", "cut", "timeout" or "garbled". Exit status 1: the script itself failed.
+ */
+#include <ctype.h>
+#include <fcntl.h>
+
+#include "http_client.h"
+
+static struct client client = { .fd = -1, .timeout_ms = 5000 };
+static char *joined;
+static size_t joined_len;
+static bool joining;
+
+static size_t unescape(char *s)
+{
+	char *out = s, *in = s;
+	unsigned int byte;
+
+	while (*in) {
+		if (*in != '\\') {
+			*out++ = *in++;
+			continue;
+		}
+		in++;
+		if (*in == 'x' && sscanf(in + 1, "%2x", &byte) == 1) {
+			*out++ = byte;
+			in += 3;
+			continue;
+		}
+		*out++ = *in == 'r' ? '\r' : *in == 'n' ? '\n' : *in == 't' ? '\t' : *in == '0' ? 0 : *in;
+		in += !!*in;
+	}
+	return out - s;
+}
+
+static const char *failure(int r)
+{
+	switch (-r) {
+	case ECONNRESET:
+		return "closed";
+	case EPIPE:
+		return "cut";
+	case ETIMEDOUT:
+		return "timeout";
+	default:
+		return "garbled";
+	}
+}
+
+/* A peer may answer and close before it has read all: what it answered is still to be read. */
+static int put(const void *data, size_t len)
+{
+	int r;
+
+	if (joining) {
+		joined = realloc(joined, joined_len + len + 1);
+		memcpy(joined + joined_len, data, len);
+		joined_len += len;
+		return 0;
+	}
+	r = client_send(&client, data, len);
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
+static int do_connect(char *args)
+{
+	char host[64], from[64] = "";
+	int port;
+
+	if (sscanf(args, "%63s %d %63s", host, &port, from) < 2)
+		return -EINVAL;
+	client_close(&client);
+	return client_connect(&client, host, port, *from ? from : NULL);
+}
+
+static int do_send(char *args)
+{
+	return put(args, unescape(args));
+}
+
+static int do_repeat(char *args)
+{
+	char *text, *all;
+	size_t len, i, n = strtoul(args, &text, 10);
+	int r;
+
+	if (*text++ != ' ')
+		return -EINVAL;
+	len = unescape(text);
+	all = malloc(n * len + 1);
+	for (i = 0; i < n; i++)
+		memcpy(all + i * len, text, len);
+	r = put(all, n * len);
+	free(all);
+	return r;
+}
+
+static int do_join(char *args)
+{
+	(void)args;
+	joining = true;
+	return 0;
+}
+
+static int do_flush(char *args)
+{
+	size_t len = joined_len;
+
+	(void)args;
+	joining = false;
+	joined_len = 0;
+	return put(joined, len);
+}
+
+static int send_file(const char *path, size_t chunk)
+{
+	size_t cap = chunk ? chunk : 65536;
+	char *buffer = malloc(cap), line[32];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		r = -errno;
+	while (!r && (n = read(fd, buffer, cap)) > 0) {
+		if (chunk)
+			r = put(line, sprintf(line, "%zx\r\n", (size_t)n));
+		if (!r)
+			r = put(buffer, n);
+		if (!r && chunk)
+			r = put("\r\n", 2);
+	}
+	if (!r && chunk)
+		r = put("0\r\n\r\n", 5);
+	free(buffer);
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? -EIO : r;
+}
+
+static int do_file(char *args)
+{
+	return send_file(args, 0);
+}
+
+static int do_chunked(char *args)
+{
+	char *space = strrchr(args, ' ');
+
+	if (!space)
+		return -EINVAL;
+	*space = 0;
+	return send_file(args, strtoul(space + 1, NULL, 10));
+}
+
+static int do_pause(char *args)
+{
+	usleep(strtoul(args, NULL, 10) * 1000);
+	return 0;
+}
+
+static int do_read(char *args)
+{
+	int r = client_read(&client, !strcmp(args, "head"));
+
+	if (r < 0)
+		puts(failure(r));
+	else
+		printf("%d %zu\n", client.status, client.body_len);
+	return 0;
+}
+
+static int do_body(char *args)
+{
+	(void)args;
+	fwrite(client.body, 1, client.body_len, stdout);
+	return 0;
+}
+
+static int do_save(char *args)
+{
+	FILE *f = fopen(args, "w");
+	size_t n;
+
+	if (!f)
+		return -errno;
+	n = fwrite(client.body, 1, client.body_len, f);
+	return fclose(f) || n != client.body_len ? -EIO : 0;
+}
+
+static int do_field(char *args)
+{
+	size_t len = 1;
+	const char *v = client_field(&client, args, &len);
+
+	printf("%.*s\n", (int)len, v ? v : "-");
+	return 0;
+}
+
+static int do_eof(char *args)
+{
+	int r = client.start == client.end ? client_fill(&client) : 1;
+
+	(void)args;
+	puts(r > 0 ? "data" : !r ? "eof" : r == -ETIMEDOUT ? "timeout" : "reset");
+	return 0;
+}
+
+static int do_shutdown(char *args)
+{
+	(void)args;
+	return shutdown(client.fd, SHUT_WR) ? -errno : 0;
+}
+
+static int do_close(char *args)
+{
+	(void)args;
+	client_close(&client);
+	return 0;
+}
+
+static int do_timeout(char *args)
+{
+	client.timeout_ms = atoi(args);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(char *args);
+} commands[] = {
+	{ "connect", do_connect }, { "send", do_send },	    { "repeat", do_repeat },	 { "join", do_join },
+	{ "flush", do_flush },	   { "file", do_file },	    { "chunked", do_chunked },	 { "pause", do_pause },
+	{ "read", do_read },	   { "body", do_body },	    { "save", do_save },	 { "field", do_field },
+	{ "eof", do_eof },	   { "close", do_close },   { "shutdown", do_shutdown }, { "timeout", do_timeout },
+};
+
+static int run(char *line)
+{
+	size_t i, n = strcspn(line, " ");
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strlen(commands[i].name) == n && !strncmp(line, commands[i].name, n))
+			return commands[i].run(line + n + (line[n] == ' '));
+	}
+	return -ENOSYS;
+}
+
+int main(void)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+	int r;
+
+	while ((n = getline(&line, &cap, stdin)) > 0) {
+		if (line[n - 1] == '\n')
+			line[n - 1] = 0;
+		if (!*line || *line == '#')
+			continue;
+		r = run(line);
+		if (r < 0) {
+			printf("failed: %.60s: %s\n", line, strerror(-r));
+			return 1;
+		}
+		fflush(stdout);
+	}
+	free(line);
+	return 0;
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Request bodies arrive whole: Content-Length and chunked, small and large, and a denied one never arrives.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+sandbox "$@"
+
+net_up
+server_start
+mpbpf_load
+pattern_file "$work/small" 5000
+pattern_file "$work/large" 10000000
+
+# stored NAME FILE WHAT
+stored() {
+	wait_for 3 cmp -s "$work/$2" "$work/web/dav/$1"
+	check "$3: stored byte for byte" cmp "$work/$2" "$work/web/dav/$1"
+}
+
+put() {
+	echo "PUT /dav/$1 HTTP/1.1\r\nHost: server\r\n$(bearer "$2")\r\n$3\r\n\r\n"
+}
+
+for size in small large; do
+	length=$(wc -c <"$work/$size")
+	for host in $server_ip $server_ip6; do
+		what="$size body to $host"
+		t=$(token "$what")
+		is "$(script <<-END
+			connect $host 8080
+			join
+			send $(put "cl-$size" "$t" "Content-Length: $length")
+			file $work/$size
+			flush
+			read
+			send $(put "cached-$size" "$t" "Content-Length: $length")
+			file $work/$size
+			read
+			send $(put "chunked-$size" "$t" "Transfer-Encoding: chunked")
+			chunked $work/$size 3333
+			read
+			send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+			read
+		END
+		)" $'201 0\n201 0\n201 0\n200 1' "$what: new token, cached token, chunked, then a GET"
+		stored "cl-$size" "$size" "$what, new token"
+		stored "cached-$size" "$size" "$what, cached token"
+		stored "chunked-$size" "$size" "$what, chunked"
+		rm -f "$work"/web/dav/*
+	done
+	is "$(script <<-END
+		connect $server_ip 8080
+		join
+		send $(put "first-$size" "$(token "chunked $size")" "Transfer-Encoding: chunked")
+		chunked $work/$size 60000
+		flush
+		read
+		send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		read
+	END
+	)" $'201 0\n200 1' "chunked $size body with a new token"
+	stored "first-$size" "$size" "chunked $size body with a new token"
+done
+
+for t in "$t" "$(token expect)"; do
+	is "$(script <<-END
+		connect $server_ip 8080
+		send $(put expect "$t" "Expect: 100-continue\r\nContent-Length: 5000")
+		read
+		file $work/small
+		read
+		send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		read
+	END
+	)" $'100 0\n201 0\n200 1' "Expect: 100-continue: the service says go on"
+	stored expect small "Expect: 100-continue"
+	rm -f "$work/web/dav/expect"
+done
+
+for t in "$t" "$(token head)"; do
+	is "$(script <<-END
+		connect $server_ip 8080
+		send HEAD /1000 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		read head
+		field Content-Length
+		send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		read
+		send HEAD /1000 HTTP/1.1\r\nHost: server\r\nX-Filler: 0123456789012345678901234567890123456789\r\n\r\n
+		read head
+		send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		read
+	END
+	)" $'200 0\n1000\n200 1\n401 0\n200 1' "HEAD, allowed and denied: no body, and the next answer is in its place"
+done
+
+accessed_reset
+is "$(script <<-END
+	connect $server_ip 8080
+	send PUT /dav/denied HTTP/1.1\r\nHost: server\r\nX-Filler: 0123456789012345678901234567890\r\nContent-Length: 5000\r\n\r\n
+	read
+	file $work/small
+	send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+	read
+END
+)" $'401 0\n200 1' "a denied request's body is thrown away, the next request is judged"
+accessed_is 1 "the service saw the second only"
+check "nothing of the denied body was stored" test ! -e "$work/web/dav/denied"
+tap_done
