@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Floor 3: opens the maps of one data path by name, from their pins or from an object, and maps `control` into memory. */
+/*
+ * Floor 3: opens the maps of one data path by name, from their pins or from an object, and maps `control` into
+ * memory.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -11,21 +14,11 @@
 #include "core/util.h"
 
 const char *const map_names[MAP_MAX] = {
-	[MAP_CONTROL] = "control",
-	[MAP_POLICIES] = "policies",
-	[MAP_CIDRS] = "cidrs",
-	[MAP_SOURCES] = "sources",
-	[MAP_XDP_STATS] = "xdp_stats",
-	[MAP_LISTENERS] = "listeners",
-	[MAP_PATHS] = "paths",
-	[MAP_VERDICTS] = "verdicts",
-	[MAP_SOCKETS] = "sockets",
-	[MAP_CONNS] = "conns",
-	[MAP_COOKIES] = "cookies",
-	[MAP_HELPER] = "helper",
-	[MAP_TARGET] = "target",
-	[MAP_ASKS] = "asks",
-	[MAP_REQUEST_STATS] = "request_stats",
+	[MAP_CONTROL] = "control", [MAP_POLICIES] = "policies",	  [MAP_CIDRS] = "cidrs",
+	[MAP_SOURCES] = "sources", [MAP_XDP_STATS] = "xdp_stats", [MAP_LISTENERS] = "listeners",
+	[MAP_PATHS] = "paths",	   [MAP_VERDICTS] = "verdicts",	  [MAP_SOCKETS] = "sockets",
+	[MAP_CONNS] = "conns",	   [MAP_COOKIES] = "cookies",	  [MAP_HELPER] = "helper",
+	[MAP_TARGET] = "target",   [MAP_ASKS] = "asks",		  [MAP_REQUEST_STATS] = "request_stats",
 };
 
 void maps_close(struct maps *maps)

@@ -35,7 +35,7 @@ extern const char *const map_names[MAP_MAX];
 
 struct maps {
 	int fd[MAP_MAX];
-	struct control *control;	/* the control map's only value, shared with the kernel */
+	struct control *control; /* the control map's only value, shared with the kernel */
 };
 
 #define MAPS_EMPTY { .fd = { [0 ... MAP_MAX - 1] = -1 } }

@@ -101,25 +101,51 @@ static enum request_reason verdict_now(const struct verdict *verdict, int64_t no
 	return now >= verdict->not_before && now < verdict->expires ? REQUEST_ALLOWED : REQUEST_EXPIRED;
 }
 
+/* RFC 6750, section 2.1: anything else is no token at all. */
+static bool is_token68(const char *token, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (!(http1_class[(unsigned char)token[i]] & HTTP1_TOKEN68))
+			return false;
+	return true;
+}
+
+/* Validates a token. Returns 0, or -ENOMEM and the like: nothing may be cached. */
+static int token_verdict(const struct judge *judge, const struct listener *listener, const char *token, size_t len,
+			 int64_t now, const uint64_t hash_key[2], struct verdict *ret)
+{
+	const struct auth_config *auth = judge_auth(judge, listener);
+	int r;
+
+	if (!auth)
+		return -ENOENT;
+	if (!is_token68(token, len)) {
+		*ret = (struct verdict){ .reason = REQUEST_NO_TOKEN, .not_before = INT64_MIN, .expires = INT64_MAX };
+		return 0;
+	}
+	r = token_validate(auth, token, len, now, hash_key, ret);
+	/* What the token is worth is cached; whether it is valid now is asked again on each hit. */
+	if (!r && ret->reason == REQUEST_EXPIRED)
+		ret->reason = REQUEST_ALLOWED;
+	return r;
+}
+
 static enum request_reason token_judge(const struct judge *judge, const struct listener *listener, const char *token,
 				       size_t len)
 {
 	const uint64_t hash_key[2] = { judge->maps->control->hash_key[0], judge->maps->control->hash_key[1] };
 	int64_t now = clock_ns(CLOCK_REALTIME) / NSEC_PER_SEC;
 	struct verdict_key key = { .auth = listener->auth };
-	const struct auth_config *auth;
 	struct verdict verdict = {};
 
 	siphash128((const __u64 *)hash_key, (const __u8 *)token, len, key.hash);
 	if (!bpf_map_lookup_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict) &&
 	    verdict.generation == judge->maps->control->generation)
 		return verdict_now(&verdict, now);
-	auth = judge_auth(judge, listener);
-	if (!auth || token_validate(auth, token, len, now, hash_key, &verdict) < 0)
+	if (token_verdict(judge, listener, token, len, now, hash_key, &verdict) < 0)
 		return REQUEST_HELPER_DOWN;
-	/* What the token is worth is cached; whether it is valid now is asked again on each hit. */
-	if (verdict.reason == REQUEST_EXPIRED)
-		verdict.reason = REQUEST_ALLOWED;
 	verdict.generation = judge->maps->control->generation;
 	bpf_map_update_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict, BPF_ANY);
 	return verdict.reason == REQUEST_ALLOWED && verdict_now(&verdict, now) == REQUEST_ALLOWED ?

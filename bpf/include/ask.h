@@ -67,6 +67,8 @@ static __always_inline bool ask_possible(__u32 n)
 /* The connection is the helper's from here on, and `len` bytes more are under way to it. */
 static __always_inline void ask_enter(struct conn *conn, struct ask *ask, __u32 len, __u32 write_seq)
 {
+	__s64 change;
+
 	bpf_spin_lock(&conn->lock);
 	ask->first = conn->state != CONN_HELPER;
 	if (ask->first) {
@@ -75,10 +77,11 @@ static __always_inline void ask_enter(struct conn *conn, struct ask *ask, __u32 
 		conn->helper_epoch = ask->helper_epoch;
 	}
 	ask->offset = conn->asked;
-	conn->state = CONN_HELPER;
+	change = conn_become(conn, CONN_HELPER);
 	conn->asked += len;
 	conn->write_seq = write_seq;
 	bpf_spin_unlock(&conn->lock);
+	conns_asking_add(change);
 	if (ask->first)
 		STATS_INC(asked);
 	STATS_ADD(asked_bytes, len);

@@ -8,9 +8,14 @@
 /* Without an agent, or without room for the record, the next agent finds the connection by its state. */
 static __always_inline void ask_close(struct conn *conn, __u64 cookie)
 {
-	struct ask *ask = bpf_ringbuf_reserve(&asks, sizeof(*ask), 0);
+	struct ask *ask;
+	__s64 change;
 
-	conn->state = CONN_CLOSED;
+	bpf_spin_lock(&conn->lock);
+	change = conn_become(conn, CONN_CLOSED);
+	bpf_spin_unlock(&conn->lock);
+	conns_asking_add(change);
+	ask = bpf_ringbuf_reserve(&asks, sizeof(*ask), 0);
 	if (!ask)
 		return;
 	__builtin_memset(ask, 0, sizeof(*ask));

@@ -97,6 +97,26 @@ static __always_inline bool conn_reply_queued(const struct conn *conn, __u32 wri
 	return (conn->flags & CONN_REPLIED) && seq_before(write_seq, conn->reply_end);
 }
 
+/*
+ * The only way into and out of CONN_HELPER, under the lock: conns_asking counts, so that the gate costs nothing while no
+ * connection is there. Returns what the caller adds to it when the lock is released.
+ */
+static __always_inline __s64 conn_become(struct conn *conn, __u8 state)
+{
+	__s64 change = (state == CONN_HELPER) - (conn->state == CONN_HELPER);
+
+	conn->state = state;
+	return change;
+}
+
+static __always_inline void conns_asking_add(__s64 change)
+{
+	struct control *c = control_get();
+
+	if (c && change)
+		__sync_fetch_and_add(&c->conns_asking, change);
+}
+
 /* A request goes to the service. */
 static __always_inline void conn_allow(struct conn *conn, bool no_body, bool upgrade)
 {

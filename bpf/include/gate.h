@@ -57,6 +57,7 @@ static __always_inline int gate_handshake(struct __sk_buff *skb)
 /* A packet for a guarded connection whose bytes go to the helper: none with payload while the helper holds enough. */
 static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk)
 {
+	struct control *c;
 	struct tcp_sock *tp;
 	struct tcphdr tcp;
 	struct conn *conn;
@@ -64,6 +65,9 @@ static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk
 	__u64 *cookie;
 	int off;
 
+	c = control_get();
+	if (!c || !READ_ONCE(c->conns_asking))
+		return GATE_PASS;
 	cookie = bpf_sk_storage_get(&cookies, sk, 0, 0);
 	if (!cookie)
 		return GATE_PASS;

@@ -18,7 +18,7 @@ enum http1_method { HTTP1_METHOD_OTHER, HTTP1_METHOD_HEAD, HTTP1_METHOD_OPTIONS,
 enum http1_flags {
 	HTTP1_HOST = 1 << 0,		/* a Host field was seen */
 	HTTP1_AUTH = 1 << 1,		/* an Authorization field was seen */
-	HTTP1_BEARER = 1 << 2,		/* and it is a well-formed bearer token (RFC 6750, section 2.1) */
+	HTTP1_BEARER = 1 << 2,		/* and it is `Bearer` and one word, whose characters the helper checks */
 	HTTP1_LENGTH = 1 << 3,		/* Content-Length */
 	HTTP1_CHUNKED = 1 << 4,		/* Transfer-Encoding: chunked */
 	HTTP1_UPGRADE = 1 << 5,		/* an Upgrade field was seen */
@@ -95,15 +95,16 @@ enum http1_class {
 	HTTP1_TARGET = 1 << 2,	/* printable ASCII but '#' */
 	HTTP1_TEXT = 1 << 3,	/* field-vchar, SP, HTAB (RFC 9110, section 5.5) */
 	HTTP1_TOKEN68 = 1 << 4,	/* RFC 9110, section 11.2 */
+	HTTP1_WORD_CHAR = 1 << 5,	/* HTTP1_TEXT without SP and HTAB */
 };
 
-#define HTTP1_PRINT (HTTP1_TARGET | HTTP1_TEXT)
+#define HTTP1_PRINT (HTTP1_TARGET | HTTP1_TEXT | HTTP1_WORD_CHAR)
 #define HTTP1_ALNUM (HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH | HTTP1_TOKEN68)
 
 static const __u8 http1_class[256] = {
 	['\t'] = HTTP1_TEXT, [' '] = HTTP1_TEXT,
 	['!'] = HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH, ['"'] = HTTP1_PRINT,
-	['#'] = HTTP1_TEXT | HTTP1_TCHAR, ['$'] = HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH,
+	['#'] = HTTP1_TEXT | HTTP1_WORD_CHAR | HTTP1_TCHAR, ['$'] = HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH,
 	['%'] = HTTP1_PRINT | HTTP1_TCHAR, ['&'] = HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH,
 	['\''] = HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH, ['('] = HTTP1_PRINT | HTTP1_PATH,
 	[')'] = HTTP1_PRINT | HTTP1_PATH, ['*'] = HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH,
@@ -113,18 +114,20 @@ static const __u8 http1_class[256] = {
 	['>'] = HTTP1_PRINT, ['?'] = HTTP1_PRINT, ['@'] = HTTP1_PRINT | HTTP1_PATH, ['A' ... 'Z'] = HTTP1_ALNUM,
 	['['] = HTTP1_PRINT, ['\\'] = HTTP1_PRINT, [']'] = HTTP1_PRINT, ['^'] = HTTP1_PRINT | HTTP1_TCHAR,
 	['_'] = HTTP1_ALNUM, ['`'] = HTTP1_PRINT | HTTP1_TCHAR, ['a' ... 'z'] = HTTP1_ALNUM, ['{'] = HTTP1_PRINT,
-	['|'] = HTTP1_PRINT | HTTP1_TCHAR, ['}'] = HTTP1_PRINT, ['~'] = HTTP1_ALNUM, [0x80 ... 0xff] = HTTP1_TEXT,
+	['|'] = HTTP1_PRINT | HTTP1_TCHAR, ['}'] = HTTP1_PRINT, ['~'] = HTTP1_ALNUM, [0x80 ... 0xff] = HTTP1_TEXT | HTTP1_WORD_CHAR,
 };
 
 /* Eight bytes at any offset, the first in the lowest byte on every machine. */
 static __always_inline __u64 http1_word(const struct http1_buf *buf, __u32 off)
 {
+	const __u8 *p = &buf->b[HTTP1_AT(off)];
 	__u64 w;
 
 #ifdef __bpf__
-	w = *(const __u64 *)&buf->b[HTTP1_AT(off)];	/* a memcpy would become eight loads */
+	forget(p);	/* of its alignment: clang would make eight loads of one that may be odd */
+	w = *(const __u64 *)p;
 #else
-	__builtin_memcpy(&w, &buf->b[off], sizeof(w));
+	__builtin_memcpy(&w, p, sizeof(w));
 #endif
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	w = __builtin_bswap64(w);
@@ -161,6 +164,16 @@ static __always_inline int http1_stop(struct http1 *h, __u8 result)
 	return 0;
 }
 
+/* A field line begins with the tchar c. Of a response only the framing matters: fields of other initials are passed over. */
+static __always_inline int http1_name(struct http1 *h, __u32 pos, __u8 c)
+{
+	c |= 0x20;
+	if (h->response && c != 'c' && c != 't')
+		return http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT);
+	h->mark = pos;
+	return http1_go(h, HTTP1_S_NAME, HTTP1_TCHAR);
+}
+
 /*
  * The CR that ends a line. Mostly the whole of "CR LF first-of-name" is there and is taken at once; else byte by byte, by
  * way of the states LF and LINE.
@@ -170,8 +183,7 @@ static __always_inline int http1_line_end(const struct http1_buf *buf, struct ht
 	if (pos + 2 >= len || buf->b[HTTP1_AT(pos + 1)] != '\n' ||
 	    !(http1_class[buf->b[HTTP1_AT(pos + 2)]] & HTTP1_TCHAR))
 		return http1_go(h, HTTP1_S_LF, 0);
-	h->mark = pos + 2;
-	http1_go(h, HTTP1_S_NAME, HTTP1_TCHAR);
+	http1_name(h, pos + 2, buf->b[HTTP1_AT(pos + 2)]);
 	return 3;
 }
 
@@ -312,8 +324,8 @@ static __always_inline void http1_token_end(struct http1 *h, __u32 pos)
 }
 
 /*
- * Authorization (RFC 9110, section 11.6.2; RFC 6750, section 2.1). What is not a bearer token is passed over as text and
- * leaves HTTP1_BEARER unset: no token, 401.
+ * Authorization (RFC 9110, section 11.6.2; RFC 6750, section 2.1). What is not `Bearer` and one word is passed over as text
+ * and leaves HTTP1_BEARER unset: no token, 401.
  */
 static __always_inline int http1_auth(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c)
 {
@@ -331,10 +343,10 @@ static __always_inline int http1_auth(const struct http1_buf *buf, struct http1 
 	case HTTP1_S_TOKEN_START:
 		if (c == ' ')
 			return 1;
-		if (!(http1_class[c] & HTTP1_TOKEN68))
+		if (!(http1_class[c] & HTTP1_WORD_CHAR))
 			break;
 		h->token_off = pos;
-		return http1_go(h, HTTP1_S_TOKEN, HTTP1_TOKEN68);
+		return http1_go(h, HTTP1_S_TOKEN, HTTP1_WORD_CHAR);
 	case HTTP1_S_TOKEN:
 		if (!http1_blank(c))
 			break;
@@ -484,9 +496,7 @@ __weak __noinline int http1_event(struct http1_buf *buf, struct http1 *h, __u32 
 	case HTTP1_S_LINE:
 		if (c == '\r')
 			return http1_go(h, HTTP1_S_END, 0);
-		h->mark = pos;
-		return http1_class[c] & HTTP1_TCHAR ? http1_go(h, HTTP1_S_NAME, HTTP1_TCHAR) :
-						      http1_stop(h, HTTP1_BAD);
+		return http1_class[c] & HTTP1_TCHAR ? http1_name(h, pos, c) : http1_stop(h, HTTP1_BAD);
 	case HTTP1_S_NAME:
 		return c == ':' ? http1_field(buf, h, pos) : http1_stop(h, HTTP1_BAD);
 	default:
@@ -502,12 +512,12 @@ struct http1_run {
 
 #define HTTP1_STRIDE 32
 
-/* A bit 7 in each byte that is a control character (below 0x20, HTAB too, or DEL); exact up to the lowest such byte. */
-static __always_inline __u64 http1_control(__u64 w)
+/* A bit 7 in each byte that is below `least` (at most 0x80, in every byte) or DEL; exact up to the lowest such byte. */
+static __always_inline __u64 http1_control(__u64 w, __u64 least)
 {
 	__u64 del = w ^ 0x7f7f7f7f7f7f7f7fULL;
 
-	return (((w - 0x2020202020202020ULL) & ~w) | ((del - 0x0101010101010101ULL) & ~del)) & 0x8080808080808080ULL;
+	return (((w - least) & ~w) | ((del - 0x0101010101010101ULL) & ~del)) & 0x8080808080808080ULL;
 }
 
 /* Which byte has the lowest bit 7: the product moves a table of the numbers 0 to 7 so that the answer is on top. */
@@ -516,15 +526,15 @@ static __always_inline __u32 http1_lowest(__u64 mask)
 	return ((mask & -mask) >> 7) * (1ULL << 53 | 2ULL << 45 | 3ULL << 37 | 4ULL << 29 | 5ULL << 21 | 6ULL << 13 | 7ULL << 5) >> 61;
 }
 
-/* How many of the next HTTP1_STRIDE bytes of field text precede a control character. */
-static __always_inline __u32 http1_text(const struct http1_buf *buf, __u32 pos)
+/* How many of the next HTTP1_STRIDE bytes precede a control character (HTAB is one here) or, in a word, a space. */
+static __always_inline __u32 http1_text(const struct http1_buf *buf, __u32 pos, __u8 keep)
 {
-	__u64 mask;
+	__u64 least = keep == HTTP1_TEXT ? 0x2020202020202020ULL : 0x2121212121212121ULL, mask;
 	__u32 n;
 
 #pragma GCC unroll 4
 	for (n = 0; n < HTTP1_STRIDE; n += 8) {
-		mask = http1_control(http1_word(buf, pos + n));
+		mask = http1_control(http1_word(buf, pos + n), least);
 		if (mask)
 			return n + http1_lowest(mask);
 	}
@@ -551,8 +561,8 @@ static long http1_step(__u32 i __attribute__((unused)), struct http1_run *run)
 
 	if (pos >= run->len)
 		return 1;
-	if (keep == HTTP1_TEXT && left >= HTTP1_STRIDE)
-		n = http1_text(run->buf, pos);
+	if ((keep == HTTP1_TEXT || keep == HTTP1_WORD_CHAR) && left >= HTTP1_STRIDE)
+		n = http1_text(run->buf, pos, keep);
 	else
 		n = http1_kept(&run->buf->b[HTTP1_AT(pos)], keep, left);
 	forget(n);

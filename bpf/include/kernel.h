@@ -53,7 +53,7 @@ static inline long bpf_loop(__u32 n, void *step, void *ctx, __u64 flags)
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* Makes the verifier forget what it knows of a scalar, so that it walks what follows once and not once per value. */
+/* Makes the compiler forget what it knows of a value, so that it neither moves nor merges what the verifier must see. */
 #define forget(x) asm volatile("" : "+r"(x))
 
 #endif

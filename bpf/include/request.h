@@ -92,10 +92,14 @@ static __always_inline bool path_exempt(struct scratch *s, const struct conn *co
 {
 	const struct http1 *h = &s->head;
 	__u64 *to = (__u64 *)s->path.path;
+	const __u8 *from;
 	__u32 i, n = h->path_len;
 
-	for (i = 0; i < MPBPF_PATH_KEY / 8; i++)
-		to[i] = *(const __u64 *)&s->buf.b[HTTP1_AT(h->target_off + 8 * i)];
+	for (i = 0; i < MPBPF_PATH_KEY / 8; i++) {
+		from = &s->buf.b[HTTP1_AT(h->target_off + 8 * i)];
+		forget(from);	/* of its alignment */
+		to[i] = *(const __u64 *)from;
+	}
 	if (n < MPBPF_PATH_KEY)
 		s->path.path[n++] = 0;
 	if (n > MPBPF_PATH_KEY)
@@ -147,7 +151,8 @@ static __always_inline enum outcome head_judge(struct scratch *s, const struct c
 	if (result == HTTP1_MORE || (s->head.flags & HTTP1_ODD))
 		return OUTCOME_ASK;
 	*reason = REQUEST_EXEMPT;
-	if ((conn->listener.flags & LISTENER_HAS_EXEMPT) && path_exempt(s, conn))
+	/* What follows the first '/' rules most paths out; the path may end there. */
+	if ((conn->listener.exempt_first >> (s->buf.b[HTTP1_AT(s->head.target_off + 1)] & 63) & 1) && path_exempt(s, conn))
 		return OUTCOME_PASS;
 	*reason = REQUEST_OPEN;
 	if (!(conn->listener.flags & LISTENER_REQUIRE_AUTH))
@@ -282,10 +287,12 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 		conn->reply_end = rq->write_seq;
 	conn->reply_end += rq->len;
 	conn->flags |= CONN_REPLIED;
-	conn->request = rq->body;
-	conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_DISCARD;
-	if (replies[rq->reason].close)
+	if (replies[rq->reason].close) {
 		ask_close(conn, cookie);
+	} else {
+		conn->request = rq->body;
+		conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_DISCARD;
+	}
 	return bpf_sk_redirect_hash(skb, &sockets, &cookie, 0);
 }
 

@@ -87,9 +87,16 @@ static __always_inline void track_close(struct bpf_sock_ops *ops)
 {
 	struct control *c = control_get();
 	__u64 cookie = bpf_get_socket_cookie(ops);
+	struct conn *conn = bpf_map_lookup_elem(&conns, &cookie);
+	__s64 change;
 
-	if (bpf_map_delete_elem(&conns, &cookie))
+	if (!conn)
 		return;
+	bpf_spin_lock(&conn->lock);
+	change = conn_become(conn, CONN_CLOSED);
+	bpf_spin_unlock(&conn->lock);
+	conns_asking_add(change);
+	bpf_map_delete_elem(&conns, &cookie);
 	STATS_INC(conns_closed);
 	if (c)
 		__sync_fetch_and_add(&c->conns_open, -1);

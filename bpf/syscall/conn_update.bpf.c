@@ -8,22 +8,22 @@
 #define EINVAL 22
 
 /* Back into the kernel: only when the helper has dealt with every byte that it was given. */
-static __always_inline int conn_return(struct conn *conn, const struct conn_op *op)
+static __always_inline int conn_return(struct conn *conn, const struct conn_op *op, __s64 *change)
 {
 	conn->returned = op->taken;
 	if (conn->asked != op->taken)
 		return -EAGAIN;
 	conn->request = op->request;
-	conn->state = op->state;
+	*change = conn_become(conn, op->state);
 	return 0;
 }
 
-static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op)
+static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __s64 *change)
 {
 	if (op->op == CONN_OP_QUERY)
 		return 0;
 	if (op->op == CONN_OP_CLOSE) {
-		conn->state = CONN_CLOSED;
+		*change = conn_become(conn, CONN_CLOSED);
 		return 0;
 	}
 	if (conn->state != CONN_HELPER || conn->helper_epoch != op->helper_epoch)
@@ -43,7 +43,7 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 		return 0;
 	case CONN_OP_RETURN:
 		return op->state == CONN_HEAD || op->state == CONN_BODY || op->state == CONN_DISCARD ?
-			       conn_return(conn, op) : -EINVAL;
+			       conn_return(conn, op, change) : -EINVAL;
 	default:
 		return -EINVAL;
 	}
@@ -55,18 +55,20 @@ int conn_update(struct conn_op *op)
 	__u64 cookie = op->cookie;
 	struct conn_op in = *op;
 	struct conn *conn;
+	__s64 change = 0;
 
 	op->result = -ENOENT;
 	conn = bpf_map_lookup_elem(&conns, &cookie);
 	if (!conn)
 		return 0;
 	bpf_spin_lock(&conn->lock);
-	in.result = conn_apply(conn, &in);
+	in.result = conn_apply(conn, &in, &change);
 	in.out_state = conn->state;
 	in.out_lost = conn_lost(conn);
 	in.pending = conn_pending(conn, conn->write_seq);
 	in.out_asked = conn->asked;
 	bpf_spin_unlock(&conn->lock);
+	conns_asking_add(change);
 	/* Closing without an answer is counted under its reason too; REQUEST_ALLOWED, 0, gives none. */
 	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_DENY || (in.op == CONN_OP_CLOSE && in.reason)))
 		stats_reason(in.reason);

@@ -45,6 +45,7 @@ struct control {
 	__u64 hash_key[2];	/* SipHash key of the verdict cache, random at load */
 	__u64 loaded_at;	/* CLOCK_BOOTTIME, ns */
 	__s64 conns_open;	/* guarded connections now; sockops keeps it */
+	__s64 conns_asking;	/* of those, in CONN_HELPER; see conn_become() */
 	__u64 digest[4];	/* SHA-256 of the configuration in force (opaque to the kernel side) */
 	char config_path[256];	/* where that configuration came from; empty: built-in defaults */
 };
@@ -137,6 +138,7 @@ struct listener {
 	__u16 auth;		/* which auth block: 0 the global one, else 1 + listener index */
 	__u8 flags;		/* enum listener_flags */
 	__u8 pad[3];
+	__u64 exempt_first;	/* bit (c & 63) for each character c that follows the first '/' of an exempt path; "/": all */
 };
 
 /*
@@ -325,19 +327,19 @@ struct request_stats {
 
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
-MPBPF_ASSERT_SIZE(struct control, 344);
+MPBPF_ASSERT_SIZE(struct control, 352);
 MPBPF_ASSERT_SIZE(struct policy, 24);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
 MPBPF_ASSERT_SIZE(struct xdp_stats, 112);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
-MPBPF_ASSERT_SIZE(struct listener, 8);
+MPBPF_ASSERT_SIZE(struct listener, 16);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);
 MPBPF_ASSERT_SIZE(struct verdict_key, 24);
 MPBPF_ASSERT_SIZE(struct verdict, 32);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
-MPBPF_ASSERT_SIZE(struct conn, 152);
+MPBPF_ASSERT_SIZE(struct conn, 160);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
 MPBPF_ASSERT_SIZE(struct conn_op, 80);

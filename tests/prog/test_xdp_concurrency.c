@@ -12,7 +12,7 @@
 #include "xdp_run.h"
 
 #define THREADS_MAX 64
-#define PACKETS 2000000		/* of each CPU */
+#define PACKETS 1000000		/* of each CPU */
 #define SOURCES 20000
 #define SPINS 20000
 #define BURST 20000		/* each call costs milliseconds outside the packets */

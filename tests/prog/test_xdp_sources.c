@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests: the default number of sources fits into `sources`, all at once, and into 100 MB. */
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <bpf/bpf.h>
 
@@ -14,25 +12,6 @@
 #define SAMPLE 1009		/* each so-manieth source is looked at again */
 
 static struct xdp_run run;
-
-/* Bytes that the kernel has locked for the map. */
-static unsigned long long map_memory(int fd)
-{
-	unsigned long long bytes = 0;
-	char path[64], line[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "r");
-	if (!f)
-		tap_bail("%s cannot be read", path);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "memlock: %llu", &bytes) == 1)
-			break;
-	}
-	fclose(f);
-	return bytes;
-}
 
 /* The kernel hands free entries to CPUs in small batches: on one CPU none is left over. */
 static void stay_on_one_cpu(void)
@@ -77,7 +56,7 @@ static uint32_t count_entries(void)
 static void test_memory(void)
 {
 	struct bpf_map_info info = {};
-	unsigned long long bytes = map_memory(run.sources);
+	unsigned long long bytes = xdp_map_memory(run.sources);
 	uint32_t len = sizeof(info);
 
 	CHECK(!bpf_obj_get_info_by_fd(run.sources, &info, &len) && info.max_entries == MPBPF_SOURCES_MAX,

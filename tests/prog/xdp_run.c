@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests: loads xdp_ingress and runs it on frames. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <bpf/bpf.h>
@@ -186,6 +187,24 @@ bool xdp_read_source(const struct xdp_run *run, const struct source_key *key, ui
 void xdp_write_source(const struct xdp_run *run, const struct source_key *key, uint64_t window_count)
 {
 	update(run->sources, key, &window_count);
+}
+
+unsigned long long xdp_map_memory(int fd)
+{
+	unsigned long long bytes = 0;
+	char path[64], line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	if (!f)
+		tap_bail("%s cannot be read", path);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	}
+	fclose(f);
+	return bytes;
 }
 
 static bool counters_match(const struct xdp_stats *moved, size_t len, enum xdp_reason reason, int protocol)

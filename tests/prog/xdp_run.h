@@ -51,6 +51,8 @@ struct xdp_stats xdp_stats_since(const struct xdp_run *run, const struct xdp_sta
 /* The source's window_count; false: not known. */
 bool xdp_read_source(const struct xdp_run *run, const struct source_key *key, uint64_t *ret);
 void xdp_write_source(const struct xdp_run *run, const struct source_key *key, uint64_t window_count);
+/* Bytes that the kernel has locked for a map. */
+unsigned long long xdp_map_memory(int fd);
 struct source_key source_of(const char *address);
 
 /* Runs once and CHECKs the action and every counter of xdp_stats; `what` names the case. */

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+/* Floor 3: publishes a configuration into the policy maps: two generations side by side, one store to switch. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <bpf/bpf.h>
+
+#include "core/policy.h"
+#include "core/policy_keys.h"
+#include "core/util.h"
+
+/* Longer than any program runs; for kernels whose nohz_full setting rules membarrier's global command out. */
+#define GRACE_USEC 100000
+
+/* Maps whose keys carry a generation, and where in the key it stands. */
+static const struct keyed_map {
+	enum map_id id;
+	size_t key_size;
+	size_t generation;
+} keyed_maps[] = {
+	{ MAP_LISTENERS, sizeof(struct listener_key), offsetof(struct listener_key, generation) },
+	{ MAP_PATHS, sizeof(struct path_key), offsetof(struct path_key, generation) },
+	{ MAP_CIDRS, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
+};
+
+/* MEMBARRIER_CMD_GLOBAL is the kernel's synchronize_rcu(): every program that was running has ended. */
+static void wait_grace_period(void)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		usleep(GRACE_USEC);
+}
+
+/*
+ * The keys of other generations than `keep`, one after the other in *ret. Deleting while walking would start the walk
+ * anew.
+ */
+static int keys_not_of(int fd, const struct keyed_map *map, uint32_t keep, char **ret, size_t *ret_n)
+{
+	_cleanup_free_ char *keys = NULL;
+	char key[sizeof(struct path_key)];
+	size_t n = 0, room = 0;
+	uint32_t generation;
+	int r;
+
+	for (r = bpf_map_get_next_key(fd, NULL, key); r == 0; r = bpf_map_get_next_key(fd, key, key)) {
+		memcpy(&generation, key + map->generation, sizeof(generation));
+		if (generation == keep)
+			continue;
+		if (n == room) {
+			char *more = reallocarray(keys, room = room ? 2 * room : 64, map->key_size);
+
+			if (!more)
+				return -ENOMEM;
+			keys = more;
+		}
+		memcpy(keys + n++ * map->key_size, key, map->key_size);
+	}
+	if (r != -ENOENT)
+		return r;
+	*ret = TAKE_PTR(keys);
+	*ret_n = n;
+	return 0;
+}
+
+static int purge_all_but(const struct maps *maps, uint32_t keep)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keyed_maps); i++) {
+		const struct keyed_map *map = &keyed_maps[i];
+		_cleanup_free_ char *keys = NULL;
+		size_t n = 0;
+		int r;
+
+		r = keys_not_of(maps->fd[map->id], map, keep, &keys, &n);
+		if (r < 0)
+			return r;
+		for (size_t k = 0; k < n; k++) {
+			r = bpf_map_delete_elem(maps->fd[map->id], keys + k * map->key_size);
+			if (r < 0 && r != -ENOENT)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* A full map is -ENOSPC from an LPM trie and -E2BIG from a hash. */
+static int insert(int fd, const void *key, const void *value, __u64 flags)
+{
+	int r;
+
+	r = bpf_map_update_elem(fd, key, value, flags);
+	return r == -ENOSPC ? -E2BIG : r;
+}
+
+static int write_cidrs(int fd, const struct cidr *cidrs, size_t n, enum cidr_list list, uint32_t generation)
+{
+	struct cidr_key key;
+	__u32 value = 1;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		cidr_key_of(&cidrs[i], list, generation, &key);
+		/* A network named twice says the same twice; so does a path. */
+		r = insert(fd, &key, &value, BPF_ANY);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int write_paths(int fd, const struct auth_config *auth, uint16_t number, uint32_t generation)
+{
+	struct path_rule rule = {};
+	struct path_key keys[2];
+	int n, r;
+
+	for (size_t i = 0; i < auth->n_exempt_paths; i++) {
+		n = path_keys_of(auth->exempt_paths[i], number, generation, keys);
+		if (n < 0)
+			return n;
+		while (n-- > 0) {
+			r = insert(fd, &keys[n], &rule, BPF_ANY);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* The global auth block is written with the first listener that uses it, and not at all when none does. */
+static int write_listeners(const struct maps *maps, const struct config *config, uint32_t generation)
+{
+	struct listener_key key;
+	struct listener value;
+	bool global_written = false;
+	uint16_t number;
+	int r;
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		const struct auth_config *auth = config_auth(config, i, &number);
+
+		listener_of(config, i, generation, &key, &value);
+		r = insert(maps->fd[MAP_LISTENERS], &key, &value, BPF_NOEXIST);
+		if (r < 0)
+			return r;
+		if (number == 0 && global_written)
+			continue;
+		global_written |= number == 0;
+		r = write_paths(maps->fd[MAP_PATHS], auth, number, generation);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int write_generation(const struct maps *maps, const struct config *config, uint32_t generation)
+{
+	const struct ddos_config *ddos = &config->ddos;
+	__u32 slot = generation & 1;
+	struct policy policy;
+	int r;
+
+	r = write_cidrs(maps->fd[MAP_CIDRS], ddos->deny, ddos->n_deny, CIDR_DENY, generation);
+	if (r < 0)
+		return r;
+	r = write_cidrs(maps->fd[MAP_CIDRS], ddos->allow, ddos->n_allow, CIDR_ALLOW, generation);
+	if (r < 0)
+		return r;
+	r = write_listeners(maps, config, generation);
+	if (r < 0)
+		return r;
+	policy_of(config, generation, &policy);
+	return bpf_map_update_elem(maps->fd[MAP_POLICIES], &slot, &policy, BPF_ANY);
+}
+
+/* The digest is cleared first: killed in here, the next agent finds that it differs and publishes again. */
+static void write_origin(struct control *control, const struct config *config,
+			 const char path[static sizeof(control->config_path)])
+{
+	memset(control->digest, 0, sizeof(control->digest));
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	memcpy(control->config_path, path, sizeof(control->config_path));
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	memcpy(control->digest, config->digest, sizeof(control->digest));
+}
+
+int policy_publish(const struct maps *maps, const struct config *config, const char *path)
+{
+	struct control *control = maps->control;
+	uint32_t old = control->generation, new = generation_next(old);
+	/* A copy, for the caller's may be control->config_path itself. */
+	char origin[sizeof(control->config_path)] = "";
+	int r;
+
+	_Static_assert(sizeof(control->digest) == sizeof(config->digest), "one digest");
+	if (path && strlen(path) >= sizeof(origin))
+		return -ENAMETOOLONG;
+	strcpy(origin, path ?: "");
+
+	/* What a publisher killed midway left, be it of the generation before or of one that never came in force. */
+	wait_grace_period();
+	r = purge_all_but(maps, old);
+	if (r < 0)
+		return r;
+	r = write_generation(maps, config, new);
+	if (r < 0) {
+		purge_all_but(maps, old);
+		return r;
+	}
+	__atomic_store_n(&control->generation, new, __ATOMIC_SEQ_CST);
+	write_origin(control, config, origin);
+
+	/* The switch is done: keys that cannot be deleted now are deleted by the next publish. */
+	wait_grace_period();
+	purge_all_but(maps, new);
+	return 0;
+}
+
+bool policy_in_force(const struct maps *maps, const struct config *config, const char *path)
+{
+	const struct control *control = maps->control;
+
+	return control->generation && !memcmp(control->digest, config->digest, sizeof(control->digest)) &&
+	       !strncmp(control->config_path, path ?: "", sizeof(control->config_path));
+}
+
+static int max_entries(int fd, uint32_t *ret)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int r;
+
+	r = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (r < 0)
+		return r;
+	*ret = info.max_entries;
+	return 0;
+}
+
+int policy_fixed_differ(const struct maps *maps, const struct config *config, struct policy_fixed *ret)
+{
+	uint32_t sources, verdicts;
+	int r;
+
+	r = max_entries(maps->fd[MAP_SOURCES], &sources);
+	if (r < 0)
+		return r;
+	r = max_entries(maps->fd[MAP_VERDICTS], &verdicts);
+	if (r < 0)
+		return r;
+	ret->max_sources = sources != config->rate_limit.max_sources;
+	ret->max_verdicts = verdicts != config->max_verdicts;
+	return 0;
+}

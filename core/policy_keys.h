@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 3: a configuration as keys and values of the policy maps of one generation. Pure: no map is touched here. */
+#ifndef MPBPF_CORE_POLICY_KEYS_H
+#define MPBPF_CORE_POLICY_KEYS_H
+
+#include "core/config.h"
+
+/*
+ * The generation after `generation`: never 0, which stands for none, and always of the other parity, for
+ * policies[generation & 1] of the one in force must stay as it is.
+ */
+uint32_t generation_next(uint32_t generation);
+
+void policy_of(const struct config *config, uint32_t generation, struct policy *ret);
+void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret);
+/* Key and value of listener `i`. */
+void listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
+		 struct listener *ret);
+
+/*
+ * The keys that cover an exempt path: itself (its end included), and at a `/` boundary everything below it. "/" needs
+ * one key, which covers every path.
+ *
+ * Returns how many keys were written to ret (1 or 2), or -ENAMETOOLONG.
+ */
+int path_keys_of(const char *path, uint16_t auth, uint32_t generation, struct path_key ret[2]);
+
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/* Floor 3: sums per-CPU counters, counts map entries, and gives both the names that scripts rely on. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cjson/cJSON.h>
+
+#include "core/stats.h"
+#include "core/util.h"
+
+/* Entries read at a time when counting. */
+#define BATCH 16384
+
+/* Value 0 of a per-CPU array as a sum: `words` counters of 64 bits each. */
+static int sum_percpu(int fd, __u64 *ret, size_t words)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ __u64 *values = NULL;
+	__u32 zero = 0;
+	int r;
+
+	if (n_cpus < 0)
+		return n_cpus;
+	values = calloc(n_cpus, words * sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	r = bpf_map_lookup_elem(fd, &zero, values);
+	if (r < 0)
+		return r;
+	memset(ret, 0, words * sizeof(*ret));
+	for (int cpu = 0; cpu < n_cpus; cpu++)
+		for (size_t i = 0; i < words; i++)
+			ret[i] += values[cpu * words + i];
+	return 0;
+}
+
+/* Counts by whole buckets: a bucket that does not fit into the batch asks for a larger one. */
+static int count_entries(int fd, size_t key_size, size_t value_size, uint64_t *ret)
+{
+	uint64_t total = 0;
+	bool first = true;
+	__u32 position;
+
+	for (size_t size = BATCH;;) {
+		_cleanup_free_ void *keys = calloc(size, key_size), *values = calloc(size, value_size);
+		__u32 n = size;
+		int r;
+
+		if (!keys || !values)
+			return -ENOMEM;
+		r = bpf_map_lookup_batch(fd, first ? NULL : &position, &position, keys, values, &n, NULL);
+		if (r == -ENOSPC) {
+			size *= 2;
+			continue;
+		}
+		if (r < 0 && r != -ENOENT)
+			return r;
+		total += n;
+		first = false;
+		if (r == -ENOENT)
+			break;
+	}
+	*ret = total;
+	return 0;
+}
+
+int stats_read(const struct maps *maps, struct stats *ret)
+{
+	struct stats stats = { .conns_open = maps->control->conns_open };
+	int r;
+
+	_Static_assert(sizeof(stats.xdp) % sizeof(__u64) == 0, "nothing but 64-bit counters");
+	_Static_assert(sizeof(stats.requests) % sizeof(__u64) == 0, "nothing but 64-bit counters");
+	r = sum_percpu(maps->fd[MAP_XDP_STATS], (__u64 *)&stats.xdp, sizeof(stats.xdp) / sizeof(__u64));
+	if (r < 0)
+		return r;
+	r = sum_percpu(maps->fd[MAP_REQUEST_STATS], (__u64 *)&stats.requests, sizeof(stats.requests) / sizeof(__u64));
+	if (r < 0)
+		return r;
+	r = count_entries(maps->fd[MAP_SOURCES], sizeof(struct source_key), sizeof(struct source), &stats.sources);
+	if (r < 0)
+		return r;
+	r = count_entries(maps->fd[MAP_VERDICTS], sizeof(struct verdict_key), sizeof(struct verdict), &stats.verdicts);
+	if (r < 0)
+		return r;
+	*ret = stats;
+	return 0;
+}
+
+struct counter {
+	const char *name;
+	uint64_t value;
+};
+
+/* Adds an object with these counters to `parent` and returns it; NULL: out of memory. */
+static cJSON *add_counters(cJSON *parent, const char *name, const struct counter *counters, size_t n)
+{
+	cJSON *object = cJSON_AddObjectToObject(parent, name);
+
+	for (size_t i = 0; object && i < n; i++)
+		if (!cJSON_AddNumberToObject(object, counters[i].name, counters[i].value))
+			return NULL;
+	return object;
+}
+
+#define ADD_COUNTERS(parent, name, ...)                                     \
+	add_counters(parent, name, (const struct counter[]){ __VA_ARGS__ }, \
+		     ARRAY_SIZE(((const struct counter[]){ __VA_ARGS__ })))
+
+static bool add_xdp(cJSON *json, const struct stats *stats)
+{
+	const struct xdp_stats *x = &stats->xdp;
+	const __u64 *r = x->reasons, *p = x->protocols;
+	cJSON *xdp;
+
+	xdp = ADD_COUNTERS(json, "xdp", { "packets", x->packets }, { "bytes", x->bytes },
+			   { "passed", r[XDP_REASON_PASS] });
+	return xdp &&
+	       ADD_COUNTERS(xdp, "dropped", { "rate_limit", r[XDP_REASON_RATE_LIMIT] },
+			    { "denied", r[XDP_REASON_DENIED] }, { "malformed", r[XDP_REASON_MALFORMED] },
+			    { "syn_guard", r[XDP_REASON_SYN_GUARD] }) &&
+	       ADD_COUNTERS(xdp, "protocols", { "http1", p[PROTOCOL_HTTP1] }, { "tls", p[PROTOCOL_TLS] },
+			    { "http2", p[PROTOCOL_HTTP2] }, { "grpc", p[PROTOCOL_GRPC] },
+			    { "websocket", p[PROTOCOL_WEBSOCKET] }, { "other", p[PROTOCOL_OTHER] }) &&
+	       cJSON_AddNumberToObject(xdp, "sources", stats->sources) &&
+	       cJSON_AddNumberToObject(xdp, "would_drop", x->would_drop);
+}
+
+static bool add_requests(cJSON *json, const struct stats *stats)
+{
+	const __u64 *r = stats->requests.reasons;
+	cJSON *requests;
+
+	requests = ADD_COUNTERS(
+		json, "requests",
+		{ "allowed", r[REQUEST_ALLOWED] + r[REQUEST_EXEMPT] + r[REQUEST_OPEN] + r[REQUEST_VALIDATED] },
+		{ "cached", r[REQUEST_ALLOWED] }, { "exempt", r[REQUEST_EXEMPT] }, { "open", r[REQUEST_OPEN] },
+		{ "validated", r[REQUEST_VALIDATED] }, { "asked", stats->requests.asked },
+		{ "asked_bytes", stats->requests.asked_bytes });
+	return requests && ADD_COUNTERS(requests, "denied", { "bad_request", r[REQUEST_BAD] + r[REQUEST_TOO_LARGE] },
+					{ "too_large", r[REQUEST_TOO_LARGE] }, { "no_token", r[REQUEST_NO_TOKEN] },
+					{ "bad_token", r[REQUEST_BAD_TOKEN] }, { "expired", r[REQUEST_EXPIRED] },
+					{ "feature", r[REQUEST_FEATURE] }, { "proxy_count", r[REQUEST_PROXY_COUNT] },
+					{ "rate", r[REQUEST_RATE] }, { "helper_down", r[REQUEST_HELPER_DOWN] });
+}
+
+cJSON *stats_json(const struct stats *stats)
+{
+	const struct request_stats *r = &stats->requests;
+	cJSON *json = cJSON_CreateObject();
+
+	if (json && add_xdp(json, stats) && add_requests(json, stats) &&
+	    ADD_COUNTERS(json, "verdicts", { "entries", stats->verdicts }, { "hits", r->hits },
+			 { "misses", r->misses }) &&
+	    ADD_COUNTERS(json, "connections", { "guarded", r->guarded },
+			 { "open", stats->conns_open > 0 ? stats->conns_open : 0 },
+			 { "unguarded_at_load", stats->unguarded }, { "refused", r->refused }, { "broken", r->broken },
+			 { "closed", r->conns_closed }, { "held_packets", r->held }))
+		return json;
+	cJSON_Delete(json);
+	return NULL;
+}

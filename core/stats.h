@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 3: what a data path has counted since its load, summed over all CPUs, and as JSON. */
+#ifndef MPBPF_CORE_STATS_H
+#define MPBPF_CORE_STATS_H
+
+#include "core/maps.h"
+
+struct cJSON;
+
+struct stats {
+	struct xdp_stats xdp;
+	struct request_stats requests;
+	uint64_t sources; /* entries of the map of that name */
+	uint64_t verdicts;
+	int64_t conns_open;
+	uint64_t unguarded; /* struct runtime_facts; left 0 by stats_read() */
+};
+
+/* Sums; the counters are read one after the other while they go on counting. 0 or -errno. */
+int stats_read(const struct maps *maps, struct stats *ret);
+/* The object that `mpbpf stats --json` prints; to be freed with cJSON_Delete(). NULL: out of memory. */
+struct cJSON *stats_json(const struct stats *stats);
+
+#endif
