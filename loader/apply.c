@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/* Floor 5: publishes a configuration under the publishers' lock, after checking that the data path can carry it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/pins.h"
+#include "core/policy.h"
+#include "core/util.h"
+#include "loader/apply.h"
+#include "loader/datapath.h"
+
+static const char *error_text(int r)
+{
+	switch (r) {
+	case -ENAMETOOLONG: return "its path is longer than 255 bytes";
+	case -E2BIG: return "it does not fit into the policy maps";
+	case -EEXIST: return "two listeners have the same address and port";
+	default: return strerror(-r);
+	}
+}
+
+static void note_fixed(const struct maps *maps, const struct config *config, struct apply_report *ret)
+{
+	struct policy_fixed fixed;
+
+	if (policy_fixed_differ(maps, config, &fixed) < 0 || !(fixed.max_sources || fixed.max_verdicts))
+		return;
+	snprintf(ret->text, sizeof(ret->text), "%s%s%s changed: that takes effect at the next load",
+		 fixed.max_sources ? "rate_limit.max_sources" : "",
+		 fixed.max_sources && fixed.max_verdicts ? " and " : "",
+		 fixed.max_verdicts ? "cache.max_verdicts" : "");
+}
+
+int apply_config(const char *pin_root, const struct maps *maps, const struct config *config, const char *path,
+		 struct apply_report *ret)
+{
+	_cleanup_close_ int lock = -1;
+	int r;
+
+	ret->text[0] = '\0';
+	if (config->n_listeners && !datapath_has_l7(pin_root)) {
+		snprintf(ret->text, sizeof(ret->text),
+			 "%s: it has listeners, but this data path was loaded without the L7 programs", path ?: "");
+		return -EOPNOTSUPP;
+	}
+	lock = pins_policy_lock(pin_root);
+	r = lock < 0 ? lock : policy_publish(maps, config, path);
+	if (r < 0) {
+		snprintf(ret->text, sizeof(ret->text), "%s: the policy in force stays: %s", path ?: "", error_text(r));
+		return r;
+	}
+	maps->control->wall_offset_ns = clock_wall_offset();
+	note_fixed(maps, config, ret);
+	return 0;
+}

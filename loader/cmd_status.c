@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/* Floor 5: `mpbpf status` and `mpbpf stats`. */
+#include <stdio.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+
+#include "core/runtime.h"
+#include "core/stats.h"
+#include "core/util.h"
+#include "loader/commands.h"
+#include "loader/log.h"
+#include "loader/view.h"
+
+static const char *text_of(const cJSON *json, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name)) ?: "";
+}
+
+static double number_of(const cJSON *json, const char *name)
+{
+	return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, name));
+}
+
+static bool is_true(const cJSON *json, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, name));
+}
+
+static void print_status(const cJSON *json)
+{
+	const cJSON *agent = cJSON_GetObjectItemCaseSensitive(json, "agent"), *one;
+
+	printf("%-12s %s, since %s\n", "loaded", text_of(json, "pin_root"), text_of(json, "loaded_at"));
+	printf("%-12s %s\n", "cgroup", text_of(json, "cgroup"));
+	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(json, "interfaces"))
+		printf("%-12s %s: %s%s\n", "interface", text_of(one, "name"), text_of(one, "mode"),
+		       is_true(one, "attached") ? "" : ", gone");
+	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(json, "listeners"))
+		printf("%-12s %s port %.0f, %s\n", "listener", text_of(one, "address"), number_of(one, "port"),
+		       is_true(one, "require_auth") ? "token required" : "no token required");
+	if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "listeners")))
+		printf("%-12s none: L3/L4 protection only%s\n", "listener",
+		       is_true(json, "l7") ? "" : " (the L7 programs are not loaded)");
+	if (is_true(agent, "running"))
+		printf("%-12s running, pid %.0f\n", "mpbpfd", number_of(agent, "pid"));
+	else
+		printf("%-12s not running: what the kernel cannot decide is answered 503\n", "mpbpfd");
+	printf("%-12s generation %.0f, %s\n", "policy", number_of(json, "generation"),
+	       text_of(json, "config")[0] ? text_of(json, "config") : "built-in defaults");
+}
+
+int cmd_status(const struct context *c)
+{
+	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
+	cJSON *json;
+	int r;
+
+	r = context_need_root();
+	if (r == EXIT_DONE)
+		r = view_open(c, &maps);
+	if (r != EXIT_DONE) {
+		if (c->json)
+			puts("{\"loaded\": false}");
+		return r;
+	}
+	json = view_status(c, &maps);
+	if (c->json || !json)
+		return view_print_json(json);
+	print_status(json);
+	cJSON_Delete(json);
+	return EXIT_DONE;
+}
+
+/* One line a counter, by its path in the JSON: both forms always show the same. */
+static void print_counters(const cJSON *json, const char *prefix)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, json) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] ? "." : "", one->string);
+		if (cJSON_IsObject(one))
+			print_counters(one, name);
+		else
+			printf("%-36s %.0f\n", name, cJSON_GetNumberValue(one));
+	}
+}
+
+int cmd_stats(const struct context *c)
+{
+	_cleanup_(runtime_close) struct runtime runtime = RUNTIME_EMPTY;
+	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
+	struct runtime_facts facts = {};
+	struct stats stats;
+	cJSON *json;
+	int r;
+
+	r = context_need_root();
+	if (r == EXIT_DONE)
+		r = view_open(c, &maps);
+	if (r != EXIT_DONE)
+		return r;
+	r = stats_read(&maps, &stats);
+	if (r < 0) {
+		log_line("reading the counters: %s", strerror(-r));
+		return EXIT_FAILED;
+	}
+	if (runtime_open(c->pin_root, false, &runtime) == 0 && runtime_facts_read(&runtime, &facts) == 0)
+		stats.unguarded = facts.unguarded;
+	json = stats_json(&stats);
+	if (c->json || !json)
+		return view_print_json(json);
+	print_counters(json, "");
+	cJSON_Delete(json);
+	return EXIT_DONE;
+}

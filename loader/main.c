@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Floor 5: the `mpbpf` command: two tables, of options and of commands, from which both the parsing and the help are
+ * made.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/pins.h"
+#include "core/system.h"
+#include "core/util.h"
+#include "loader/commands.h"
+#include "loader/log.h"
+#include "loader/version.h"
+
+enum option_id {
+	OPTION_PIN_ROOT = 256,
+	OPTION_CGROUP,
+	OPTION_JSON,
+	OPTION_VERBOSE,
+	OPTION_HELP,
+	OPTION_VERSION,
+	OPTION_IFACE,
+	OPTION_CONFIG,
+	OPTION_XDP_MODE,
+	OPTION_NO_AGENT,
+	OPTION_FOREGROUND,
+};
+
+#define BIT(id) (1U << ((id) - 256))
+#define GLOBAL                                                                                                   \
+	(BIT(OPTION_PIN_ROOT) | BIT(OPTION_CGROUP) | BIT(OPTION_JSON) | BIT(OPTION_VERBOSE) | BIT(OPTION_HELP) | \
+	 BIT(OPTION_VERSION))
+
+static const struct option_row {
+	enum option_id id;
+	const char *name;
+	const char *argument; /* NULL: takes none */
+	const char *help;
+} options[] = {
+	{ OPTION_IFACE, "iface", "IF", "network interface; may be given several times" },
+	{ OPTION_CONFIG, "config", "FILE",
+	  "configuration; without it the defaults, or with reload the file loaded last" },
+	{ OPTION_XDP_MODE, "xdp-mode", "MODE", "auto (native, else skb), native or skb" },
+	{ OPTION_NO_AGENT, "no-agent", NULL, "do not start mpbpfd: what the kernel cannot decide is answered 503" },
+	{ OPTION_FOREGROUND, "foreground", NULL, "become mpbpfd and stay in the foreground" },
+	{ OPTION_PIN_ROOT, "pin-root", "DIR", "where on bpffs it is pinned (" PIN_ROOT_DEFAULT ")" },
+	{ OPTION_CGROUP, "cgroup", "DIR", "processes of this cgroup are guarded (the cgroup2 root)" },
+	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, check)" },
+	{ OPTION_VERBOSE, "verbose", NULL, "also -v: show what libbpf says" },
+	{ OPTION_HELP, "help", NULL, "also -h: print this" },
+	{ OPTION_VERSION, "version", NULL, "print the version" },
+};
+
+static const struct command {
+	const char *name;
+	const char *summary;
+	unsigned int options; /* beside the global ones */
+	int (*run)(const struct context *c);
+} commands[] = {
+	{ "load", "load the data path onto interfaces, and start mpbpfd",
+	  BIT(OPTION_IFACE) | BIT(OPTION_CONFIG) | BIT(OPTION_XDP_MODE) | BIT(OPTION_NO_AGENT) | BIT(OPTION_FOREGROUND),
+	  cmd_load },
+	{ "unload", "take everything away, or only one interface", BIT(OPTION_IFACE), cmd_unload },
+	{ "reload", "put a changed configuration in force, at once for all", BIT(OPTION_CONFIG), cmd_reload },
+	{ "status", "what is loaded, and by whom it is served", 0, cmd_status },
+	{ "stats", "counters since the load", 0, cmd_stats },
+};
+
+static void print_options(unsigned int which)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const struct option_row *o = &options[i];
+		char left[32];
+
+		if (!(which & BIT(o->id)))
+			continue;
+		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->argument ? " " : "",
+			 o->argument ? o->argument : "");
+		printf("  %-18s %s\n", left, o->help);
+	}
+}
+
+static void print_help(const struct command *command)
+{
+	if (command) {
+		printf("usage: mpbpf %s [options]\n\n%s\n\n", command->name, command->summary);
+		print_options(command->options | GLOBAL);
+		return;
+	}
+	printf("usage: mpbpf COMMAND [options]\n\n"
+	       "L4 and L7 policy on this node, enforced inside the kernel\n\ncommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("  %-18s %s\n", commands[i].name, commands[i].summary);
+	printf("\noptions of every command (`mpbpf COMMAND --help` prints all):\n");
+	print_options(GLOBAL);
+	printf("\nexit status: 0 done, 1 failed at run time, 2 wrong usage or invalid configuration\n");
+}
+
+static int usage_error(const struct command *command, const char *what, const char *value)
+{
+	log_line("%s%s%s; see `mpbpf %s%s--help`", what, value ? " " : "", value ? value : "",
+		 command ? command->name : "", command ? " " : "");
+	return EXIT_USAGE;
+}
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static int iface_add(struct context *c, const char *name)
+{
+	if (!*name || strlen(name) >= RUNTIME_IFNAME_MAX || c->n_ifaces == RUNTIME_IFACES_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < c->n_ifaces; i++)
+		if (!strcmp(c->ifaces[i], name))
+			return -EINVAL;
+	c->ifaces[c->n_ifaces++] = name;
+	return 0;
+}
+
+/* 0 or -errno for a value that cannot be taken. Options without a value cannot fail. */
+static int option_apply(struct context *c, enum option_id id, const char *value)
+{
+	switch (id) {
+	case OPTION_IFACE: return iface_add(c, value);
+	case OPTION_CONFIG: return path_resolve(value, c->config, sizeof(c->config));
+	case OPTION_XDP_MODE: return xdp_mode_parse(value, &c->xdp_mode);
+	case OPTION_PIN_ROOT: return path_resolve(value, c->pin_root, sizeof(c->pin_root));
+	case OPTION_CGROUP: return realpath(value, c->cgroup) ? 0 : -errno;
+	case OPTION_NO_AGENT: c->no_agent = true; break;
+	case OPTION_FOREGROUND: c->foreground = true; break;
+	case OPTION_JSON: c->json = true; break;
+	case OPTION_VERBOSE: c->verbose = true; break;
+	case OPTION_HELP:
+	case OPTION_VERSION: break;
+	}
+	return 0;
+}
+
+static const char *option_name(int id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if ((int)options[i].id == id)
+			return options[i].name;
+	return "";
+}
+
+struct parsed {
+	struct context context;
+	const struct command *command;
+	unsigned int given; /* BIT() of each option seen */
+};
+
+static int option_error(const struct command *command, const char *what, int id, const char *value, int r)
+{
+	char text[PATH_MAX + 128];
+
+	snprintf(text, sizeof(text), "%s --%s%s%s%s%s", what, option_name(id), value[0] ? " " : "", value,
+		 r && r != -EINVAL ? ": " : "", r && r != -EINVAL ? strerror(-r) : "");
+	return usage_error(command, text, NULL);
+}
+
+/* One element of the command line as getopt_long() gives it. */
+static int parse_one(struct parsed *p, int id, char **argv)
+{
+	int r;
+
+	if (id == 1) {
+		if (p->command)
+			return usage_error(p->command, "unexpected argument", optarg);
+		p->command = command_find(optarg);
+		return p->command ? EXIT_DONE : usage_error(NULL, "unknown command", optarg);
+	}
+	if (id == ':')
+		return usage_error(p->command, "a value is missing after", argv[optind - 1]);
+	if (id == '?')
+		return usage_error(p->command, "unknown option", argv[optind - 1]);
+	if (id == 'v')
+		id = OPTION_VERBOSE;
+	if (id == 'h')
+		id = OPTION_HELP;
+	p->given |= BIT(id);
+	r = option_apply(&p->context, id, optarg);
+	return r < 0 ? option_error(p->command, "wrong or repeated value:", id, optarg, r) : EXIT_DONE;
+}
+
+static int parse(int argc, char **argv, struct parsed *p)
+{
+	struct option long_options[ARRAY_SIZE(options) + 1] = {};
+	int id, r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		long_options[i] = (struct option){
+			.name = options[i].name,
+			.has_arg = options[i].argument ? required_argument : no_argument,
+			.val = options[i].id,
+		};
+	opterr = 0;
+	while ((id = getopt_long(argc, argv, "-:vh", long_options, NULL)) >= 0) {
+		r = parse_one(p, id, argv);
+		if (r)
+			return r;
+	}
+	if (optind < argc)
+		return usage_error(p->command, "unexpected argument", argv[optind]);
+	return EXIT_DONE;
+}
+
+/* What the table says about the command's options. */
+static int check(const struct parsed *p)
+{
+	unsigned int excess = p->command ? p->given & ~(p->command->options | GLOBAL) : 0;
+
+	if (!p->command)
+		return usage_error(NULL, "no command given", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (excess & BIT(options[i].id))
+			return option_error(p->command, "this command does not take", options[i].id, "", 0);
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	static struct parsed p = { .context.pin_root = PIN_ROOT_DEFAULT };
+	int r;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	r = parse(argc, argv, &p);
+	if (r)
+		return r;
+	if (p.given & BIT(OPTION_HELP)) {
+		print_help(p.command);
+		return EXIT_DONE;
+	}
+	if (p.given & BIT(OPTION_VERSION)) {
+		printf("mpbpf %s\n", MPBPF_VERSION);
+		return EXIT_DONE;
+	}
+	r = check(&p);
+	if (r)
+		return r;
+	log_libbpf(p.context.verbose);
+	return p.command->run(&p.context);
+}

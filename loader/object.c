@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/* Floor 5: opens the skeleton, sizes its maps and loads it, with the L7 programs where the kernel can carry them. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/kernel.h"
+#include "loader/log.h"
+#include "loader/object.h"
+#include "mpbpf.skel.h"
+
+#define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
+
+void object_free(struct mpbpf **object)
+{
+	mpbpf__destroy(*object);
+}
+
+static void leave_out_l7(struct mpbpf *object)
+{
+	struct bpf_program *programs[] = {
+		object->progs.sockops_track,   object->progs.sk_skb_request, object->progs.sk_msg_response,
+		object->progs.sk_msg_handback, object->progs.cgroup_gate,    object->progs.conn_update,
+	};
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		bpf_program__set_autoload(programs[i], false);
+}
+
+/* One attempt. *ret is untouched on failure; libbpf's log says why. */
+static int load_with(const struct config *config, bool l7, struct mpbpf **ret)
+{
+	struct mpbpf *object = mpbpf__open();
+	int r;
+
+	if (!object)
+		return -errno;
+	if (!l7)
+		leave_out_l7(object);
+	r = bpf_map__set_max_entries(object->maps.sources, config->rate_limit.max_sources);
+	if (r == 0)
+		r = bpf_map__set_max_entries(object->maps.verdicts, config->max_verdicts);
+	if (r == 0)
+		r = mpbpf__load(object);
+	if (r < 0) {
+		mpbpf__destroy(object);
+		return r;
+	}
+	*ret = object;
+	return 0;
+}
+
+static int load_failed(int r)
+{
+	log_libbpf_show();
+	log_line("the kernel refuses the programs: %s (its reasons are above; `mpbpf check` tries each feature)",
+		 strerror(-r));
+	return r;
+}
+
+/* The L7 programs cannot be had: an error if a listener needs them, else XDP goes on without them. */
+static int load_without_l7(const struct config *config, const char *why, struct mpbpf **ret, bool *ret_l7)
+{
+	int r;
+
+	if (config->n_listeners) {
+		log_line(
+			"listeners cannot be guarded on this kernel: %s; remove `listeners` from the configuration for "
+			"L3/L4 protection only",
+			why);
+		return -EOPNOTSUPP;
+	}
+	log_libbpf_forget();
+	r = load_with(config, false, ret);
+	if (r < 0)
+		return load_failed(r);
+	log_line("L3/L4 protection only, no listener can be added by reload: %s", why);
+	*ret_l7 = false;
+	return 0;
+}
+
+int object_load(const struct config *config, struct mpbpf **ret, bool *ret_l7)
+{
+	char version[32] = "", why[256];
+	const char *fault;
+	int r;
+
+	if (access(VMLINUX_BTF, R_OK) < 0) {
+		log_line(VMLINUX_BTF ": %s; a kernel with CONFIG_DEBUG_INFO_BTF=y is needed", strerror(errno));
+		return -EOPNOTSUPP;
+	}
+	fault = kernel_running_fault(version, sizeof(version));
+	if (fault) {
+		snprintf(why, sizeof(why), "Linux %s: %s", version, fault);
+		return load_without_l7(config, why, ret, ret_l7);
+	}
+	r = load_with(config, true, ret);
+	if (r == 0) {
+		*ret_l7 = true;
+		return 0;
+	}
+	if (config->n_listeners || r == -EPERM)
+		return load_failed(r);
+	snprintf(why, sizeof(why), "it refuses the L7 programs (%s)", strerror(-r));
+	return load_without_l7(config, why, ret, ret_l7);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 5: the programs in the kernel, not yet attached. */
+#ifndef MPBPF_LOADER_OBJECT_H
+#define MPBPF_LOADER_OBJECT_H
+
+#include <stdbool.h>
+
+#include "core/config.h"
+
+struct mpbpf;
+
+/*
+ * object_load - sizes the maps by the configuration and loads the programs
+ *
+ * The L7 programs are left out, and that is said, when this kernel does not take them and no listener asks for them.
+ *
+ * Returns 0 with *ret (mpbpf__destroy()) and *ret_l7, or -errno after logging why.
+ */
+int object_load(const struct config *config, struct mpbpf **ret, bool *ret_l7);
+/* For _cleanup_(object_free). */
+void object_free(struct mpbpf **object);
+
+#endif

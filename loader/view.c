@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/* Floor 5: looks at a loaded data path: its links, listeners, agent and policy. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <cjson/cJSON.h>
+
+#include "core/clock.h"
+#include "core/pins.h"
+#include "core/runtime.h"
+#include "core/util.h"
+#include "loader/datapath.h"
+#include "loader/log.h"
+#include "loader/view.h"
+
+int view_open(const struct context *c, struct maps *ret)
+{
+	char staging[PIN_PATH_MAX];
+	int r;
+
+	r = maps_open(c->pin_root, ret);
+	if (r == 0)
+		return EXIT_DONE;
+	if (r == -EPROTO)
+		log_line("%s was loaded by another version of mpbpf: only unload works", c->pin_root);
+	else if (r != -ENOENT)
+		log_line("%s: %s", c->pin_root, strerror(-r));
+	else if (datapath_is_loaded(c->pin_root) || (pins_staging(staging, c->pin_root) == 0 && pins_exist(staging)))
+		log_line("%s: a load or unload was cut short; `mpbpf unload` cleans up", c->pin_root);
+	else
+		log_line("nothing is loaded at %s", c->pin_root);
+	return EXIT_FAILED;
+}
+
+struct look {
+	const struct context *context;
+	const struct runtime_facts *facts;
+	cJSON *interfaces;
+};
+
+static const char *mode_of(const struct runtime_facts *facts, const char *ifname)
+{
+	for (size_t i = 0; i < facts->n_ifaces; i++)
+		if (!strcmp(facts->ifaces[i].name, ifname))
+			return xdp_mode_name(facts->ifaces[i].native);
+	return "unknown";
+}
+
+/* A link outlives its interface, as attached to nothing. */
+static bool is_attached(const char *pin_root, const char *name)
+{
+	_cleanup_close_ int fd = -1;
+	struct bpf_link_info info = {};
+	char path[PIN_PATH_MAX];
+	__u32 len = sizeof(info);
+
+	if (pins_path(path, pin_root, "links", name) < 0)
+		return false;
+	fd = bpf_obj_get(path);
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.xdp.ifindex;
+}
+
+static int add_interface(const char *name, void *data)
+{
+	struct look *look = data;
+	char ifname[NAME_MAX + 1];
+	cJSON *one;
+
+	if (pins_xdp_name(name, ifname, sizeof(ifname)) < 0)
+		return 0;
+	one = cJSON_CreateObject();
+	if (!cJSON_AddItemToArray(look->interfaces, one)) {
+		cJSON_Delete(one);
+		return -ENOMEM;
+	}
+	cJSON_AddStringToObject(one, "name", ifname);
+	cJSON_AddStringToObject(one, "mode", mode_of(look->facts, ifname));
+	cJSON_AddBoolToObject(one, "attached", is_attached(look->context->pin_root, name));
+	return 0;
+}
+
+static void address_text(const struct addr *addr, char *ret, size_t size)
+{
+	static const struct addr any;
+
+	if (!memcmp(addr, &any, sizeof(any)))
+		snprintf(ret, size, "*");
+	else if (!addr->w[0] && !addr->w[1] && addr->w[2] == htonl(0xffff))
+		inet_ntop(AF_INET, &addr->w[3], ret, size);
+	else
+		inet_ntop(AF_INET6, addr, ret, size);
+}
+
+static cJSON *listener_json(const struct listener_key *key, const struct listener *listener)
+{
+	cJSON *one = cJSON_CreateObject();
+	char address[INET6_ADDRSTRLEN];
+
+	address_text(&key->addr, address, sizeof(address));
+	cJSON_AddNumberToObject(one, "index", listener->index);
+	cJSON_AddStringToObject(one, "address", address);
+	cJSON_AddNumberToObject(one, "port", ntohs(key->port));
+	cJSON_AddBoolToObject(one, "require_auth", listener->flags & LISTENER_REQUIRE_AUTH);
+	return one;
+}
+
+/* In the order of the configuration. */
+static void add_listeners(cJSON *json, const struct maps *maps)
+{
+	cJSON *array = cJSON_AddArrayToObject(json, "listeners"), *by_index[MPBPF_LISTENERS_MAX] = {};
+	__u32 generation = maps->control->generation;
+	int fd = maps->fd[MAP_LISTENERS];
+	struct listener_key key;
+	struct listener value;
+
+	for (int r = bpf_map_get_next_key(fd, NULL, &key); r == 0; r = bpf_map_get_next_key(fd, &key, &key))
+		if (key.generation == generation && bpf_map_lookup_elem(fd, &key, &value) == 0 &&
+		    value.index < MPBPF_LISTENERS_MAX && !by_index[value.index])
+			by_index[value.index] = listener_json(&key, &value);
+	for (size_t i = 0; i < MPBPF_LISTENERS_MAX; i++)
+		if (by_index[i])
+			cJSON_AddItemToArray(array, by_index[i]);
+}
+
+static void add_time(cJSON *json, const struct control *control)
+{
+	time_t t = ((int64_t)control->loaded_at + control->wall_offset_ns) / NSEC_PER_SEC;
+	char text[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	cJSON_AddStringToObject(json, "loaded_at", text);
+}
+
+static void add_agent(cJSON *json, const struct runtime *runtime)
+{
+	pid_t pid = runtime->fd >= 0 ? runtime_agent_pid(runtime) : 0;
+	cJSON *agent = cJSON_AddObjectToObject(json, "agent");
+
+	cJSON_AddBoolToObject(agent, "running", pid > 0);
+	cJSON_AddNumberToObject(agent, "pid", pid > 0 ? pid : 0);
+}
+
+cJSON *view_status(const struct context *c, const struct maps *maps)
+{
+	_cleanup_(runtime_close) struct runtime runtime = RUNTIME_EMPTY;
+	_cleanup_free_ struct runtime_facts *facts = calloc(1, sizeof(*facts));
+	cJSON *json = cJSON_CreateObject();
+	struct look look = { .context = c, .facts = facts };
+
+	if (!facts || !json) {
+		cJSON_Delete(json);
+		return NULL;
+	}
+	if (runtime_open(c->pin_root, false, &runtime) == 0)
+		runtime_facts_read(&runtime, facts);
+	cJSON_AddBoolToObject(json, "loaded", true);
+	cJSON_AddStringToObject(json, "pin_root", c->pin_root);
+	cJSON_AddStringToObject(json, "cgroup", facts->cgroup);
+	add_time(json, maps->control);
+	cJSON_AddBoolToObject(json, "l7", datapath_has_l7(c->pin_root));
+	look.interfaces = cJSON_AddArrayToObject(json, "interfaces");
+	pins_links(c->pin_root, add_interface, &look);
+	add_listeners(json, maps);
+	add_agent(json, &runtime);
+	cJSON_AddNumberToObject(json, "generation", maps->control->generation);
+	cJSON_AddStringToObject(json, "config", maps->control->config_path);
+	return json;
+}
+
+int view_print_json(cJSON *json)
+{
+	_cleanup_free_ char *text = json ? cJSON_Print(json) : NULL;
+
+	cJSON_Delete(json);
+	if (!text) {
+		log_line("out of memory");
+		return EXIT_FAILED;
+	}
+	puts(text);
+	return EXIT_DONE;
+}
