@@ -10,8 +10,8 @@
 #include "core/maps.h"
 
 struct channel {
-	int target_map;	/* not owned */
-	int helper_map;	/* not owned */
+	int target_map; /* not owned */
+	int helper_map; /* not owned */
 	int fd;		/* what is sent here, sk_msg_handback redirects */
 	int peer;	/* gets what no target took; to be drained */
 };

@@ -13,13 +13,13 @@
 #include "core/util.h"
 
 #define CLOSING_TICK_MS 50
-#define CLOSING_EARLIEST_MS 100	/* a client that closes by itself needs no reset */
+#define CLOSING_EARLIEST_MS 100 /* a client that closes by itself needs no reset */
 #define CLOSING_LATEST_MS 800	/* even if it has not taken the answer */
 
 struct closing_entry {
 	TAILQ_ENTRY(closing_entry) link;
 	uint64_t cookie;
-	int64_t since;	/* CLOCK_MONOTONIC, ns */
+	int64_t since; /* CLOCK_MONOTONIC, ns */
 };
 
 static void closing_arm(struct closing *closing)
@@ -40,9 +40,8 @@ static bool closing_try(struct closing *closing, const struct closing_entry *ent
 		return true;
 	if (age_ms < CLOSING_EARLIEST_MS)
 		return false;
-	if (age_ms < CLOSING_LATEST_MS &&
-	    sock_diag_unacked(closing->diag, &conn.local, conn.local_port, &conn.remote, conn.remote_port,
-			      entry->cookie) > 0)
+	if (age_ms < CLOSING_LATEST_MS && sock_diag_unacked(closing->diag, &conn.local, conn.local_port, &conn.remote,
+							    conn.remote_port, entry->cookie) > 0)
 		return false;
 	sock_diag_destroy(closing->diag, &conn.local, conn.local_port, &conn.remote, conn.remote_port, entry->cookie);
 	return true;
@@ -97,7 +96,7 @@ void closing_add(struct closing *closing, uint64_t cookie)
 	struct closing_entry *entry = calloc(1, sizeof(*entry));
 
 	if (!entry)
-		return;	/* stays in CONN_CLOSED, where nothing passes; the next agent's sweep finds it */
+		return; /* stays in CONN_CLOSED, where nothing passes; the next agent's sweep finds it */
 	entry->cookie = cookie;
 	entry->since = clock_ns(CLOCK_MONOTONIC);
 	TAILQ_INSERT_TAIL(&closing->list, entry, link);

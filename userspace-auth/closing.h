@@ -19,7 +19,7 @@ struct closing_entry;
 
 struct closing {
 	const struct maps *maps;
-	int diag;			/* inet_diag socket; -1: not permitted */
+	int diag; /* inet_diag socket; -1: not permitted */
 	struct event *timer;
 	TAILQ_HEAD(closing_list, closing_entry) list;
 };

@@ -14,8 +14,8 @@
 #include "userspace-auth/closing.h"
 #include "userspace-auth/stream.h"
 
-#define HELPER_TICK_MS 5	/* how soon a waiting stream is looked at again */
-#define HELPER_TURN 256		/* records in one turn of the loop */
+#define HELPER_TICK_MS 5 /* how soon a waiting stream is looked at again */
+#define HELPER_TURN 256	 /* records in one turn of the loop */
 
 TAILQ_HEAD(stream_list, stream);
 
@@ -24,10 +24,10 @@ struct helper {
 	struct closing closing;
 	struct ring_buffer *ring;
 	struct event *ring_event, *peer_event, *timer;
-	unsigned int turn;		/* records so far */
-	void *streams;			/* tsearch tree by cookie */
-	struct stream_list reading;	/* they need more bytes; the oldest first */
-	struct stream_list waiting;	/* they need time */
+	unsigned int turn;	    /* records so far */
+	void *streams;		    /* tsearch tree by cookie */
+	struct stream_list reading; /* they need more bytes; the oldest first */
+	struct stream_list waiting; /* they need time */
 };
 
 static int stream_compare(const void *a, const void *b)
@@ -98,9 +98,7 @@ static void stream_end(struct helper *helper, struct stream *stream, enum reques
 static void helper_run(struct helper *helper, struct stream *stream)
 {
 	switch (stream_run(&helper->env, stream)) {
-	case STREAM_CLOSE:
-		stream_end(helper, stream, REQUEST_ALLOWED);
-		break;
+	case STREAM_CLOSE: stream_end(helper, stream, REQUEST_ALLOWED); break;
 	case STREAM_RETURNED:
 		tdelete(stream, &helper->streams, stream_compare);
 		stream_free(&helper->env, stream);
@@ -109,9 +107,7 @@ static void helper_run(struct helper *helper, struct stream *stream)
 		stream_put(helper, stream, true);
 		helper_arm(helper);
 		break;
-	case STREAM_MORE:
-		stream_put(helper, stream, false);
-		break;
+	case STREAM_MORE: stream_put(helper, stream, false); break;
 	}
 }
 
@@ -204,7 +200,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 static int helper_events(struct helper *helper, struct event_base *base)
 {
-	helper->ring_event = event_new(base, ring_buffer__epoll_fd(helper->ring), EV_READ | EV_PERSIST, on_ring, helper);
+	helper->ring_event =
+		event_new(base, ring_buffer__epoll_fd(helper->ring), EV_READ | EV_PERSIST, on_ring, helper);
 	helper->peer_event = event_new(base, helper->env.channel.peer, EV_READ | EV_PERSIST, on_peer, helper);
 	helper->timer = evtimer_new(base, on_tick, helper);
 	if (!helper->ring_event || !helper->peer_event || !helper->timer)

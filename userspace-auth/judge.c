@@ -58,7 +58,8 @@ static bool path_exempt(const struct judge *judge, const struct listener *listen
 }
 
 /* 1: exempt, 0: not, -EINVAL: refuse. */
-static int path_judge(const struct judge *judge, const struct listener *listener, const char *head, const struct http1 *h)
+static int path_judge(const struct judge *judge, const struct listener *listener, const char *head,
+		      const struct http1 *h)
 {
 	_cleanup_free_ char *path = NULL;
 	const char *target = head + h->target_off, *query;
@@ -67,7 +68,7 @@ static int path_judge(const struct judge *judge, const struct listener *listener
 	int n;
 
 	if (h->method == HTTP1_METHOD_CONNECT)
-		return -EINVAL;	/* a tunnel to a place that the client names: nothing here can judge it */
+		return -EINVAL; /* a tunnel to a place that the client names: nothing here can judge it */
 	query = memchr(target, '?', len);
 	if (query)
 		len = query - target;
@@ -148,8 +149,9 @@ static enum request_reason token_judge(const struct judge *judge, const struct l
 		return REQUEST_HELPER_DOWN;
 	verdict.generation = judge->maps->control->generation;
 	bpf_map_update_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict, BPF_ANY);
-	return verdict.reason == REQUEST_ALLOWED && verdict_now(&verdict, now) == REQUEST_ALLOWED ?
-		       REQUEST_VALIDATED : verdict_now(&verdict, now);
+	return verdict.reason == REQUEST_ALLOWED && verdict_now(&verdict, now) == REQUEST_ALLOWED
+		       ? REQUEST_VALIDATED
+		       : verdict_now(&verdict, now);
 }
 
 enum request_reason judge_head(const struct judge *judge, const struct listener *listener, const char *head,

@@ -226,7 +226,7 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 		return STREAM_WAIT;
 	}
 	if (r == -EAGAIN)
-		return STREAM_MORE;	/* more was asked in the meantime; its record is in the ring */
+		return STREAM_MORE; /* more was asked in the meantime; its record is in the ring */
 	return op.op == CONN_OP_RETURN ? STREAM_RETURNED : STREAM_MORE;
 }
 

@@ -16,18 +16,18 @@
 struct stream_env {
 	struct channel channel;
 	struct judge judge;
-	int conn_update;	/* SYSCALL program; not owned */
+	int conn_update; /* SYSCALL program; not owned */
 	uint32_t helper_epoch;
-	size_t held;		/* bytes in all streams' buffers */
+	size_t held; /* bytes in all streams' buffers */
 };
 
 struct stream {
 	TAILQ_ENTRY(stream) link;
 	uint64_t cookie;
-	uint64_t taken;		/* bytes dealt with, of all that was ever asked of this connection */
-	uint8_t *buf;		/* bytes asked and not dealt with */
+	uint64_t taken; /* bytes dealt with, of all that was ever asked of this connection */
+	uint8_t *buf;	/* bytes asked and not dealt with */
 	size_t len, cap;
-	struct http1_body body;	/* of the request under way */
+	struct http1_body body; /* of the request under way */
 	bool discard;		/* that body belongs to a denied request */
 	bool waiting;		/* which list it stands in */
 	struct http1 head;	/* the head at the front, as far as it is read */
@@ -37,15 +37,15 @@ struct stream {
 };
 
 enum stream_result {
-	STREAM_RETURNED,	/* the kernel has the connection back: free the stream */
-	STREAM_MORE,		/* needs more bytes from the client */
-	STREAM_WAIT,		/* needs time: a response is due before the answer, or the service must catch up */
-	STREAM_CLOSE,		/* end the connection, then free the stream */
+	STREAM_RETURNED, /* the kernel has the connection back: free the stream */
+	STREAM_MORE,	 /* needs more bytes from the client */
+	STREAM_WAIT,	 /* needs time: a response is due before the answer, or the service must catch up */
+	STREAM_CLOSE,	 /* end the connection, then free the stream */
 };
 
-#define STREAM_HELD_MAX (64u << 20)	/* bytes in all streams; above it a connection that wants more is closed */
-#define STREAM_HEAD_MS 10000		/* a head must be complete by then */
-#define STREAM_WAIT_MS 60000		/* a response that is due must be complete by then */
+#define STREAM_HELD_MAX (64u << 20) /* bytes in all streams; above it a connection that wants more is closed */
+#define STREAM_HEAD_MS 10000	    /* a head must be complete by then */
+#define STREAM_WAIT_MS 60000	    /* a response that is due must be complete by then */
 
 void stream_free(struct stream_env *env, struct stream *stream);
 /* Takes bytes in. Returns 0, or -ENOMEM/-ENOBUFS: end the connection. */

@@ -17,4 +17,5 @@ int cgroup_gate(struct __sk_buff *skb)
 	return gate_bytes(skb, sk);
 }
 
-char _license[] SEC("license") = "GPL";
+char _license[] SEC("license")
+= "GPL";

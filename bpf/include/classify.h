@@ -2,8 +2,8 @@
 /*
  * Floor 1: which protocol a packet's payload begins with, from this packet alone.
  *
- * Most payloads end at their first byte. Only a GET is searched for `Upgrade: websocket`, only a POST for gRPC's content
- * type (gRPC knows no other method).
+ * Most payloads end at their first byte. Only a GET is searched for `Upgrade: websocket`, only a POST for gRPC's
+ * content type (gRPC knows no other method).
  */
 #ifndef MPBPF_BPF_CLASSIFY_H
 #define MPBPF_BPF_CLASSIFY_H
@@ -11,13 +11,13 @@
 #include "packet.h"
 
 #define GRPC_PORT 50051
-#define CLASSIFY_PEEK 16	/* bytes that tell everything but a header field */
-#define CLASSIFY_SEARCH 512	/* in so many bytes of a request a header field may begin */
-#define CLASSIFY_CHUNK 64	/* of which so many are searched at a time */
-#define CLASSIFY_VALUE 16	/* bytes of a field's value that are compared */
-#define CLASSIFY_BLANKS 4	/* more white space before the value is not looked through */
+#define CLASSIFY_PEEK 16    /* bytes that tell everything but a header field */
+#define CLASSIFY_SEARCH 512 /* in so many bytes of a request a header field may begin */
+#define CLASSIFY_CHUNK 64   /* of which so many are searched at a time */
+#define CLASSIFY_VALUE 16   /* bytes of a field's value that are compared */
+#define CLASSIFY_BLANKS 4   /* more white space before the value is not looked through */
 
-#define CLASSIFY_OFFSET_MAX 0x7fff	/* of a payload whose first byte is read in place */
+#define CLASSIFY_OFFSET_MAX 0x7fff /* of a payload whose first byte is read in place */
 
 #define TLS_HANDSHAKE 0x16
 #define TLS_CLIENT_HELLO 1
@@ -25,7 +25,7 @@
 #define HTTP2_SETTINGS 4
 #define HTTP2_ACK 1
 #define HTTP2_SETTING_SIZE 6
-#define HTTP2_STREAM_MASK 0x7f	/* of the stream id's first byte: the bit above is reserved and ignored */
+#define HTTP2_STREAM_MASK 0x7f /* of the stream id's first byte: the bit above is reserved and ignored */
 
 /* The words align the bytes, which are compared by the word. */
 union peek {
@@ -34,14 +34,14 @@ union peek {
 };
 
 #define BYTES(b) (0x0101010101010101ULL * (b))
-#define CASE_BITS BYTES(0x20)	/* makes letters small; the other characters that are looked for have the bit anyway */
+#define CASE_BITS BYTES(0x20) /* makes letters small; the other characters that are looked for have the bit anyway */
 
 /* The first eight bytes of the fields that are looked for, small, as a little-endian word. */
-#define FIELD_UPGRADE 0x3a65646172677075ULL	/* "upgrade:" */
-#define FIELD_CONTENT 0x2d746e65746e6f63ULL	/* "content-" */
+#define FIELD_UPGRADE 0x3a65646172677075ULL /* "upgrade:" */
+#define FIELD_CONTENT 0x2d746e65746e6f63ULL /* "content-" */
 #define FIELD_START 8
 #define LINE_END_MASK 0xffff
-#define LINE_END 0x0a0d			/* an empty line: the head ends */
+#define LINE_END 0x0a0d /* an empty line: the head ends */
 
 #define STARTS(bytes, string) (!__builtin_memcmp((bytes), (string), sizeof(string) - 1))
 #define STARTS_FOLDED(bytes, string) starts_folded((bytes), (string), sizeof(string) - 1)
@@ -78,13 +78,15 @@ enum search_result { SEARCH_GOES_ON, SEARCH_FOUND, SEARCH_ENDED };
 /* Where in a frame a field is looked for, and which. */
 struct search {
 	struct xdp_md *ctx;
-	__u32 off;		/* of the payload */
+	__u32 off; /* of the payload */
 	__u32 end;
-	__u64 field;		/* FIELD_* */
+	__u64 field; /* FIELD_* */
 	enum search_result result;
 };
 
-/* Do the bytes at `off`, behind FIELD_START, complete `Upgrade: websocket` or gRPC's content type? Global: see below. */
+/*
+ * Do the bytes at `off`, behind FIELD_START, complete `Upgrade: websocket` or gRPC's content type? Global: see below.
+ */
 __noinline int classify_field(struct xdp_md *ctx, __u32 off, __u32 end, __u64 field)
 {
 	__u8 bytes[CLASSIFY_VALUE];
@@ -128,8 +130,7 @@ static __always_inline enum search_result search_word(const struct search *searc
 			return SEARCH_ENDED;
 		line = (line | CASE_BITS) ^ search->field;
 		forget(line);
-		if (unlikely(!line) &&
-		    classify_field(search->ctx, off + FIELD_START, search->end, search->field))
+		if (unlikely(!line) && classify_field(search->ctx, off + FIELD_START, search->end, search->field))
 			return SEARCH_FOUND;
 	}
 	return SEARCH_GOES_ON;
@@ -155,8 +156,8 @@ static long search_chunk(__u32 i, struct search *search)
 }
 
 /*
- * Searches a request's first lines for a field. By copy, for the payload may lie outside the linear part; by the word, for
- * most words hold no line feed. Global: verified once, for any offset.
+ * Searches a request's first lines for a field. By copy, for the payload may lie outside the linear part; by the word,
+ * for most words hold no line feed. Global: verified once, for any offset.
  */
 __noinline int classify_search(struct xdp_md *ctx, __u32 off, __u32 end, __u64 field)
 {
@@ -170,7 +171,7 @@ __noinline int classify_search(struct xdp_md *ctx, __u32 off, __u32 end, __u64 f
 static __always_inline bool classify_first(__u8 first)
 {
 	switch (first) {
-	case 0:			/* length of a SETTINGS frame */
+	case 0: /* the length of a SETTINGS frame */
 	case TLS_HANDSHAKE:
 	case 'C':
 	case 'D':

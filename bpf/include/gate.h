@@ -10,10 +10,10 @@
 
 #include "conn.h"
 
-enum gate_action { GATE_DROP, GATE_PASS };	/* what a cgroup_skb program returns */
+enum gate_action { GATE_DROP, GATE_PASS }; /* what a cgroup_skb program returns */
 
 #define IPPROTO_TCP 6
-#define GATE_CONNS_MAX (MPBPF_CONNS_MAX - MPBPF_CONNS_MAX / 64)	/* the rest is for handshakes under way */
+#define GATE_CONNS_MAX (MPBPF_CONNS_MAX - MPBPF_CONNS_MAX / 64) /* the rest is for handshakes under way */
 
 /* The TCP header of the packet; returns its offset, or -1: not plain TCP. The data begins with the IP header here. */
 static __always_inline int gate_tcp(struct __sk_buff *skb, struct tcphdr *tcp, struct addr *local)

@@ -6,22 +6,22 @@
 #include "http1.h"
 
 enum chunk_step {
-	CHUNK_SIZE,		/* the first digit of a chunk's size */
+	CHUNK_SIZE, /* the first digit of a chunk's size */
 	CHUNK_SIZE_MORE,
 	CHUNK_EXTENSION,
 	CHUNK_SIZE_LF,
-	CHUNK_DATA,		/* http1_body.left bytes of data */
+	CHUNK_DATA, /* http1_body.left bytes of data */
 	CHUNK_DATA_CR,
 	CHUNK_DATA_LF,
-	CHUNK_TRAILER,		/* the start of a trailer line; http1_body.left counts trailer bytes */
+	CHUNK_TRAILER, /* the start of a trailer line; http1_body.left counts trailer bytes */
 	CHUNK_TRAILER_NAME,
 	CHUNK_TRAILER_VALUE,
 	CHUNK_TRAILER_LF,
 	CHUNK_END_LF,
 };
 
-#define CHUNK_LINE_MAX 250	/* bytes of a size line, extensions included */
-#define CHUNK_TRAILER_MAX 8192	/* bytes of the trailer section */
+#define CHUNK_LINE_MAX 250     /* bytes of a size line, extensions included */
+#define CHUNK_TRAILER_MAX 8192 /* bytes of the trailer section */
 
 /* The body that follows a request's head. */
 static __always_inline void http1_body_of(const struct http1 *h, struct http1_body *body)
@@ -108,8 +108,7 @@ static __always_inline int http1_chunk_byte(struct http1_body *body, __u8 c)
 {
 	switch (body->step) {
 	case CHUNK_SIZE:
-	case CHUNK_SIZE_MORE:
-		return chunk_size(body, c);
+	case CHUNK_SIZE_MORE: return chunk_size(body, c);
 	case CHUNK_EXTENSION:
 		if (++body->line > CHUNK_LINE_MAX)
 			return -1;
@@ -119,19 +118,15 @@ static __always_inline int http1_chunk_byte(struct http1_body *body, __u8 c)
 	case CHUNK_SIZE_LF:
 		body->line = 0;
 		return c == '\n' ? chunk_go(body, body->left ? CHUNK_DATA : CHUNK_TRAILER) : -1;
-	case CHUNK_DATA_CR:
-		return c == '\r' ? chunk_go(body, CHUNK_DATA_LF) : -1;
-	case CHUNK_DATA_LF:
-		return c == '\n' ? chunk_go(body, CHUNK_SIZE) : -1;
-	case CHUNK_TRAILER_LF:
-		return c == '\n' ? chunk_go(body, CHUNK_TRAILER) : -1;
+	case CHUNK_DATA_CR: return c == '\r' ? chunk_go(body, CHUNK_DATA_LF) : -1;
+	case CHUNK_DATA_LF: return c == '\n' ? chunk_go(body, CHUNK_SIZE) : -1;
+	case CHUNK_TRAILER_LF: return c == '\n' ? chunk_go(body, CHUNK_TRAILER) : -1;
 	case CHUNK_END_LF:
 		if (c != '\n')
 			return -1;
 		__builtin_memset(body, 0, sizeof(*body));
 		return 1;
-	default:
-		return chunk_trailer(body, c);
+	default: return chunk_trailer(body, c);
 	}
 }
 

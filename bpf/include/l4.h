@@ -6,10 +6,10 @@
 #include "limit.h"
 
 /*
- * The policy in force; NULL: none is known. The agent writes the slot of the next generation before it raises the number,
- * so the two disagree only when it did both twice between our two reads: then the second look agrees. If it does not, no
- * agent has completed a policy, and there is nothing that could rightly be enforced: everything passes and is counted, for
- * a half-made policy must not cut the node off its network.
+ * The policy in force; NULL: none is known. The agent writes the slot of the next generation before it raises the
+ * number, so the two disagree only when it did both twice between our two reads: then the second look agrees. If it
+ * does not, no agent has completed a policy, and there is nothing that could rightly be enforced: everything passes and
+ * is counted, for a half-made policy must not cut the node off its network.
  */
 static __always_inline const struct policy *policy_get(void)
 {
@@ -79,6 +79,7 @@ static __always_inline enum xdp_reason l4_decide(const struct packet *pkt, enum 
 	return l4_limit(pkt, policy, stats);
 }
 
+/* clang-format off */
 static const __u8 xdp_actions[] = {
 	[XDP_REASON_PASS] = XDP_PASS,
 	[XDP_REASON_RATE_LIMIT] = XDP_DROP,
@@ -86,6 +87,7 @@ static const __u8 xdp_actions[] = {
 	[XDP_REASON_MALFORMED] = XDP_DROP,
 	[XDP_REASON_SYN_GUARD] = XDP_DROP,
 };
+/* clang-format on */
 _Static_assert(sizeof(xdp_actions) == XDP_REASON_MAX, "every reason has an action");
 
 /* The one way out: counts the reason and turns it into an action. */

@@ -10,13 +10,13 @@
 
 #include "packet.h"
 
-#define LIMIT_COUNT_MAX 0xffff0000u	/* counting stops here: 65535 CPUs may overshoot it, none reaches the window */
-#define LIMIT_SWAPS_MAX 4		/* lost swaps before a packet is counted in whatever window there is */
+#define LIMIT_COUNT_MAX 0xffff0000u /* counting stops here: 65535 CPUs may overshoot it, none reaches the window */
+#define LIMIT_SWAPS_MAX 4	    /* lost swaps before a packet is counted in whatever window there is */
 
 /*
  * A CPU that read the clock and was then held up finds the window already moved on, and must not move it back. A window
- * number further ahead than that was counted in windows of another length, before a reload, and means nothing now: kept,
- * it would hold the source in one endless window.
+ * number further ahead than that was counted in windows of another length, before a reload, and means nothing now:
+ * kept, it would hold the source in one endless window.
  */
 #define LIMIT_LATE_MAX 16
 
@@ -54,8 +54,8 @@ static __always_inline __u32 limit_count(struct source *source, __u32 window)
 }
 
 /*
- * Packets over the limit count as well: what a window saw is what came, not what was let through, so that `sources` shows
- * how far over the limit a source is; and it costs no second atomic operation to take them back.
+ * Packets over the limit count as well: what a window saw is what came, not what was let through, so that `sources`
+ * shows how far over the limit a source is; and it costs no second atomic operation to take them back.
  */
 static __always_inline bool limit_exceeded(const struct packet *pkt, const struct policy *policy)
 {

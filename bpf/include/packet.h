@@ -2,8 +2,8 @@
 /*
  * Floor 1: a frame read once, from Ethernet to the transport header, into named facts.
  *
- * Only what no receiver could accept is malformed; what the parser does not know (ARP, LLDP, SCTP, ESP, a third VLAN tag)
- * is legal and stays as it is. Lengths come from IP, never from the frame: Ethernet pads to 60 bytes.
+ * Only what no receiver could accept is malformed; what the parser does not know (ARP, LLDP, SCTP, ESP, a third VLAN
+ * tag) is legal and stays as it is. Lengths come from IP, never from the frame: Ethernet pads to 60 bytes.
  */
 #ifndef MPBPF_BPF_PACKET_H
 #define MPBPF_BPF_PACKET_H
@@ -30,14 +30,14 @@ enum {
 	IP_PROTO_DSTOPTS = 60,
 };
 
-#define IP_OFFSET_MASK 0x1fff		/* IPv4: 13 bits of offset, below the flags */
+#define IP_OFFSET_MASK 0x1fff /* IPv4: 13 bits of offset, below the flags */
 #define IP_MORE_FRAGMENTS 0x2000
 #define IPV6_OFFSET_MASK 0xfff8
 #define IPV6_MORE_FRAGMENTS 0x0001
-#define IP_LENGTH_MAX 0xffff		/* what the length fields of IP and UDP can say */
+#define IP_LENGTH_MAX 0xffff /* what the length fields of IP and UDP can say */
 
 #define VLAN_TAGS_MAX 2
-#define EXTENSION_HEADERS_MAX 8		/* a packet with more is not read further, it is other */
+#define EXTENSION_HEADERS_MAX 8 /* a packet with more is not read further, it is other */
 
 enum parse_result { PARSE_DONE, PARSE_BAD };
 
@@ -47,16 +47,16 @@ enum l3_proto { L3_OTHER, L3_IPV4, L3_IPV6 };
 enum l4_proto { L4_OTHER, L4_TCP, L4_UDP, L4_ICMP, L4_ICMPV6 };
 
 struct packet {
-	__u32 len;		/* of the whole frame */
-	__u32 payload_off;	/* of TCP or UDP */
-	__u32 payload_len;	/* 0: none, or neither TCP nor UDP */
-	__u8 l3_proto;		/* enum l3_proto */
-	__u8 l4_proto;		/* enum l4_proto */
-	bool more_fragments;	/* a first fragment: lengths inside speak of the whole */
-	bool on_link;		/* IPv6 neighbour discovery or listener discovery, sent by a neighbour */
-	__be16 source_port;	/* TCP and UDP */
+	__u32 len;	     /* of the whole frame */
+	__u32 payload_off;   /* of TCP or UDP */
+	__u32 payload_len;   /* 0: none, or neither TCP nor UDP */
+	__u8 l3_proto;	     /* enum l3_proto */
+	__u8 l4_proto;	     /* enum l4_proto */
+	bool more_fragments; /* a first fragment: lengths inside speak of the whole */
+	bool on_link;	     /* IPv6 neighbour discovery or listener discovery, sent by a neighbour */
+	__be16 source_port;  /* TCP and UDP */
 	__be16 dest_port;
-	struct addr source;	/* when l3_proto is known */
+	struct addr source; /* when l3_proto is known */
 };
 
 /* Room for a header that the linear part does not hold whole. */
@@ -74,12 +74,12 @@ union header_copy {
 /* How far the frame was read. Apart from the facts, for the verifier must follow each of these. */
 struct cursor {
 	struct xdp_md *ctx;
-	void *data;		/* the linear part of the frame, in which drivers put the headers at least */
+	void *data; /* the linear part of the frame, in which drivers put the headers at least */
 	void *data_end;
 	union header_copy *copy;
 	__u32 off;
-	__u32 end;		/* of the frame, then of the IP packet in it */
-	__u8 proto;		/* protocol number of what follows at `off` */
+	__u32 end;  /* of the frame, then of the IP packet in it */
+	__u8 proto; /* protocol number of what follows at `off` */
 	__u8 hop_limit;
 };
 
@@ -123,7 +123,8 @@ static __always_inline enum parse_result packet_parse_udp(struct packet *pkt, co
 	if (!udp)
 		return PARSE_BAD;
 	len = bpf_ntohs(udp->len);
-	if (!len && left > IP_LENGTH_MAX)	/* jumbogram (RFC 2675, section 4) */
+	/* A jumbogram (RFC 2675, section 4). */
+	if (!len && left > IP_LENGTH_MAX)
 		len = left;
 	if (len < sizeof(*udp) || (len > left && !pkt->more_fragments))
 		return PARSE_BAD;
@@ -148,19 +149,18 @@ static __always_inline bool addr_is_on_link(const struct addr *addr)
 }
 
 /*
- * Neighbour discovery is believed with hop limit 255 only, which nothing behind a router can send (RFC 4861, section 6.1);
- * listener discovery has hop limit 1 and a source that routers do not forward (RFC 3810, section 5).
+ * Neighbour discovery is believed with hop limit 255 only, which nothing behind a router can send (RFC 4861, section
+ * 6.1); listener discovery has hop limit 1 and a source that routers do not forward (RFC 3810, section 5).
  */
 static __always_inline bool icmpv6_is_on_link(__u8 type, __u8 hop_limit, const struct addr *source)
 {
 	switch (type) {
-	case 133 ... 137:	/* router and neighbour solicitation and advertisement, redirect */
-		return hop_limit == 255;
-	case 130 ... 132:	/* listener query, report, done */
-	case 143:		/* listener report, version 2 */
-		return hop_limit == 1 && addr_is_on_link(source);
-	default:
-		return false;
+	/* Router and neighbour solicitation and advertisement, redirect. */
+	case 133 ... 137: return hop_limit == 255;
+	/* Listener query, report, done; report of version 2. */
+	case 130 ... 132:
+	case 143: return hop_limit == 1 && addr_is_on_link(source);
+	default: return false;
 	}
 }
 
@@ -204,7 +204,8 @@ static __always_inline enum parse_result packet_parse_ipv4(struct packet *pkt, s
 	pkt->source.w[3] = ip->saddr;
 	size = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
-	if (!total && left > IP_LENGTH_MAX)	/* "BIG TCP", seen on a virtual device */
+	/* "BIG TCP", as a virtual device carries it from one stack to the next. */
+	if (!total && left > IP_LENGTH_MAX)
 		total = left;
 	if (total < size || total > left)
 		return PARSE_BAD;
@@ -223,7 +224,8 @@ enum extension { EXTENSION_NONE, EXTENSION_READ, EXTENSION_LATER_FRAGMENT, EXTEN
 /* Steps over the extension header at the cursor, if there is one. */
 static __always_inline enum extension packet_parse_extension(struct packet *pkt, struct cursor *cursor)
 {
-	struct frag_hdr *header;	/* the shortest that each may be; `reserved` is the length of the others */
+	/* As short as any of them may be; where this one has `reserved`, the others have their length. */
+	struct frag_hdr *header;
 	__u32 size;
 
 	switch (cursor->proto) {
@@ -282,7 +284,7 @@ static __always_inline enum parse_result packet_parse_ipv6(struct packet *pkt, s
 	pkt->l3_proto = L3_IPV6;
 	__builtin_memcpy(&pkt->source, &ip->saddr, sizeof(pkt->source));
 	payload = bpf_ntohs(ip->payload_len);
-	/* A jumbogram says its length in a hop-by-hop option (RFC 2675); "BIG TCP" on a virtual device says it nowhere. */
+	/* A jumbogram says its length in a hop-by-hop option (RFC 2675), "BIG TCP" on a virtual device nowhere. */
 	if (!payload && (ip->nexthdr == IP_PROTO_HOPOPTS || left > IP_LENGTH_MAX))
 		payload = left;
 	if (payload > left)
@@ -318,8 +320,8 @@ static __always_inline enum parse_result packet_parse_ethernet(struct cursor *cu
 }
 
 /*
- * Fills *pkt, which must be zero; returns enum parse_result. On PARSE_BAD, l3_proto and source are still right if the IP
- * header was read so far. Global: what follows is verified once, not once for each way through the headers.
+ * Fills *pkt, which must be zero; returns enum parse_result. On PARSE_BAD, l3_proto and source are still right if the
+ * IP header was read so far. Global: what follows is verified once, not once for each way through the headers.
  */
 __noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
 {
@@ -333,7 +335,8 @@ __noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
 	};
 	__u16 type;
 
-	if (!pkt)	/* never, but the verifier wants to see it */
+	/* Never, but the verifier wants to see it. */
+	if (!pkt)
 		return PARSE_BAD;
 	pkt->len = cursor.end;
 	if (packet_parse_ethernet(&cursor, &type) == PARSE_BAD)

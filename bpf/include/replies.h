@@ -8,14 +8,15 @@
 #define REPLY_TEXT_MAX 144
 
 struct reply {
-	char text[REPLY_TEXT_MAX];	/* up to the value of Content-Length */
-	__u32 len;		/* of text */
-	__u32 close;		/* the connection ends with it */
+	char text[REPLY_TEXT_MAX]; /* up to the value of Content-Length */
+	__u32 len;		   /* of text */
+	__u32 close;		   /* the connection ends with it */
 };
 
-#define REPLY(reason, status, field, end)                                                              \
-	[reason] = { .text = "HTTP/1.1 " status "\r\n" field "Content-Length: ",                       \
-		     .len = sizeof("HTTP/1.1 " status "\r\n" field "Content-Length: ") - 1, .close = end }
+#define REPLY(reason, status, field, end)                                                   \
+	[reason] = { .text = "HTTP/1.1 " status "\r\n" field "Content-Length: ",            \
+		     .len = sizeof("HTTP/1.1 " status "\r\n" field "Content-Length: ") - 1, \
+		     .close = end }
 #define REPLY_CLOSE "Connection: close\r\n"
 
 static const struct reply replies[REQUEST_REASON_MAX] = {

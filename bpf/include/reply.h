@@ -12,9 +12,9 @@
 #include "replies.h"
 #include "scratch.h"
 
-#define REPLY_FILL_MAX 256	/* spaces in the head; beyond that they go into a body */
-#define REPLY_LEN_MAX 99999	/* five digits of Content-Length */
-#define REPLY_BLOCK 2048	/* spaces stored at a time, from the second half of the buffer */
+#define REPLY_FILL_MAX 256  /* spaces in the head; beyond that they go into a body */
+#define REPLY_LEN_MAX 99999 /* five digits of Content-Length */
+#define REPLY_BLOCK 2048    /* spaces stored at a time, from the second half of the buffer */
 
 /* The buffer all spaces, but for the text of `reason` at its start. Global: verified once, not for each length. */
 __weak __noinline int reply_fill(struct scratch *s, __u32 reason)
@@ -26,7 +26,7 @@ __weak __noinline int reply_fill(struct scratch *s, __u32 reason)
 	if (!s || reason >= REQUEST_REASON_MAX)
 		return -1;
 	r = &replies[reason];
-	w = (volatile __u64 *)s->buf.b;	/* volatile: clang would call memset and memcpy, which BPF lacks */
+	w = (volatile __u64 *)s->buf.b; /* volatile: clang would call memset and memcpy, which BPF lacks */
 	for (i = 0; i < MPBPF_HEAD_MAX / 8; i++)
 		w[i] = 0x2020202020202020ULL;
 	for (i = 0; i < REPLY_TEXT_MAX && i < r->len; i++)

@@ -13,34 +13,34 @@
 #include "siphash.h"
 
 enum outcome {
-	OUTCOME_PASS,	/* to the service */
-	OUTCOME_DROP,	/* the body of a denied request */
-	OUTCOME_ASK,	/* the helper judges */
-	OUTCOME_DENY,	/* an answer with `reason` */
-	OUTCOME_UNAVAILABLE,	/* the helper is needed and is not there */
-	OUTCOME_CLOSE,	/* nothing sensible can be said any more */
+	OUTCOME_PASS,	     /* to the service */
+	OUTCOME_DROP,	     /* the body of a denied request */
+	OUTCOME_ASK,	     /* the helper judges */
+	OUTCOME_DENY,	     /* an answer with `reason` */
+	OUTCOME_UNAVAILABLE, /* the helper is needed and is not there */
+	OUTCOME_CLOSE,	     /* nothing sensible can be said any more */
 };
 
 /* One skb on its way: what it is, and what was decided. No pointers, so that global functions can take it. */
 struct request {
 	__u64 cookie;
 	__u32 len;
-	__u32 write_seq;	/* TCP write_seq of the socket now */
-	__u32 reason;		/* enum request_reason: why it passes, or is denied */
-	__u32 allowed;		/* a request begins here, and passes */
-	__u32 head;		/* its method is HEAD */
+	__u32 write_seq; /* TCP write_seq of the socket now */
+	__u32 reason;	 /* enum request_reason: why it passes, or is denied */
+	__u32 allowed;	 /* a request begins here, and passes */
+	__u32 head;	 /* its method is HEAD */
 	__u32 upgrade;
-	struct http1_body body;	/* what follows behind this skb, once it is accepted or denied */
+	struct http1_body body; /* what follows behind this skb, once it is accepted or denied */
 };
 
 struct body_run {
 	struct __sk_buff *skb;
 	struct http1_body body;
 	__u32 off, len;
-	int result;	/* 1: the body ended at off; -1: malformed */
+	int result; /* 1: the body ended at off; -1: malformed */
 };
 
-#define BODY_STEPS 4096	/* runs of content and framing bytes in one skb; more: the helper */
+#define BODY_STEPS 4096 /* runs of content and framing bytes in one skb; more: the helper */
 
 static long body_step(__u32 i __attribute__((unused)), struct body_run *run)
 {
@@ -97,7 +97,7 @@ static __always_inline bool path_exempt(struct scratch *s, const struct conn *co
 
 	for (i = 0; i < MPBPF_PATH_KEY / 8; i++) {
 		from = &s->buf.b[HTTP1_AT(h->target_off + 8 * i)];
-		forget(from);	/* of its alignment */
+		forget(from); /* of its alignment */
 		to[i] = *(const __u64 *)from;
 	}
 	if (n < MPBPF_PATH_KEY)
@@ -138,8 +138,8 @@ static __always_inline enum outcome token_judge(struct scratch *s, const struct 
 }
 
 /* DESIGN's verdict table, in its order. *reason says why, for PASS and DENY. */
-static __always_inline enum outcome head_judge(struct scratch *s, const struct conn *conn, const struct control *c, __u32 n,
-					       __u32 *reason)
+static __always_inline enum outcome head_judge(struct scratch *s, const struct conn *conn, const struct control *c,
+					       __u32 n, __u32 *reason)
 {
 	int result;
 
@@ -152,7 +152,8 @@ static __always_inline enum outcome head_judge(struct scratch *s, const struct c
 		return OUTCOME_ASK;
 	*reason = REQUEST_EXEMPT;
 	/* What follows the first '/' rules most paths out; the path may end there. */
-	if ((conn->listener.exempt_first >> (s->buf.b[HTTP1_AT(s->head.target_off + 1)] & 63) & 1) && path_exempt(s, conn))
+	if ((conn->listener.exempt_first >> (s->buf.b[HTTP1_AT(s->head.target_off + 1)] & 63) & 1) &&
+	    path_exempt(s, conn))
 		return OUTCOME_PASS;
 	*reason = REQUEST_OPEN;
 	if (!(conn->listener.flags & LISTENER_REQUIRE_AUTH))
@@ -214,10 +215,8 @@ static __always_inline enum outcome request_body(struct __sk_buff *skb, struct r
 {
 	rq->body = conn->request;
 	switch (body_follow(skb, &rq->body, 0, rq->len)) {
-	case OUTCOME_PASS:
-		return conn->state == CONN_DISCARD ? OUTCOME_DROP : OUTCOME_PASS;
-	case OUTCOME_ASK:
-		return OUTCOME_ASK;
+	case OUTCOME_PASS: return conn->state == CONN_DISCARD ? OUTCOME_DROP : OUTCOME_PASS;
+	case OUTCOME_ASK: return OUTCOME_ASK;
 	default:
 		/* The service may have part of this request already: no answer of ours can be in order. */
 		stats_reason(REQUEST_BAD);
@@ -237,17 +236,12 @@ static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct
 						   struct scratch *s)
 {
 	switch (conn->state) {
-	case CONN_HEAD:
-		return request_head(skb, rq, conn, s);
+	case CONN_HEAD: return request_head(skb, rq, conn, s);
 	case CONN_BODY:
-	case CONN_DISCARD:
-		return request_body(skb, rq, conn);
-	case CONN_HELPER:
-		return request_helper(conn);
-	case CONN_TUNNEL:
-		return OUTCOME_PASS;
-	default:
-		return OUTCOME_DROP;
+	case CONN_DISCARD: return request_body(skb, rq, conn);
+	case CONN_HELPER: return request_helper(conn);
+	case CONN_TUNNEL: return OUTCOME_PASS;
+	default: return OUTCOME_DROP;
 	}
 }
 
@@ -255,7 +249,8 @@ static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct
  * What was decided, held against what the connection can take now. A denial waits for the responses that are due, and
  * nothing overtakes the kernel's own answer, which a worker thread sends.
  */
-static __always_inline enum outcome request_order(const struct request *rq, const struct conn *conn, enum outcome outcome)
+static __always_inline enum outcome request_order(const struct request *rq, const struct conn *conn,
+						  enum outcome outcome)
 {
 	if (outcome == OUTCOME_DENY && !conn_idle(conn, rq->write_seq))
 		outcome = OUTCOME_ASK;
@@ -332,7 +327,7 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 		action = request_answer(skb, s, rq);
 		if (action >= 0)
 			return action;
-		outcome = OUTCOME_ASK;	/* too short for the answer, or memory is short */
+		outcome = OUTCOME_ASK; /* too short for the answer, or memory is short */
 	}
 	if (outcome == OUTCOME_ASK) {
 		if (ask_bytes(skb, rq->cookie, rq->len, rq->write_seq) != -1)

@@ -12,7 +12,7 @@
 #include "close.h"
 #include "scratch.h"
 
-#define RESPONSE_STEPS 4096	/* heads, runs of content and framing bytes in one message */
+#define RESPONSE_STEPS 4096 /* heads, runs of content and framing bytes in one message */
 
 /*
  * What is known of the responses is worked on in a copy and put back at once under the lock: conn_update reads it from
@@ -22,7 +22,7 @@ struct response_run {
 	struct sk_msg_md *msg;
 	struct conn *conn;
 	struct scratch *s;
-	struct http1_body body;	/* conn->response */
+	struct http1_body body; /* conn->response */
 	__u32 anchor;		/* conn->response_seq */
 	__u32 answered;		/* conn->answered */
 	__u32 seq;		/* of the message's first byte */
@@ -84,7 +84,7 @@ static __always_inline void response_head(struct response_run *run)
 	struct http1 *h;
 
 	if (!run->s || run->conn->allowed == run->answered) {
-		response_lost(run);	/* unasked for (a time-out, say), or no buffer to read it in */
+		response_lost(run); /* unasked for (a time-out, say), or no buffer to read it in */
 		return;
 	}
 	h = &run->s->head;
@@ -122,7 +122,7 @@ static __always_inline void response_chunk(struct response_run *run)
 	if (result < 0)
 		response_lost(run);
 	else if (result)
-		run->body.kind = BODY_LENGTH;	/* of which nothing is left */
+		run->body.kind = BODY_LENGTH; /* of which nothing is left */
 }
 
 static long response_step(__u32 i __attribute__((unused)), struct response_run *run)
@@ -146,7 +146,7 @@ static long response_step(__u32 i __attribute__((unused)), struct response_run *
 	} else {
 		gone = run->seq + run->off - run->anchor;
 		if (gone >= body->left) {
-			run->answered += !body->step;	/* an interim response answers nothing */
+			run->answered += !body->step; /* an interim response answers nothing */
 			body->kind = BODY_NONE;
 			body->step = 0;
 		} else {

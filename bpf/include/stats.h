@@ -5,12 +5,12 @@
 
 #include "maps.h"
 
-#define STATS_ADD(field, n)                                                           \
-	({                                                                            \
-		__u32 _zero = 0;                                                      \
+#define STATS_ADD(field, n)                                                             \
+	({                                                                              \
+		__u32 _zero = 0;                                                        \
 		struct request_stats *_s = bpf_map_lookup_elem(&request_stats, &_zero); \
-		if (_s)                                                               \
-			__sync_fetch_and_add(&_s->field, (n));                        \
+		if (_s)                                                                 \
+			__sync_fetch_and_add(&_s->field, (n));                          \
 	})
 #define STATS_INC(field) STATS_ADD(field, 1)
 

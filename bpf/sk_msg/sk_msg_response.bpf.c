@@ -28,9 +28,10 @@ int sk_msg_response(struct sk_msg_md *msg)
 	if (run.s)
 		scratch_release(slot);
 	if (run.off < run.size)
-		response_lost(&run);	/* more pieces than one message should have */
+		response_lost(&run); /* more pieces than one message should have */
 	response_commit(&run, *cookie);
 	return SK_PASS;
 }
 
-char _license[] SEC("license") = "GPL";
+char _license[] SEC("license")
+= "GPL";

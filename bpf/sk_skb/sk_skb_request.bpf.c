@@ -31,4 +31,5 @@ int sk_skb_request(struct __sk_buff *skb)
 	return action;
 }
 
-char _license[] SEC("license") = "GPL";
+char _license[] SEC("license")
+= "GPL";

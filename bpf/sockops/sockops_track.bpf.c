@@ -14,4 +14,5 @@ int sockops_track(struct bpf_sock_ops *ops)
 	return 1;
 }
 
-char _license[] SEC("license") = "GPL";
+char _license[] SEC("license")
+= "GPL";

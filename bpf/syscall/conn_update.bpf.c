@@ -36,16 +36,13 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 			return -EAGAIN;
 		conn_allow(conn, op->no_body, op->upgrade);
 		return 0;
-	case CONN_OP_DENY:
-		return conn_idle(conn, conn->write_seq) ? 0 : -EAGAIN;
-	case CONN_OP_TAKEN:
-		conn->returned = op->taken;
-		return 0;
+	case CONN_OP_DENY: return conn_idle(conn, conn->write_seq) ? 0 : -EAGAIN;
+	case CONN_OP_TAKEN: conn->returned = op->taken; return 0;
 	case CONN_OP_RETURN:
-		return op->state == CONN_HEAD || op->state == CONN_BODY || op->state == CONN_DISCARD ?
-			       conn_return(conn, op, change) : -EINVAL;
-	default:
-		return -EINVAL;
+		return op->state == CONN_HEAD || op->state == CONN_BODY || op->state == CONN_DISCARD
+			       ? conn_return(conn, op, change)
+			       : -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -80,4 +77,5 @@ int conn_update(struct conn_op *op)
 	return 0;
 }
 
-char _license[] SEC("license") = "GPL";
+char _license[] SEC("license")
+= "GPL";

@@ -11,20 +11,20 @@
 #define MPBPF_ABI_VERSION 1
 
 /* Limits. Bytes unless the name says otherwise. */
-#define MPBPF_HEAD_MAX 4096		/* the longest request head that the kernel itself reads; power of two */
-#define MPBPF_HELPER_HEAD_MAX 32768	/* the longest request head at all: beyond it 431 (RFC 6585, section 5) */
-#define MPBPF_TOKEN_MAX 8192		/* the longest bearer token: beyond it 431 */
-#define MPBPF_PATH_KEY 112		/* the longest path in the `paths` trie, its terminator included */
-#define MPBPF_LISTENERS_MAX 1024	/* listeners of one configuration */
-#define MPBPF_PATHS_MAX 4096		/* paths of one configuration, all auth blocks together */
-#define MPBPF_CIDRS_MAX 65536		/* entries of the allow and the deny list together */
-#define MPBPF_CONNS_MAX 262144		/* guarded connections at a time */
-#define MPBPF_SOURCES_MAX 1048576	/* default number of sources that the packet limit remembers */
-#define MPBPF_VERDICTS_MAX 65536	/* default number of cached verdicts */
-#define MPBPF_ASKS_SIZE (8 << 20)	/* the ring buffer that carries bytes to the helper */
-#define MPBPF_HOLD_MAX (256 << 10)	/* bytes of one connection that the helper may hold; beyond it TCP waits */
-#define MPBPF_BURST_MAX (1 << 20)	/* bytes handed back at a stretch before the client is made to pause */
-#define MPBPF_PIPELINE_MAX 16		/* requests of one connection that wait for their responses; <= 64 (no_body) */
+#define MPBPF_HEAD_MAX 4096	    /* the longest request head that the kernel itself reads; power of two */
+#define MPBPF_HELPER_HEAD_MAX 32768 /* the longest request head at all: beyond it 431 (RFC 6585, section 5) */
+#define MPBPF_TOKEN_MAX 8192	    /* the longest bearer token: beyond it 431 */
+#define MPBPF_PATH_KEY 112	    /* the longest path in the `paths` trie, its terminator included */
+#define MPBPF_LISTENERS_MAX 1024    /* listeners of one configuration */
+#define MPBPF_PATHS_MAX 4096	    /* paths of one configuration, all auth blocks together */
+#define MPBPF_CIDRS_MAX 65536	    /* entries of the allow and the deny list together */
+#define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
+#define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
+#define MPBPF_VERDICTS_MAX 65536    /* default number of cached verdicts */
+#define MPBPF_ASKS_SIZE (8 << 20)   /* the ring buffer that carries bytes to the helper */
+#define MPBPF_HOLD_MAX (256 << 10)  /* bytes of one connection that the helper may hold; beyond it TCP waits */
+#define MPBPF_BURST_MAX (1 << 20)   /* bytes handed back at a stretch before the client is made to pause */
+#define MPBPF_PIPELINE_MAX 16	    /* requests of one connection that wait for their responses; <= 64 (no_body) */
 
 /* An IPv4 address is mapped into IPv6 (RFC 4291, section 2.5.5.2): one key shape for both families. */
 struct addr {
@@ -37,17 +37,17 @@ struct addr {
 /* ---- control: one word each, written by the agent through mmap, read by every program ---- */
 
 struct control {
-	__u32 abi;		/* MPBPF_ABI_VERSION */
-	__u32 generation;	/* the policy generation in force: selects keys and policies[generation & 1] */
-	__u32 helper_epoch;	/* counts the agents that served this data path; 0: none yet */
+	__u32 abi;	    /* MPBPF_ABI_VERSION */
+	__u32 generation;   /* the policy generation in force: selects keys and policies[generation & 1] */
+	__u32 helper_epoch; /* counts the agents that served this data path; 0: none yet */
 	__u32 pad;
-	__s64 wall_offset_ns;	/* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	__u64 hash_key[2];	/* SipHash key of the verdict cache, random at load */
-	__u64 loaded_at;	/* CLOCK_BOOTTIME, ns */
-	__s64 conns_open;	/* guarded connections now; sockops keeps it */
-	__s64 conns_asking;	/* of those, in CONN_HELPER; see conn_become() */
-	__u64 digest[4];	/* SHA-256 of the configuration in force (opaque to the kernel side) */
-	char config_path[256];	/* where that configuration came from; empty: built-in defaults */
+	__s64 wall_offset_ns;  /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	__u64 hash_key[2];     /* SipHash key of the verdict cache, random at load */
+	__u64 loaded_at;       /* CLOCK_BOOTTIME, ns */
+	__s64 conns_open;      /* guarded connections now; sockops keeps it */
+	__s64 conns_asking;    /* of those, in CONN_HELPER; see conn_become() */
+	__u64 digest[4];       /* SHA-256 of the configuration in force (opaque to the kernel side) */
+	char config_path[256]; /* where that configuration came from; empty: built-in defaults */
 };
 
 /* ---- L3/L4 ---- */
@@ -56,13 +56,13 @@ enum rate_mode { RATE_OFF, RATE_ENFORCE, RATE_MONITOR, RATE_MODE_MAX };
 
 /* policies[generation & 1]: what XDP needs to know of the configuration, read once a packet. */
 struct policy {
-	__u32 generation;	/* must equal the generation looked for */
-	__u32 rate_mode;	/* enum rate_mode */
-	__u64 window_ns;	/* length of the fixed window */
-	__u32 packets;		/* allowed per source and window */
-	__u8 drop_invalid;	/* malformed packets: 1 drop, 0 count only */
-	__u8 has_deny;		/* the deny list is not empty */
-	__u8 has_allow;		/* the allow list is not empty */
+	__u32 generation;  /* must equal the generation looked for */
+	__u32 rate_mode;   /* enum rate_mode */
+	__u64 window_ns;   /* length of the fixed window */
+	__u32 packets;	   /* allowed per source and window */
+	__u8 drop_invalid; /* malformed packets: 1 drop, 0 count only */
+	__u8 has_deny;	   /* the deny list is not empty */
+	__u8 has_allow;	   /* the allow list is not empty */
 	__u8 pad;
 };
 
@@ -72,7 +72,7 @@ enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
 struct cidr_key {
 	__u32 prefixlen;
 	__u32 generation;
-	__u32 list;		/* enum cidr_list */
+	__u32 list; /* enum cidr_list */
 	struct addr addr;
 };
 
@@ -113,8 +113,8 @@ struct xdp_stats {
 	__u64 packets;
 	__u64 bytes;
 	__u64 reasons[XDP_REASON_MAX];
-	__u64 protocols[PROTOCOL_MAX];	/* of passed packets that carry TCP or UDP payload */
-	__u64 would_drop;		/* rate_mode monitor: over the limit, passed */
+	__u64 protocols[PROTOCOL_MAX]; /* of passed packets that carry TCP or UDP payload */
+	__u64 would_drop;	       /* rate_mode monitor: over the limit, passed */
 };
 
 /* ---- L7 ---- */
@@ -130,15 +130,15 @@ struct listener_key {
 enum listener_flags {
 	LISTENER_REQUIRE_AUTH = 1 << 0,
 	LISTENER_HAS_EXEMPT = 1 << 1,
-	LISTENER_GONE = 1 << 7,		/* in a conn: the configuration has this listener no more */
+	LISTENER_GONE = 1 << 7, /* in a conn: the configuration has this listener no more */
 };
 
 struct listener {
-	__u16 index;		/* position in the configuration */
-	__u16 auth;		/* which auth block: 0 the global one, else 1 + listener index */
-	__u8 flags;		/* enum listener_flags */
+	__u16 index; /* position in the configuration */
+	__u16 auth;  /* which auth block: 0 the global one, else 1 + listener index */
+	__u8 flags;  /* enum listener_flags */
 	__u8 pad[3];
-	__u64 exempt_first;	/* bit (c & 63) for each character c that follows the first '/' of an exempt path; "/": all */
+	__u64 exempt_first; /* bit (c & 63) for each character c that follows the first '/' of an exempt path; "/": all */
 };
 
 /*
@@ -149,7 +149,7 @@ struct path_key {
 	__u32 prefixlen;
 	__u32 generation;
 	__u16 auth;
-	__u16 kind;		/* enum path_kind */
+	__u16 kind; /* enum path_kind */
 	char path[MPBPF_PATH_KEY];
 };
 
@@ -160,20 +160,20 @@ struct path_rule {
 };
 
 enum request_reason {
-	REQUEST_ALLOWED,	/* verdict from the cache, in the kernel */
-	REQUEST_EXEMPT,		/* exempt path */
-	REQUEST_OPEN,		/* the listener requires no token */
-	REQUEST_VALIDATED,	/* allowed by the helper, which validated the token */
-	REQUEST_BAD,		/* 400 */
-	REQUEST_NO_TOKEN,	/* 401 */
-	REQUEST_BAD_TOKEN,	/* 403 */
-	REQUEST_EXPIRED,	/* 403, expired or not yet valid */
-	REQUEST_FEATURE,	/* 402 */
-	REQUEST_PROXY_COUNT,	/* 429 */
-	REQUEST_RATE,		/* 429 */
-	REQUEST_HELPER_DOWN,	/* 503 */
-	REQUEST_TOO_LARGE,	/* 431 */
-	REQUEST_TIMEOUT,	/* 408 */
+	REQUEST_ALLOWED,     /* verdict from the cache, in the kernel */
+	REQUEST_EXEMPT,	     /* exempt path */
+	REQUEST_OPEN,	     /* the listener requires no token */
+	REQUEST_VALIDATED,   /* allowed by the helper, which validated the token */
+	REQUEST_BAD,	     /* 400 */
+	REQUEST_NO_TOKEN,    /* 401 */
+	REQUEST_BAD_TOKEN,   /* 403 */
+	REQUEST_EXPIRED,     /* 403, expired or not yet valid */
+	REQUEST_FEATURE,     /* 402 */
+	REQUEST_PROXY_COUNT, /* 429 */
+	REQUEST_RATE,	     /* 429 */
+	REQUEST_HELPER_DOWN, /* 503 */
+	REQUEST_TOO_LARGE,   /* 431 */
+	REQUEST_TIMEOUT,     /* 408 */
 	REQUEST_REASON_MAX
 };
 
@@ -185,11 +185,11 @@ struct verdict_key {
 };
 
 struct verdict {
-	__u32 generation;	/* another generation than the one in force: as if unknown */
-	__u32 reason;		/* REQUEST_ALLOWED or the REQUEST_* to deny with */
-	__s64 not_before;	/* CLOCK_REALTIME seconds, leeway already taken off; S64_MIN: always */
-	__s64 expires;		/* CLOCK_REALTIME seconds, leeway already added: valid while now < expires; S64_MAX: never */
-	__u64 subject;		/* keyed hash of `sub`; 0: none */
+	__u32 generation; /* another generation than the one in force: as if unknown */
+	__u32 reason;	  /* REQUEST_ALLOWED or the REQUEST_* to deny with */
+	__s64 not_before; /* CLOCK_REALTIME seconds, leeway already taken off; S64_MIN: always */
+	__s64 expires;	  /* CLOCK_REALTIME seconds, leeway already added: valid while now < expires; S64_MAX: never */
+	__u64 subject;	  /* keyed hash of `sub`; 0: none */
 };
 
 /* How far a message body is read. `left` is the rest of the body, or of the present chunk. */
@@ -197,25 +197,25 @@ enum body_kind { BODY_NONE, BODY_LENGTH, BODY_CHUNKED, BODY_UNTIL_CLOSE, BODY_KI
 
 struct http1_body {
 	__u64 left;
-	__u8 kind;		/* enum body_kind */
-	__u8 step;		/* enum chunk_step, when chunked */
-	__u8 line;		/* bytes of the present framing line, when chunked */
+	__u8 kind; /* enum body_kind */
+	__u8 step; /* enum chunk_step, when chunked */
+	__u8 line; /* bytes of the present framing line, when chunked */
 	__u8 pad[5];
 };
 
 enum conn_state {
-	CONN_HEAD,		/* a request head comes next */
-	CONN_BODY,		/* the body of an allowed request: conn.request says how far */
-	CONN_DISCARD,		/* the body of a denied request */
-	CONN_TUNNEL,		/* no HTTP any more: upgraded, or no listener of the configuration in force */
-	CONN_HELPER,		/* every byte goes to the helper */
-	CONN_CLOSED,		/* nothing passes; the agent closes it */
+	CONN_HEAD,    /* a request head comes next */
+	CONN_BODY,    /* the body of an allowed request: conn.request says how far */
+	CONN_DISCARD, /* the body of a denied request */
+	CONN_TUNNEL,  /* no HTTP any more: upgraded, or no listener of the configuration in force */
+	CONN_HELPER,  /* every byte goes to the helper */
+	CONN_CLOSED,  /* nothing passes; the agent closes it */
 	CONN_STATE_MAX
 };
 
 enum conn_flags {
-	CONN_UPGRADE = 1 << 0,		/* the last allowed request asked for `Upgrade: websocket` */
-	CONN_REPLIED = 1 << 1,		/* reply_end is valid: the kernel answered on this connection */
+	CONN_UPGRADE = 1 << 0, /* the last allowed request asked for `Upgrade: websocket` */
+	CONN_REPLIED = 1 << 1, /* reply_end is valid: the kernel answered on this connection */
 };
 
 /*
@@ -224,48 +224,48 @@ enum conn_flags {
  */
 struct conn {
 	struct bpf_spin_lock lock;
-	__u8 state;		/* enum conn_state */
-	__u8 flags;		/* enum conn_flags */
+	__u8 state; /* enum conn_state */
+	__u8 flags; /* enum conn_flags */
 	__u16 pad;
 	struct http1_body request;
-	struct http1_body response;	/* BODY_UNTIL_CLOSE: nobody knows where it ends, denials close the connection */
-	__u64 asked;		/* bytes given to the helper, all told */
-	__u64 returned;		/* of those, bytes that the helper has dealt with */
-	__u32 allowed;		/* requests that went to the service, modulo 2^32 */
-	__u32 answered;		/* final responses that the service completed, but for the one under way */
-	__u64 no_body;		/* bit (n & 63): the response to request n has no body (HEAD) */
-	__u32 response_seq;	/* TCP sequence that response.left counts from; chunked: up to which it was read */
-	__u32 reply_end;	/* TCP write_seq behind the kernel's last own answer */
-	__u32 generation;	/* that `listener` was read under */
-	__u32 helper_epoch;	/* agent that was asked; meaningful in CONN_HELPER */
+	struct http1_body response; /* BODY_UNTIL_CLOSE: nobody knows where it ends, denials close the connection */
+	__u64 asked;		    /* bytes given to the helper, all told */
+	__u64 returned;		    /* of those, bytes that the helper has dealt with */
+	__u32 allowed;		    /* requests that went to the service, modulo 2^32 */
+	__u32 answered;		    /* final responses that the service completed, but for the one under way */
+	__u64 no_body;		    /* bit (n & 63): the response to request n has no body (HEAD) */
+	__u32 response_seq;	    /* TCP sequence that response.left counts from; chunked: up to which it was read */
+	__u32 reply_end;	    /* TCP write_seq behind the kernel's last own answer */
+	__u32 generation;	    /* that `listener` was read under */
+	__u32 helper_epoch;	    /* agent that was asked; meaningful in CONN_HELPER */
 	struct listener listener;
 	struct addr local;
 	struct addr remote;
 	__be16 local_port;
 	__be16 remote_port;
-	__u32 write_seq;	/* TCP write_seq as last seen in CONN_HELPER, by sk_skb or the gate */
-	__u64 netns;		/* cookie of the network namespace */
-	__u64 opened_at;	/* CLOCK_BOOTTIME, ns */
+	__u32 write_seq; /* TCP write_seq as last seen in CONN_HELPER, by sk_skb or the gate */
+	__u64 netns;	 /* cookie of the network namespace */
+	__u64 opened_at; /* CLOCK_BOOTTIME, ns */
 };
 
 /* ---- the helper channel ---- */
 
 enum ask_kind {
-	ASK_BYTES,		/* `len` bytes of a connection in CONN_HELPER, in stream order */
-	ASK_CLOSE,		/* the kernel answered with `Connection: close`, or gave the connection up: close it */
+	ASK_BYTES, /* `len` bytes of a connection in CONN_HELPER, in stream order */
+	ASK_CLOSE, /* the kernel answered with `Connection: close`, or gave the connection up: close it */
 	ASK_KIND_MAX
 };
 
 struct ask {
 	__u64 cookie;
-	__u32 kind;		/* enum ask_kind */
-	__u32 len;		/* bytes that follow this header */
-	__u32 helper_epoch;	/* of the agent that was alive when the kernel asked; another agent drops the record */
-	__u32 first;		/* 1: the connection entered CONN_HELPER with these bytes; request and discard count */
-	__u32 discard;		/* 1: the body that is left belongs to a denied request */
+	__u32 kind;	    /* enum ask_kind */
+	__u32 len;	    /* bytes that follow this header */
+	__u32 helper_epoch; /* of the agent that was alive when the kernel asked; another agent drops the record */
+	__u32 first;	    /* 1: the connection entered CONN_HELPER with these bytes; request and discard count */
+	__u32 discard;	    /* 1: the body that is left belongs to a denied request */
 	__u32 pad;
-	__u64 offset;		/* of these bytes in all that was asked of this connection */
-	struct http1_body request;	/* what is left of the body under way */
+	__u64 offset;		   /* of these bytes in all that was asked of this connection */
+	struct http1_body request; /* what is left of the body under way */
 };
 
 /* Records come in three sizes, for a reservation's size must be a constant. */
@@ -276,37 +276,37 @@ struct ask {
 /* target[0]: where sk_msg_handback sends what the helper's socket sends next. */
 struct target {
 	__u64 cookie;
-	__u32 egress;		/* 0: into the service's socket; 1: to the client */
+	__u32 egress; /* 0: into the service's socket; 1: to the client */
 	__u32 pad;
 };
 
 enum conn_op_kind {
-	CONN_OP_ALLOW,		/* a request goes to the service: allowed++, before its bytes are sent */
-	CONN_OP_DENY,		/* count the reason; out.idle says whether the answer may be sent now */
-	CONN_OP_TAKEN,		/* returned = taken, after bytes were handed back or dropped */
-	CONN_OP_RETURN,		/* if asked == taken: state = `state`, request = `request`; else -EAGAIN */
-	CONN_OP_CLOSE,		/* state = CONN_CLOSED */
-	CONN_OP_QUERY,		/* nothing but the outputs */
+	CONN_OP_ALLOW,	/* a request goes to the service: allowed++, before its bytes are sent */
+	CONN_OP_DENY,	/* count the reason; out.idle says whether the answer may be sent now */
+	CONN_OP_TAKEN,	/* returned = taken, after bytes were handed back or dropped */
+	CONN_OP_RETURN, /* if asked == taken: state = `state`, request = `request`; else -EAGAIN */
+	CONN_OP_CLOSE,	/* state = CONN_CLOSED */
+	CONN_OP_QUERY,	/* nothing but the outputs */
 	CONN_OP_MAX
 };
 
 /* Context of the SYSCALL program conn_update. result: 0, -ENOENT no such connection, -ESTALE not this agent's, -EAGAIN. */
 struct conn_op {
 	__u64 cookie;
-	__u32 op;		/* enum conn_op_kind */
-	__u32 helper_epoch;	/* the caller's */
-	__u64 taken;		/* CONN_OP_TAKEN, CONN_OP_RETURN: bytes dealt with, all told */
-	struct http1_body request;	/* CONN_OP_RETURN */
-	__u32 state;		/* CONN_OP_RETURN: CONN_HEAD, CONN_BODY or CONN_DISCARD */
-	__u32 reason;		/* CONN_OP_ALLOW, CONN_OP_DENY: enum request_reason */
-	__u8 no_body;		/* CONN_OP_ALLOW: HEAD */
-	__u8 upgrade;		/* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
+	__u32 op;		   /* enum conn_op_kind */
+	__u32 helper_epoch;	   /* the caller's */
+	__u64 taken;		   /* CONN_OP_TAKEN, CONN_OP_RETURN: bytes dealt with, all told */
+	struct http1_body request; /* CONN_OP_RETURN */
+	__u32 state;		   /* CONN_OP_RETURN: CONN_HEAD, CONN_BODY or CONN_DISCARD */
+	__u32 reason;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum request_reason */
+	__u8 no_body;		   /* CONN_OP_ALLOW: HEAD */
+	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
 	__u8 pad[2];
 	/* outputs */
 	__s32 result;
 	__u32 out_state;
-	__u32 out_lost;		/* responses are BODY_UNTIL_CLOSE */
-	__u32 pending;		/* allowed requests whose response is not known to be complete */
+	__u32 out_lost; /* responses are BODY_UNTIL_CLOSE */
+	__u32 pending;	/* allowed requests whose response is not known to be complete */
 	__u32 pad2;
 	__u64 out_asked;
 };
@@ -314,15 +314,15 @@ struct conn_op {
 /* request_stats[0], per CPU. */
 struct request_stats {
 	__u64 reasons[REQUEST_REASON_MAX];
-	__u64 asked;		/* requests, or rests of them, that went to the helper */
+	__u64 asked; /* requests, or rests of them, that went to the helper */
 	__u64 asked_bytes;
-	__u64 hits;		/* lookups in `verdicts` that decided */
+	__u64 hits; /* lookups in `verdicts` that decided */
 	__u64 misses;
-	__u64 guarded;		/* connections put under guard since load */
-	__u64 refused;		/* connections cut off because they could not be put under guard */
-	__u64 held;		/* packets dropped before TCP because the helper held enough bytes of the connection */
-	__u64 conns_closed;	/* guarded connections that ended */
-	__u64 broken;		/* connections given up: bytes could not be kept (ring full, agent gone) */
+	__u64 guarded;	    /* connections put under guard since load */
+	__u64 refused;	    /* connections cut off because they could not be put under guard */
+	__u64 held;	    /* packets dropped before TCP because the helper held enough bytes of the connection */
+	__u64 conns_closed; /* guarded connections that ended */
+	__u64 broken;	    /* connections given up: bytes could not be kept (ring full, agent gone) */
 };
 
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
