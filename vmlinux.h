@@ -500,10 +500,33 @@ struct bpf_iter_num {
 /* Internal types: CO-RE finds the fields by name in the running kernel. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct sk_buff_head {
+	__u32 qlen;
+};
+
+struct file {
+	unsigned int f_flags;
+};
+
+struct socket {
+	struct file *file;
+};
+
+struct sock {
+	struct sk_buff_head sk_receive_queue;
+	struct socket *sk_socket;
+};
+
+struct inet_sock {
+	struct sock sk;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+};
+
 struct tcp_sock {
-	u32 copied_seq;
-	u32 rcv_nxt;
-	u32 snd_una;
+	struct inet_connection_sock inet_conn;
 	u32 write_seq;
 };
 

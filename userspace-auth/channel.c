@@ -73,36 +73,68 @@ static int free_pair(const struct maps *maps, int *ret_fd, int *ret_peer)
 	return -EADDRINUSE;
 }
 
-int channel_open(const struct maps *maps, struct channel *ret)
+static int slot_set(const struct maps *maps, enum helper_slot slot, int fd)
+{
+	uint32_t key = slot;
+	uint64_t value = fd;
+
+	return bpf_map_update_elem(maps->fd[MAP_HELPER], &key, &value, BPF_ANY) ? -errno : 0;
+}
+
+/* The kernel finds out at the first redirect that nothing can be sent here, and refuses from then on. */
+static int sink_open(const struct maps *maps, int *ret_fd, int *ret_peer)
 {
 	_cleanup_close_ int fd = -1, peer = -1;
-	uint32_t zero = 0;
-	uint64_t value;
 	int r;
 
 	r = free_pair(maps, &fd, &peer);
 	if (r < 0)
 		return r;
-	value = fd;
-	if (bpf_map_update_elem(maps->fd[MAP_HELPER], &zero, &value, BPF_ANY))
+	r = slot_set(maps, HELPER_SINK, fd);
+	if (r < 0)
+		return r;
+	if (shutdown(fd, SHUT_WR))
 		return -errno;
+	*ret_fd = TAKE_FD(fd);
+	*ret_peer = TAKE_FD(peer);
+	return 0;
+}
+
+int channel_open(const struct maps *maps, struct channel *ret)
+{
+	_cleanup_close_ int fd = -1, peer = -1, sink = -1, sink_peer = -1;
+	int r;
+
+	r = sink_open(maps, &sink, &sink_peer);
+	if (r < 0)
+		return r;
+	r = free_pair(maps, &fd, &peer);
+	if (r < 0)
+		return r;
+	r = slot_set(maps, HELPER_CHANNEL, fd);
+	if (r < 0)
+		return r;
 	*ret = (struct channel){
 		.target_map = maps->fd[MAP_TARGET],
 		.helper_map = maps->fd[MAP_HELPER],
 		.fd = TAKE_FD(fd),
 		.peer = TAKE_FD(peer),
+		.sink = TAKE_FD(sink),
+		.sink_peer = TAKE_FD(sink_peer),
 	};
 	return 0;
 }
 
 void channel_close(struct channel *channel)
 {
-	uint32_t zero = 0;
+	uint32_t slot = HELPER_CHANNEL;
 
 	if (channel->fd >= 0)
-		bpf_map_delete_elem(channel->helper_map, &zero);
+		bpf_map_delete_elem(channel->helper_map, &slot);
 	close_fd(&channel->fd);
 	close_fd(&channel->peer);
+	close_fd(&channel->sink);
+	close_fd(&channel->sink_peer);
 }
 
 int channel_send(struct channel *channel, uint64_t cookie, bool egress, const void *data, size_t len)

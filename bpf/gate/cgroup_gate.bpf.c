@@ -17,5 +17,4 @@ int cgroup_gate(struct __sk_buff *skb)
 	return gate_bytes(skb, sk);
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

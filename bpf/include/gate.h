@@ -54,37 +54,69 @@ static __always_inline int gate_handshake(struct __sk_buff *skb)
 	return GATE_DROP;
 }
 
-/* A packet for a guarded connection whose bytes go to the helper: none with payload while the helper holds enough. */
+/* Whether this may be a FIN, at the price of a few instructions: most packets are not, and of no interest. */
+static __always_inline bool gate_fin(struct __sk_buff *skb)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+	__u32 off = sizeof(struct ipv6hdr);
+
+	if (data + 1 > end)
+		return true;
+	if (data[0] >> 4 == 4)
+		off = (data[0] & 15) * 4;
+	data += off + 13;	/* the flags of the TCP header */
+	return data + 1 > end || (*data & 1);
+}
+
+/*
+ * The client's FIN must not overtake its bytes: the service would see the end before what the helper has yet to hand back, or
+ * close while the kernel's answer is still with a worker. Nor while bytes wait for accept(), which nobody has judged.
+ */
+static __always_inline bool gate_holds_fin(const struct conn *conn, __u32 write_seq, __u32 queued)
+{
+	return queued || (conn->state == CONN_HELPER && conn->asked != conn->returned) ||
+	       conn_reply_queued(conn, write_seq);
+}
+
+/* What the helper holds of a connection is bounded: then no payload passes. */
+static __always_inline bool gate_holds_payload(const struct conn *conn)
+{
+	return conn->state == CONN_HELPER && conn->asked - conn->returned > MPBPF_HOLD_MAX;
+}
+
+/* A packet for an established connection. */
 static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk)
 {
-	struct control *c;
-	struct tcp_sock *tp;
+	struct control *c = control_get();
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct tcphdr tcp;
 	struct conn *conn;
 	struct addr local;
 	__u64 *cookie;
+	__u32 queued;
 	int off;
 
-	c = control_get();
-	if (!c || !READ_ONCE(c->conns_asking))
+	if (!c || !tp)
+		return GATE_PASS;
+	queued = tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;
+	if (!queued && !READ_ONCE(c->conns_asking) && !gate_fin(skb))
 		return GATE_PASS;
 	cookie = bpf_sk_storage_get(&cookies, sk, 0, 0);
-	if (!cookie)
-		return GATE_PASS;
-	conn = bpf_map_lookup_elem(&conns, cookie);
-	if (!conn || conn->state != CONN_HELPER)
+	conn = cookie ? bpf_map_lookup_elem(&conns, cookie) : NULL;
+	if (!conn)
 		return GATE_PASS;
 	/* The helper waits for responses to be written; the client's acknowledgement of one passes here. */
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (tp)
+	if (conn->state == CONN_HELPER)
 		conn->write_seq = tp->write_seq;
-	if (conn->asked - conn->returned <= MPBPF_HOLD_MAX)
-		return GATE_PASS;
 	off = gate_tcp(skb, &tcp, &local);
-	if (off < 0 || skb->len <= (__u32)off + tcp.doff * 4)
+	if (off < 0)
 		return GATE_PASS;
-	STATS_INC(held);
-	return GATE_DROP;
+	if ((tcp.fin && gate_holds_fin(conn, tp->write_seq, queued)) ||
+	    (skb->len > (__u32)off + tcp.doff * 4 && gate_holds_payload(conn))) {
+		STATS_INC(held);
+		return GATE_DROP;
+	}
+	return GATE_PASS;
 }
 
 #endif

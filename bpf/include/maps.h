@@ -116,10 +116,10 @@ struct {
 	__type(value, __u64);
 } cookies __weak SEC(".maps");
 
-/* Agent puts its end of the channel here; empty when no agent is alive, for the kernel removes a closed socket. */
+/* Agent puts its sockets here (enum helper_slot); empty when no agent is alive, for the kernel removes closed ones. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
-	__uint(max_entries, 1);
+	__uint(max_entries, HELPER_SLOT_MAX);
 	__type(key, __u32);
 	__type(value, __u64);
 } helper __weak SEC(".maps");

@@ -30,8 +30,25 @@ struct request {
 	__u32 allowed;	 /* a request begins here, and passes */
 	__u32 head;	 /* its method is HEAD */
 	__u32 upgrade;
+	__u32 last;		/* no received byte follows this skb */
+	__u32 blocks;		/* the service may block in recv() on this socket */
+	__u32 denied;		/* `reason` is a denial, whoever gives the answer */
 	struct http1_body body; /* what follows behind this skb, once it is accepted or denied */
 };
+
+#define O_NONBLOCK 00004000
+
+/* Before accept() there is no file, and nobody who could block; a service that asks for MSG_DONTWAIT each time is unknown. */
+static __always_inline bool request_blocks(const struct tcp_sock *tp)
+{
+	struct socket *socket = tp->inet_conn.icsk_inet.sk.sk_socket;
+	struct file *file;
+
+	if (!socket)
+		return true;
+	file = socket->file;
+	return !file || !(file->f_flags & O_NONBLOCK);
+}
 
 struct body_run {
 	struct __sk_buff *skb;
@@ -249,10 +266,14 @@ static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct
  * What was decided, held against what the connection can take now. A denial waits for the responses that are due, and
  * nothing overtakes the kernel's own answer, which a worker thread sends.
  */
-static __always_inline enum outcome request_order(const struct request *rq, const struct conn *conn,
-						  enum outcome outcome)
+static __always_inline enum outcome request_order(struct request *rq, const struct conn *conn, enum outcome outcome)
 {
-	if (outcome == OUTCOME_DENY && !conn_idle(conn, rq->write_seq))
+	/*
+	 * The kernel's own answer wakes the service. One that blocks in recv() gets EAGAIN then, and most close the connection,
+	 * which takes an answer with it that is not out yet; so there the helper answers, which wakes nobody.
+	 */
+	rq->denied = outcome == OUTCOME_DENY;
+	if (outcome == OUTCOME_DENY && (rq->blocks || !conn_idle(conn, rq->write_seq)))
 		outcome = OUTCOME_ASK;
 	if (outcome == OUTCOME_PASS && rq->allowed && !conn_lost(conn) &&
 	    conn_pending(conn, rq->write_seq) >= MPBPF_PIPELINE_MAX)
@@ -304,14 +325,24 @@ static __always_inline int request_pass(const struct request *rq, struct conn *c
 	return SK_PASS;
 }
 
-static __always_inline int request_drop(const struct request *rq, struct conn *conn)
+/*
+ * Take the skb away from the service. After SK_DROP the kernel wakes the service all the same, and one that blocks in recv()
+ * gets EAGAIN, which it has no reason to expect; a redirect that fails wakes nobody. It also ends the kernel's loop over the
+ * receive queue, so it must be the last skb there.
+ */
+static __always_inline int request_swallow(struct __sk_buff *skb, const struct request *rq)
+{
+	return rq->last ? bpf_sk_redirect_map(skb, &helper, HELPER_SINK, 0) : SK_DROP;
+}
+
+static __always_inline int request_drop(struct __sk_buff *skb, const struct request *rq, struct conn *conn)
 {
 	if (conn->state == CONN_DISCARD) {
 		conn->request = rq->body;
 		if (rq->body.kind == BODY_NONE)
 			conn->state = CONN_HEAD;
 	}
-	return SK_DROP;
+	return request_swallow(skb, rq);
 }
 
 static __always_inline int request_act(struct __sk_buff *skb, struct request *rq, struct conn *conn, struct scratch *s,
@@ -322,7 +353,7 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 	if (outcome == OUTCOME_PASS)
 		return request_pass(rq, conn);
 	if (outcome == OUTCOME_DROP)
-		return request_drop(rq, conn);
+		return request_drop(skb, rq, conn);
 	if (outcome == OUTCOME_DENY) {
 		action = request_answer(skb, s, rq);
 		if (action >= 0)
@@ -331,19 +362,21 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 	}
 	if (outcome == OUTCOME_ASK) {
 		if (ask_bytes(skb, rq->cookie, rq->len, rq->write_seq) != -1)
-			return SK_DROP;
+			return request_swallow(skb, rq);
 		outcome = OUTCOME_UNAVAILABLE;
 	}
 	if (outcome == OUTCOME_UNAVAILABLE) {
-		rq->reason = REQUEST_HELPER_DOWN;
-		__builtin_memset(&rq->body, 0, sizeof(rq->body));
+		if (!rq->denied) {
+			rq->reason = REQUEST_HELPER_DOWN;
+			__builtin_memset(&rq->body, 0, sizeof(rq->body));
+		}
 		action = request_answer(skb, s, rq);
 		if (action >= 0)
 			return action;
 		stats_reason(REQUEST_HELPER_DOWN);
 	}
 	ask_close(conn, rq->cookie);
-	return SK_DROP;
+	return request_swallow(skb, rq);
 }
 
 #endif

@@ -18,5 +18,4 @@ int sk_msg_handback(struct sk_msg_md *msg)
 	return SK_PASS;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

@@ -33,5 +33,4 @@ int sk_msg_response(struct sk_msg_md *msg)
 	return SK_PASS;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

@@ -23,6 +23,8 @@ int sk_skb_request(struct __sk_buff *skb)
 	if (!conn || !tp)
 		return SK_DROP;
 	rq.write_seq = tp->write_seq;
+	rq.last = !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;
+	rq.blocks = request_blocks(tp);
 	s = scratch_claim(&slot);
 	outcome = request_order(&rq, conn, request_decide(skb, &rq, conn, s));
 	action = request_act(skb, &rq, conn, s, outcome);
@@ -31,5 +33,4 @@ int sk_skb_request(struct __sk_buff *skb)
 	return action;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

@@ -14,5 +14,4 @@ int sockops_track(struct bpf_sock_ops *ops)
 	return 1;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

@@ -77,5 +77,4 @@ int conn_update(struct conn_op *op)
 	return 0;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

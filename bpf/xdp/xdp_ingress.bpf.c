@@ -24,5 +24,4 @@ int xdp_ingress(struct xdp_md *ctx)
 	return xdp_verdict(stats, reason);
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";
