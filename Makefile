@@ -12,7 +12,7 @@ CLANG_FORMAT ?= clang-format-19
 CLANG_TIDY ?= clang-tidy-19
 BPFTOOL ?= bpftool
 PROVE ?= prove
-PROVE_FLAGS ?= --timer
+PROVE_FLAGS ?= --timer --failures --comments
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -69,7 +69,7 @@ UNIT_HELPERS := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 PROG := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/prog/test_*.c))
 PROG_HELPERS := $(filter-out tests/prog/test_% %.bpf.c,$(wildcard tests/prog/*.c))
 PROG_BPF := $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(wildcard tests/prog/*.bpf.c))
-E2E := $(sort $(wildcard tests/e2e/t_*.sh))
+E2E := $(sort $(wildcard tests/e2e/t_*.sh tests/demo/t_*.sh))
 E2E_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
 BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -106,10 +106,10 @@ demo: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## real requests and a packet flood aga
 	@tests/demo/demo.sh
 
 bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk four ways and XDP ns per packet (root); ROUNDS, SECONDS
-	@tests/bench/bench.sh
+	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/bench.sh
 
 fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a long fuzz run; FUZZ_SECONDS
-	@tests/fuzz/long.sh
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/long.sh
 
 install: $(PROGRAMS) ## install into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(PREFIX)/share/doc/mpbpf/examples
@@ -139,7 +139,7 @@ format: ## rewrite the sources in the project's style
 	$(CLANG_FORMAT) -i $(SOURCES)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
 # ---- BPF side: every hook an object, all linked into one, one skeleton ----
 
@@ -178,7 +178,7 @@ $(CORE_LIB) $(AUTH_LIB) $(SAN_LIB) $(LOADER_LIB):
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 # The agent loads the data path too, when it is started on its own: it takes that part of the loader, not its commands.
-$(BUILD)/mpbpf: $(call obj,$(filter loader/main.c loader/cmd_%,$(LOADER))) $(LOADER_LIB) $(CORE_LIB)
+$(BUILD)/mpbpf: $(call obj,$(filter loader/main.c loader/cmd_%,$(LOADER))) $(LOADER_LIB) $(AUTH_LIB) $(CORE_LIB)
 $(BUILD)/mpbpfd: $(call obj,$(AGENT)) $(LOADER_LIB) $(AUTH_LIB) $(CORE_LIB)
 $(PROGRAMS):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -108,7 +108,7 @@ static bool is_canonical(const char *path)
 	for (p = path; *p; p++) {
 		unsigned char c = *p;
 
-		if (c <= ' ' || c >= 0x7f || strchr("%\\;?#", c))
+		if (c <= ' ' || c >= 0x7f || strchr("%\\;?#\"<>[]^`{|}", c))
 			return false;
 	}
 	for (p = path; *p == '/'; p += 1 + len) {
@@ -145,7 +145,7 @@ static const struct rule exempt_path_rule = {
 	.read = read_exempt_path,
 	.size = sizeof(char *),
 	.expected = "an absolute path of at most 110 bytes, canonical: "
-		    "visible ASCII without % \\ ; ? #, no empty, . or .. segment",
+		    "visible ASCII without % \\ ; ? # \" < > [ ] ^ ` { | }, no empty, . or .. segment",
 };
 
 const struct rule auth_rules[] = {

@@ -67,6 +67,7 @@ static const struct command {
 	{ "reload", "put a changed configuration in force, at once for all", BIT(OPTION_CONFIG), cmd_reload },
 	{ "status", "what is loaded, and by whom it is served", 0, cmd_status },
 	{ "stats", "counters since the load", 0, cmd_stats },
+	{ "check", "can this kernel run it? each feature, proven by doing it", 0, cmd_check },
 };
 
 static void print_options(unsigned int which)

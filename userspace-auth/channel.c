@@ -73,12 +73,12 @@ static int free_pair(const struct maps *maps, int *ret_fd, int *ret_peer)
 	return -EADDRINUSE;
 }
 
-static int slot_set(const struct maps *maps, enum helper_slot slot, int fd)
+static int socket_put(const struct maps *maps, enum map_id map, int fd)
 {
-	uint32_t key = slot;
+	uint32_t zero = 0;
 	uint64_t value = fd;
 
-	return bpf_map_update_elem(maps->fd[MAP_HELPER], &key, &value, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(maps->fd[map], &zero, &value, BPF_ANY) ? -errno : 0;
 }
 
 /* The kernel finds out at the first redirect that nothing can be sent here, and refuses from then on. */
@@ -90,7 +90,7 @@ static int sink_open(const struct maps *maps, int *ret_fd, int *ret_peer)
 	r = free_pair(maps, &fd, &peer);
 	if (r < 0)
 		return r;
-	r = slot_set(maps, HELPER_SINK, fd);
+	r = socket_put(maps, MAP_SINK, fd);
 	if (r < 0)
 		return r;
 	if (shutdown(fd, SHUT_WR))
@@ -111,7 +111,7 @@ int channel_open(const struct maps *maps, struct channel *ret)
 	r = free_pair(maps, &fd, &peer);
 	if (r < 0)
 		return r;
-	r = slot_set(maps, HELPER_CHANNEL, fd);
+	r = socket_put(maps, MAP_HELPER, fd);
 	if (r < 0)
 		return r;
 	*ret = (struct channel){
@@ -127,10 +127,10 @@ int channel_open(const struct maps *maps, struct channel *ret)
 
 void channel_close(struct channel *channel)
 {
-	uint32_t slot = HELPER_CHANNEL;
+	uint32_t zero = 0;
 
 	if (channel->fd >= 0)
-		bpf_map_delete_elem(channel->helper_map, &slot);
+		bpf_map_delete_elem(channel->helper_map, &zero);
 	close_fd(&channel->fd);
 	close_fd(&channel->peer);
 	close_fd(&channel->sink);

@@ -14,13 +14,13 @@ struct channel {
 	int helper_map; /* not owned */
 	int fd;		/* what is sent here, sk_msg_handback redirects */
 	int peer;	/* gets what no target took; to be drained */
-	int sink;	/* in the slot for bytes that nobody is to be woken for: nothing can be sent on it */
+	int sink;	/* in the sockmap `sink`: nothing can be sent on it */
 	int sink_peer;	/* holds it open */
 };
 
 #define CHANNEL_EMPTY { .target_map = -1, .helper_map = -1, .fd = -1, .peer = -1, .sink = -1, .sink_peer = -1 }
 
-/* Makes the sockets and puts them into the map, the channel last: from there on the kernel asks. Returns 0 or -errno. */
+/* Makes the sockets and puts them into their maps, the channel last: from there on the kernel asks. Returns 0 or -errno. */
 int channel_open(const struct maps *maps, struct channel *ret);
 void channel_close(struct channel *channel);
 

@@ -102,15 +102,17 @@ static enum request_reason verdict_now(const struct verdict *verdict, int64_t no
 	return now >= verdict->not_before && now < verdict->expires ? REQUEST_ALLOWED : REQUEST_EXPIRED;
 }
 
-/* RFC 6750, section 2.1: anything else is no token at all. */
+/* RFC 6750, section 2.1: anything else is no token at all. `=` stands at the end only, behind something else. */
 static bool is_token68(const char *token, size_t len)
 {
 	size_t i;
 
+	while (len && token[len - 1] == '=')
+		len--;
 	for (i = 0; i < len; i++)
-		if (!(http1_class[(unsigned char)token[i]] & HTTP1_TOKEN68))
+		if (token[i] == '=' || !(http1_class[(unsigned char)token[i]] & HTTP1_TOKEN68))
 			return false;
-	return true;
+	return len;
 }
 
 /* Validates a token. Returns 0, or -ENOMEM and the like: nothing may be cached. */

@@ -55,9 +55,9 @@ __weak __noinline int ask_submit(struct __sk_buff *skb, struct ask *ask, __u32 o
 static __always_inline bool ask_possible(__u32 n)
 {
 	struct bpf_sock *sk;
-	__u32 slot = HELPER_CHANNEL;
+	__u32 zero = 0;
 
-	sk = bpf_map_lookup_elem(&helper, &slot);
+	sk = bpf_map_lookup_elem(&helper, &zero);
 	if (!sk)
 		return false;
 	bpf_sk_release(sk);

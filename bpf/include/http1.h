@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Floor 1: HTTP/1 message heads (RFC 9112), read strictly; the same code in the kernel and in the helper.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* Floor 1: where an HTTP/1 body ends (RFC 9112, sections 6 and 7.1); the same code in the kernel and in the helper. */
 #ifndef MPBPF_BPF_HTTP1_BODY_H
 #define MPBPF_BPF_HTTP1_BODY_H

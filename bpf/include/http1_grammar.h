@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* Floor 1: the grammar of HTTP/1 heads (RFC 9112), one byte that matters at a time. */
 #ifndef MPBPF_BPF_HTTP1_GRAMMAR_H
 #define MPBPF_BPF_HTTP1_GRAMMAR_H
@@ -36,7 +36,7 @@ static __always_inline bool http1_blank(__u8 c)
 /* A field that may stand only once: 0, or BAD the second time. */
 static __always_inline int http1_once(struct http1 *h, __u16 flag, __u8 state)
 {
-	if ((h->flags & flag) && !h->response)
+	if (h->flags & flag)
 		return http1_stop(h, HTTP1_BAD);
 	h->flags |= flag;
 	return http1_go(h, state, 0);
@@ -242,22 +242,28 @@ static __always_inline int http1_coding(const struct http1_buf *buf, struct http
 	return c == '\r' ? http1_line_end(buf, h, pos, len) : http1_go(h, HTTP1_S_OWS, 0);
 }
 
-/* Upgrade: one protocol, websocket, is told from all others. */
+static __always_inline bool http1_websocket(const struct http1_buf *buf, const struct http1 *h, __u32 pos)
+{
+	return pos - h->mark == 9 &&
+	       (http1_word(buf, h->mark) | HTTP1_LOWER) == HTTP1_WORD('w', 'e', 'b', 's', 'o', 'c', 'k', 'e') &&
+	       (buf->b[HTTP1_AT(pos - 1)] | 0x20) == 't';
+}
+
+/* Upgrade: one protocol, websocket, is told from all others and from lists. */
 static __always_inline int http1_upgrade(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c, __u32 len)
 {
-	if (h->state == HTTP1_S_UPGRADE_START && http1_blank(c))
-		return 1;
+	if (h->state == HTTP1_S_UPGRADE && http1_websocket(buf, h, pos))
+		h->flags |= HTTP1_WEBSOCKET;
+	if (c == '\r')
+		return http1_line_end(buf, h, pos, len);
+	if (http1_blank(c))
+		return http1_go(h, h->state == HTTP1_S_UPGRADE ? HTTP1_S_UPGRADE_TAIL : h->state, 0);
 	if (h->state == HTTP1_S_UPGRADE_START && (http1_class[c] & HTTP1_TCHAR)) {
 		h->mark = pos;
 		return http1_go(h, HTTP1_S_UPGRADE, HTTP1_TCHAR);
 	}
-	if (c != '\r')
-		return http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT);
-	if (h->state == HTTP1_S_UPGRADE && pos - h->mark == 9 &&
-	    (http1_word(buf, h->mark) | HTTP1_LOWER) == HTTP1_WORD('w', 'e', 'b', 's', 'o', 'c', 'k', 'e') &&
-	    (buf->b[HTTP1_AT(pos - 1)] | 0x20) == 't')
-		h->flags |= HTTP1_WEBSOCKET;
-	return http1_line_end(buf, h, pos, len);
+	h->flags &= ~HTTP1_WEBSOCKET;
+	return http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT);
 }
 
 /* Bytes inside a field value that `keep` did not pass over. */

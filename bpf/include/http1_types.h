@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* Floor 1: what reading an HTTP/1 head finds, the classes of its bytes, and the states that it goes through. */
 #ifndef MPBPF_BPF_HTTP1_TYPES_H
 #define MPBPF_BPF_HTTP1_TYPES_H
@@ -81,6 +81,7 @@ enum http1_state {
 	HTTP1_S_OWS,
 	HTTP1_S_UPGRADE_START,
 	HTTP1_S_UPGRADE,
+	HTTP1_S_UPGRADE_TAIL,
 };
 
 enum http1_class {

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Floor 1: what every BPF-side file starts from. Compiled for BPF it is vmlinux.h and libbpf's helpers; compiled
  * natively (unit tests, fuzzers and the agent share http1.h and siphash.h) it stands in for the few helpers those use.

@@ -116,13 +116,24 @@ struct {
 	__type(value, __u64);
 } cookies __weak SEC(".maps");
 
-/* Agent puts its sockets here (enum helper_slot); empty when no agent is alive, for the kernel removes closed ones. */
+/* Agent puts its end of the channel here; empty when no agent is alive, for the kernel removes a closed socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
-	__uint(max_entries, HELPER_SLOT_MAX);
+	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64);
 } helper __weak SEC(".maps");
+
+/*
+ * Agent puts a socket here that nothing can be sent on: where sk_skb sends bytes that no one is to be woken for. A map of its
+ * own, without a program: one attached to it would run on those bytes.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} sink __weak SEC(".maps");
 
 /* Helper writes before each send; sk_msg_handback reads within that send. */
 struct {

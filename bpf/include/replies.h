@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* Floor 1: what a denied request is answered with; the kernel and the helper say the same words. */
 #ifndef MPBPF_BPF_REPLIES_H
 #define MPBPF_BPF_REPLIES_H

@@ -165,7 +165,7 @@ static __always_inline enum outcome head_judge(struct scratch *s, const struct c
 	*reason = REQUEST_BAD;
 	if (result == HTTP1_BAD)
 		return OUTCOME_DENY;
-	if (result == HTTP1_MORE || (s->head.flags & HTTP1_ODD))
+	if (result == HTTP1_MORE || (s->head.flags & HTTP1_ODD) || s->head.method == HTTP1_METHOD_CONNECT)
 		return OUTCOME_ASK;
 	*reason = REQUEST_EXEMPT;
 	/* What follows the first '/' rules most paths out; the path may end there. */
@@ -275,6 +275,10 @@ static __always_inline enum outcome request_order(struct request *rq, const stru
 	rq->denied = outcome == OUTCOME_DENY;
 	if (outcome == OUTCOME_DENY && (rq->blocks || !conn_idle(conn, rq->write_seq)))
 		outcome = OUTCOME_ASK;
+	/* Answers that a client does not read queue up without bound: then the helper waits, and the gate holds the client. */
+	if (outcome == OUTCOME_DENY && conn_reply_queued(conn, rq->write_seq) &&
+	    conn->reply_end - rq->write_seq > MPBPF_HOLD_MAX)
+		outcome = OUTCOME_ASK;
 	if (outcome == OUTCOME_PASS && rq->allowed && !conn_lost(conn) &&
 	    conn_pending(conn, rq->write_seq) >= MPBPF_PIPELINE_MAX)
 		outcome = OUTCOME_ASK;
@@ -332,7 +336,7 @@ static __always_inline int request_pass(const struct request *rq, struct conn *c
  */
 static __always_inline int request_swallow(struct __sk_buff *skb, const struct request *rq)
 {
-	return rq->last ? bpf_sk_redirect_map(skb, &helper, HELPER_SINK, 0) : SK_DROP;
+	return rq->last ? bpf_sk_redirect_map(skb, &sink, 0, 0) : SK_DROP;
 }
 
 static __always_inline int request_drop(struct __sk_buff *skb, const struct request *rq, struct conn *conn)

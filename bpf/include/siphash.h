@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * Floor 1: SipHash-2-4 with 128-bit output (Aumasson and Bernstein), one body for the verdict cache's key in the kernel
  * and for the agent, which must arrive at the same key.

@@ -16,6 +16,7 @@
 
 static __always_inline void stats_reason(__u32 reason)
 {
+	forget(reason); /* older verifiers lose the bound when clang tests a copy */
 	if (reason < REQUEST_REASON_MAX)
 		STATS_INC(reasons[reason]);
 }

@@ -273,12 +273,6 @@ struct ask {
 #define ASK_MEDIUM 8192
 #define ASK_LARGE 65536
 
-/*
- * Slots of the sockmap `helper`: the channel, whose sends sk_msg_handback redirects; and a socket that takes nothing, where
- * bytes go that no one is to be woken for.
- */
-enum helper_slot { HELPER_CHANNEL, HELPER_SINK, HELPER_SLOT_MAX };
-
 /* target[0]: where sk_msg_handback sends what the helper's socket sends next. */
 struct target {
 	__u64 cookie;

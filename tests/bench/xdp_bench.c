@@ -15,10 +15,11 @@
 #define SOURCES 1000
 #define GET "GET /index.html HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"
 #define BROWSER                                                                                              \
-	"GET /chat HTTP/1.1\r\nHost: www.example.com\r\nConnection: Upgrade\r\nPragma: no-cache\r\n"             \
-	"Cache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, "   \
+	"GET /chat HTTP/1.1\r\nHost: www.example.com\r\nConnection: Upgrade\r\nPragma: no-cache\r\n"         \
+	"Cache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, " \
 	"like Gecko) Chrome/120.0.0.0 Safari/537.36\r\nUpgrade: websocket\r\nOrigin: https://www.example.com\r\n"
 
+/* clang-format off */
 static const struct policy off = { .drop_invalid = 1 };
 static const struct policy limit = {
 	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .drop_invalid = 1
@@ -49,10 +50,12 @@ static const struct bench {
 	    .payload = "\x17\x03\x03", .zeros = 1400 }, &limit, NULL, XDP_PASS },
 	{ { .name = "pass, TLS ClientHello", .family = 4, .proto = PROTO_TCP, .dest_port = 443,
 	    .payload = "\x16\x03\x01\x02\x00\x01", .payload_len = 6 }, &limit, NULL, XDP_PASS },
-	{ { .name = "pass, HTTP GET of curl", .family = 4, .proto = PROTO_TCP, .payload = GET }, &limit, NULL, XDP_PASS },
+	{ { .name = "pass, HTTP GET of curl", .family = 4, .proto = PROTO_TCP, .payload = GET },
+	  &limit, NULL, XDP_PASS },
 	{ { .name = "pass, HTTP GET, WebSocket of a browser", .family = 4, .proto = PROTO_TCP, .payload = BROWSER },
 	  &limit, NULL, XDP_PASS },
 };
+/* clang-format on */
 
 static int compare(const void *a, const void *b)
 {
@@ -95,7 +98,9 @@ static void bench_one(struct xdp_run *run, const struct bench *bench, int rounds
 	printf("%-42s %4.0f\n", bench->spec.name, median(ns, rounds));
 }
 
-/* Each source in its turn: cold for its first packet, warm for the rest. One round is a thousand measurements as it is. */
+/*
+ * Each source in its turn: cold for its first packet, warm for the rest. One round is a thousand measurements as it is.
+ */
 static void bench_sources(struct xdp_run *run, uint32_t repeat)
 {
 	struct packet_spec spec = { .name = "pass, limit, 1000 sources", .family = 4, .proto = PROTO_TCP };
@@ -132,7 +137,8 @@ int main(int argc, char **argv)
 	size_t i;
 
 	if (rounds < 1 || rounds > ROUNDS_MAX || repeat < SOURCES) {
-		fprintf(stderr, "usage: xdp_bench [ROUNDS [REPEAT]], 1 to %d rounds of at least %d\n", ROUNDS_MAX, SOURCES);
+		fprintf(stderr, "usage: xdp_bench [ROUNDS [REPEAT]], 1 to %d rounds of at least %d\n", ROUNDS_MAX,
+			SOURCES);
 		return 2;
 	}
 	xdp_run_open(&run, 0);

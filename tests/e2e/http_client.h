@@ -20,8 +20,8 @@
 struct client {
 	int fd;
 	int timeout_ms;
-	size_t start, end;	/* unread bytes in buffer */
-	int status;		/* of the last response */
+	size_t start, end; /* unread bytes in buffer */
+	int status;	   /* of the last response */
 	size_t head_len;
 	char head[CLIENT_HEAD_MAX + 1];
 	char *body;

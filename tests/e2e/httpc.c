@@ -55,14 +55,10 @@ static size_t unescape(char *s)
 static const char *failure(int r)
 {
 	switch (-r) {
-	case ECONNRESET:
-		return "closed";
-	case EPIPE:
-		return "cut";
-	case ETIMEDOUT:
-		return "timeout";
-	default:
-		return "garbled";
+	case ECONNRESET: return "closed";
+	case EPIPE: return "cut";
+	case ETIMEDOUT: return "timeout";
+	default: return "garbled";
 	}
 }
 
@@ -247,10 +243,10 @@ static const struct {
 	const char *name;
 	int (*run)(char *args);
 } commands[] = {
-	{ "connect", do_connect }, { "send", do_send },	    { "repeat", do_repeat },	 { "join", do_join },
-	{ "flush", do_flush },	   { "file", do_file },	    { "chunked", do_chunked },	 { "pause", do_pause },
-	{ "read", do_read },	   { "body", do_body },	    { "save", do_save },	 { "field", do_field },
-	{ "eof", do_eof },	   { "close", do_close },   { "shutdown", do_shutdown }, { "timeout", do_timeout },
+	{ "connect", do_connect }, { "send", do_send },	  { "repeat", do_repeat },     { "join", do_join },
+	{ "flush", do_flush },	   { "file", do_file },	  { "chunked", do_chunked },   { "pause", do_pause },
+	{ "read", do_read },	   { "body", do_body },	  { "save", do_save },	       { "field", do_field },
+	{ "eof", do_eof },	   { "close", do_close }, { "shutdown", do_shutdown }, { "timeout", do_timeout },
 };
 
 static int run(char *line)

@@ -28,7 +28,7 @@ struct blob {
 static struct {
 	const char *host;
 	int port, connections;
-	long requests;		/* in all; LONG_MAX when time decides */
+	long requests; /* in all; LONG_MAX when time decides */
 	double seconds;
 	const char *fields[FIELDS_MAX];
 	int n_fields;
@@ -81,7 +81,8 @@ static bool time_is_up(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return options.seconds && now.tv_sec - started.tv_sec + (now.tv_nsec - started.tv_nsec) / 1e9 >= options.seconds;
+	return options.seconds &&
+	       now.tv_sec - started.tv_sec + (now.tv_nsec - started.tv_nsec) / 1e9 >= options.seconds;
 }
 
 static void request_one(struct client *c, int i)
@@ -89,7 +90,8 @@ static void request_one(struct client *c, int i)
 	const struct blob *expected = &options.paths[i].expected;
 	size_t len;
 
-	if (client_send(c, options.paths[i].request.data, options.paths[i].request.len) < 0 || client_read(c, false) < 0) {
+	if (client_send(c, options.paths[i].request.data, options.paths[i].request.len) < 0 ||
+	    client_read(c, false) < 0) {
 		__sync_fetch_and_add(&errors, 1);
 		client_close(c);
 		return;

@@ -1,11 +1,14 @@
 # shellcheck shell=bash disable=SC2034,SC2120
 # SPDX-License-Identifier: MIT
-# What every end-to-end case stands on: a sandbox that leaves nothing behind, TAP, two joined network namespaces, nginx,
-# tokens, and mpbpf under test. Source it, then call `sandbox "$@"` first.
+# What every end-to-end case stands on: a sandbox that leaves nothing behind, two joined network namespaces, nginx, tokens,
+# and mpbpf under test. Source it, then call `sandbox "$@"` first.
 #
 # The sandbox is a mount and a PID namespace of its own: network namespaces are named in a private /run/netns, pins live
 # in a private bpffs, and when the case ends, however it ends, the kernel kills what it started. Only a cgroup and a
 # temporary directory lie outside; the outer process removes them.
+
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
 set -u
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -32,8 +35,10 @@ sandbox() {
 		sandbox_inside
 		return
 	fi
-	[ "$(id -u)" -eq 0 ] || bail "needs root"
-	[ -n "$(cgroup2_root)" ] || bail "needs a cgroup2 mount"
+	if [ "$(id -u)" -ne 0 ] || [ -z "$(cgroup2_root)" ]; then
+		echo "Bail out! ${0##*/} needs root and a cgroup2 mount"
+		exit 1
+	fi
 	work=$(mktemp -d /tmp/mpbpf-XXXXXXXX)
 	chmod 755 "$work"
 	cgroup=$(cgroup2_root)/${work##*/}
@@ -81,76 +86,6 @@ sandbox_inside() {
 		kill -TERM 1
 		kill -KILL -1
 	) >/dev/null 2>&1 </dev/null &
-}
-
-# ---- TAP ----
-
-tap_count=0
-tap_failed=0
-
-bail() {
-	echo "Bail out! $1"
-	exit 1
-}
-
-diag() {
-	printf '%s\n' "$@" | sed 's/^/# /'
-}
-
-# The logs go out with the first failure: they are gone with the sandbox.
-not_ok() {
-	tap_count=$((tap_count + 1))
-	echo "not ok $tap_count - $1"
-	shift
-	[ $# -eq 0 ] || diag "$@"
-	if [ "$tap_failed" -eq 0 ]; then
-		tail -n 30 "$log" | sed 's/^/# mpbpf: /'
-		[ ! -s "$work/nginx-error.log" ] || tail -n 10 "$work/nginx-error.log" | sed 's/^/# nginx: /'
-	fi
-	tap_failed=$((tap_failed + 1))
-}
-
-ok() {
-	tap_count=$((tap_count + 1))
-	echo "ok $tap_count - $1"
-}
-
-# is GOT WANT DESCRIPTION
-is() {
-	if [ "$1" = "$2" ]; then ok "$3"; else not_ok "$3" "got:    $1" "wanted: $2"; fi
-}
-
-# between GOT LEAST MOST DESCRIPTION
-between() {
-	if [[ $1 =~ ^-?[0-9]+$ ]] && [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]; then
-		ok "$4"
-	else
-		not_ok "$4" "got: $1, wanted: $2 to $3"
-	fi
-}
-
-# check DESCRIPTION COMMAND...
-check() {
-	local what=$1 out
-	shift
-	if out=$("$@" 2>&1); then ok "$what"; else not_ok "$what" "$out"; fi
-}
-
-# matches TEXT EXTENDED_REGEX DESCRIPTION
-matches() {
-	if grep -Eq -- "$2" <<<"$1"; then ok "$3"; else not_ok "$3" "got: $1" "wanted a match of: $2"; fi
-}
-
-tap_timeout() {
-	not_ok "done within $time_limit s"
-	echo "1..$tap_count"
-	exit 1
-}
-
-tap_done() {
-	echo "1..$tap_count"
-	[ "$tap_count" -gt 0 ] && [ "$tap_failed" -eq 0 ]
-	exit
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds
@@ -359,7 +294,8 @@ agent_gone() {
 }
 
 agent_start() {
-	in_cgroup "$cgroup" "$build/mpbpfd" --pin-root "$pin_root" --cgroup "$cgroup" --config "$config" >>"$log" 2>&1 </dev/null &
+	in_cgroup "$cgroup" "$build/mpbpfd" --pin-root "$pin_root" --cgroup "$cgroup" --config "$config" \
+		>>"$log" 2>&1 </dev/null &
 }
 
 # pins: what is in the bpffs beside the two files that the kernel puts into each

@@ -13,7 +13,8 @@ bad=$(jwt '{"sub":"bad"}' another-secret)
 is "$(http -H "$(bearer "$known")" /echo)" 200 "a token becomes known"
 is "$(http -H "$(bearer "$bad")" /echo)" 403 "and a bad one too"
 
-in_client "$tools/httpload" load "$server_ip" 8080 -c 4 -t 6 -H "$(bearer "$known")" "/20000=$work/web/www/20000" >"$work/load" &
+in_client "$tools/httpload" load "$server_ip" 8080 -c 4 -t 6 -H "$(bearer "$known")" "/20000=$work/web/www/20000" \
+	>"$work/load" &
 load=$!
 
 # Connections that the helper holds bytes of when it dies.
@@ -31,7 +32,8 @@ half() {
 filler=$(head -c 120 /dev/zero | tr '\0' x)
 half 'GET /echo/half HTTP/1.1\r\nHost: ser' "ver\r\nX-Filler: $filler\r\n\r\n" close >"$work/long" &
 long=$!
-half "PUT /dav/half HTTP/1.1\r\nHost: server\r\nContent-Length: 100000\r\n$(bearer "$known")\r\n" '\r\n0123456789' eof >"$work/short" &
+half "PUT /dav/half HTTP/1.1\r\nHost: server\r\nContent-Length: 100000\r\n$(bearer "$known")\r\n" '\r\n0123456789' eof \
+	>"$work/short" &
 short=$!
 wait_for 2 eval '[ "$(figure connections.open)" -ge 6 ]'
 
@@ -44,7 +46,8 @@ for i in 1 2 3; do
 	is "$(http /healthz)" 200 "no agent: an exempt path is served ($i)"
 	is "$(http -H "$(bearer "$(token "unknown $i")")" /echo)" 503 "no agent: an unknown token is 503 ($i)"
 done
-is "$(moved requests.denied.helper_down)" 3 "the 503s are counted"
+# The two connections above may have come to theirs already.
+between "$(moved requests.denied.helper_down)" 3 5 "the 503s are counted"
 wait "$long"
 matches "$(paste -sd ' ' "$work/long")" '^503 [0-9]+$' "no agent: a head that was half with the dead one is 503"
 

@@ -62,6 +62,28 @@ for size in small large; do
 	stored "first-$size" "$size" "chunked $size body with a new token"
 done
 
+# Many at a time, each with a token of its own: the helper has them all in hand at once.
+for i in $(seq 16); do
+	pattern_file "$work/part$i" $((1000000 + i * 77777))
+	script <<-END >"$work/answer$i" &
+		timeout 20000
+		connect $server_ip 8080
+		send $(put "part$i" "$(token "part $i")" "Transfer-Encoding: chunked")
+		chunked $work/part$i $((500 + i * 4001))
+		read
+		send GET /100 HTTP/1.1\r\nHost: server\r\n$(bearer "$(token "part $i")")\r\n\r\n
+		read
+	END
+	uploads[i]=$!
+done
+wait "${uploads[@]}"
+is "$(cat "$work"/answer* | sort | uniq -c | tr -s ' ' | paste -sd ' ')" " 16 200 100  16 201 0" "16 uploads at a time: answered"
+differ=
+for i in $(seq 16); do
+	cmp -s "$work/part$i" "$work/web/dav/part$i" || differ="$differ $i"
+done
+is "$differ" "" "16 uploads at a time: each stored byte for byte"
+
 for t in "$t" "$(token expect)"; do
 	is "$(script <<-END
 		connect $server_ip 8080

@@ -119,7 +119,8 @@ for body in "${bodies[@]}"; do
 		pieces 13 "${body#*|}$smuggled"
 		printf 'read\nread\n'
 	} | script >"$work/out" 2>&1
-	matches "$(paste -sd ' ' "$work/out")" '^(200 [0-9]+ |400 [0-9]+ |closed )(closed|cut|400 [0-9]+)$' "${body%%|*}, in pieces: the end"
+	matches "$(paste -sd ' ' "$work/out")" '^(200 [0-9]+ |400 [0-9]+ |closed )(closed|cut|400 [0-9]+)$' \
+		"${body%%|*}, in pieces: the end"
 done
 is "$(accessed | grep -c smuggled)" 0 "what stands behind a malformed body is no request"
 

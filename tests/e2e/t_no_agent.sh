@@ -26,10 +26,12 @@ check "status works" mpbpf status
 matches "$(mpbpf status)" 'eth0' "status names the interface"
 check "status --json is JSON" jq -e 'type == "object"' <(mpbpf status --json)
 keys='["connections","requests","verdicts","xdp"]'
-is "$(stats | jq -c '[keys[] | select(IN("xdp", "requests", "verdicts", "connections"))]')" "$keys" "stats --json has the promised parts"
-is "$(stats | jq -c '[.xdp.dropped | has("rate_limit", "denied", "malformed", "syn_guard")] | all')" true "with the drop reasons"
-is "$(stats | jq -c '[.requests.denied | has("bad_request", "no_token", "bad_token", "expired", "feature", "proxy_count", "rate",
-	"helper_down")] | all')" true "and the denials"
+is "$(stats | jq -c '[keys[] | select(IN("xdp", "requests", "verdicts", "connections"))]')" "$keys" \
+	"stats --json has the promised parts"
+is "$(stats | jq -c '[.xdp.dropped | has("rate_limit", "denied", "malformed", "syn_guard")] | all')" true \
+	"with the drop reasons"
+is "$(stats | jq -c '[.requests.denied | has("bad_request", "no_token", "bad_token", "expired", "feature",
+	"proxy_count", "rate", "helper_down")] | all')" true "and the denials"
 agent_start
 wait_for 10 eval '[ "$(http -H "$(bearer static-token-1)" /echo)" = 200 ]'
 is "$(http -H "$(bearer static-token-1)" /echo)" 200 "an agent that comes later serves"

@@ -25,12 +25,15 @@ kept_ask() {
 echo "connect $server_ip 8080" >&"$kept"
 is "$(kept_ask a)" 200 "on a kept connection too"
 
-in_client "$tools/httpload" load "$server_ip" 8080 -c 4 -t 8 -H "$(bearer constant)" "/1000=$work/web/www/1000" >"$work/load1" &
+in_client "$tools/httpload" load "$server_ip" 8080 -c 4 -t 8 -H "$(bearer constant)" "/1000=$work/web/www/1000" \
+	>"$work/load1" &
 load1=$!
-in_client "$tools/httpload" load "$server_ip6" 8080 -c 2 -t 8 -H "$(bearer "$(token steady)")" "/20000=$work/web/www/20000" >"$work/load2" &
+in_client "$tools/httpload" load "$server_ip6" 8080 -c 2 -t 8 -H "$(bearer "$(token steady)")" "/20000=$work/web/www/20000" \
+	>"$work/load2" &
 load2=$!
 printf 'healthy\n' >"$work/healthy"
-in_client "$tools/httpload" load "$server_ip" 8080 -c 2 -t 8 "/healthz=$work/healthy" >"$work/load3" &
+in_client "$tools/httpload" load "$server_ip" 8080 -c 2 -t 8 "/healthz=$work/healthy" \
+	>"$work/load3" &
 load3=$!
 
 for i in 1 2 3 4 5; do

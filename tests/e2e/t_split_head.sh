@@ -26,8 +26,10 @@ mpbpf_load
 auth=$(bearer "$(token split)")
 bad=$(bearer "$(jwt '{"sub":"split"}' another-secret)")
 split "good token" 200 1 "GET /echo HTTP/1.1\r\nHost: server\r\n$auth\r\nX-Id: 1\r\n\r\n"
-split "POST with a body" 200 1 "POST /echo HTTP/1.1\r\n$auth\r\nHost: server\r\nContent-Length: 26\r\n\r\nabcdefghijklmnopqrstuvwxyz"
-split "no token" 401 0 "GET /echo HTTP/1.1\r\nHost: server\r\nX-Filler: 0123456789012345678901234567890123456789\r\n\r\n"
+split "POST with a body" 200 1 \
+	"POST /echo HTTP/1.1\r\n$auth\r\nHost: server\r\nContent-Length: 26\r\n\r\nabcdefghijklmnopqrstuvwxyz"
+split "no token" 401 0 \
+	"GET /echo HTTP/1.1\r\nHost: server\r\nX-Filler: 0123456789012345678901234567890123456789\r\n\r\n"
 split "bad token" 403 0 "GET /echo HTTP/1.1\r\nHost: server\r\n$bad\r\n\r\n"
 split "exempt path" 200 1 "GET /healthz HTTP/1.1\r\nHost: server\r\n\r\n"
 

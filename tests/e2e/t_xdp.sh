@@ -49,7 +49,8 @@ for mode in native skb; do
 	ip -n client neigh flush dev eth0
 	ip -n server neigh flush dev eth0
 	is "$(reached "$client_ip") $(reached "$client_ip6" "[$server_ip6]")" "401 401" "$mode: ARP and ND find the neighbours again"
-	is "$(stats | jq '.xdp | .packets == .passed + ([.dropped[]] | add)')" true "$mode: every packet passed or was dropped for a reason"
+	is "$(stats | jq '.xdp | .packets == .passed + ([.dropped[]] | add)')" true \
+		"$mode: every packet passed or was dropped for a reason"
 	between "$(figure xdp.protocols.http1)" 3 1000 "$mode: requests were seen as HTTP/1"
 	between "$(figure xdp.sources)" 3 1000 "$mode: the sources are remembered"
 	check "$mode: unload" mpbpf unload

@@ -54,7 +54,7 @@ static void build_link(struct builder *b, const struct packet_spec *spec)
 		put16(frame->bytes + b->type_at, spec->tags[i]);
 		put16(append(frame, 4), 100 + i);
 		b->type_at = frame->len - 2;
-		if (i < 2)	/* a third tag is not looked at */
+		if (i < 2) /* a third tag is not looked at */
 			frame->link_end = frame->len;
 	}
 	put16(frame->bytes + b->type_at, spec->family == 4 ? 0x0800 : spec->family == 6 ? 0x86dd : spec->type);

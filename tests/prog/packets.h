@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define FRAME_MAX 9216
-#define FRAME_LEAST 14		/* BPF_PROG_TEST_RUN accepts no less, and no Ethernet driver delivers less */
+#define FRAME_LEAST 14 /* BPF_PROG_TEST_RUN accepts no less, and no Ethernet driver delivers less */
 #define PACKET_TAGS 3
 #define PACKET_EXTENSIONS 10
 #define PACKET_CLASSES 3
@@ -33,8 +33,8 @@ enum {
 struct extension {
 	uint8_t here;
 	uint8_t proto;
-	uint8_t length;		/* as in the header: units of 8 bytes (AH: 4) beyond the first unit (AH: two) */
-	uint16_t fragment;	/* PROTO_FRAGMENT: offset and flags as in the header, host order */
+	uint8_t length;	   /* as in the header: units of 8 bytes (AH: 4) beyond the first unit (AH: two) */
+	uint16_t fragment; /* PROTO_FRAGMENT: offset and flags as in the header, host order */
 };
 
 #define EXT(p, n) { .here = 1, .proto = (p), .length = (n) }
@@ -48,33 +48,33 @@ struct class_step {
 
 struct packet_spec {
 	const char *name;
-	uint16_t tags[PACKET_TAGS];	/* tag protocol ids; 0: no more */
-	uint8_t family;			/* 4, 6 or 0: neither, `type` then */
+	uint16_t tags[PACKET_TAGS]; /* tag protocol ids; 0: no more */
+	uint8_t family;		    /* 4, 6 or 0: neither, `type` then */
 	uint16_t type;
-	uint8_t options;		/* IPv4: 32-bit words of options */
-	uint16_t fragment;		/* IPv4: offset and flags as in the header, host order */
+	uint8_t options;   /* IPv4: 32-bit words of options */
+	uint16_t fragment; /* IPv4: offset and flags as in the header, host order */
 	struct extension extensions[PACKET_EXTENSIONS];
 	uint8_t proto;
-	uint8_t tcp_options;		/* 32-bit words */
-	uint16_t source_port;		/* 0: 40000 */
-	uint16_t dest_port;		/* 0: 80 */
+	uint8_t tcp_options;  /* 32-bit words */
+	uint16_t source_port; /* 0: 40000 */
+	uint16_t dest_port;   /* 0: 80 */
 	uint8_t icmp_type;
-	uint8_t hop_limit;		/* 0: 64 */
-	const char *source;		/* NULL: 192.0.2.1 or 2001:db8::1 */
-	const char *payload;		/* bytes behind the last header */
-	uint16_t payload_len;		/* 0: strlen(payload) */
-	uint16_t zeros;			/* bytes behind the payload */
+	uint8_t hop_limit;    /* 0: 64 */
+	const char *source;   /* NULL: 192.0.2.1 or 2001:db8::1 */
+	const char *payload;  /* bytes behind the last header */
+	uint16_t payload_len; /* 0: strlen(payload) */
+	uint16_t zeros;	      /* bytes behind the payload */
 	struct class_step classes[PACKET_CLASSES];
 };
 
 struct frame {
 	uint8_t bytes[FRAME_MAX];
 	size_t len;
-	size_t link_end;	/* of Ethernet and the tags that must be whole */
-	size_t l3;		/* 0: not IP */
-	size_t l4;		/* 0: no transport header that is read */
-	size_t headers_end;	/* an IP packet that ends before is malformed */
-	size_t payload;		/* 0: neither TCP nor UDP */
+	size_t link_end;    /* of Ethernet and the tags that must be whole */
+	size_t l3;	    /* 0: not IP */
+	size_t l4;	    /* 0: no transport header that is read */
+	size_t headers_end; /* an IP packet that ends before is malformed */
+	size_t payload;	    /* 0: neither TCP nor UDP */
 	size_t ip_end;
 };
 

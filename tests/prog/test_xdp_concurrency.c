@@ -12,11 +12,11 @@
 #include "xdp_run.h"
 
 #define THREADS_MAX 64
-#define PACKETS 1000000		/* of each CPU */
+#define PACKETS 1000000 /* of each CPU */
 #define SOURCES 20000
 #define SPINS 20000
-#define BURST 20000		/* each call costs milliseconds outside the packets */
-#define WINDOW_BEFORE 0xffffffff00000000ULL	/* window -1, where the one in force is 0 */
+#define BURST 20000			    /* each call costs milliseconds outside the packets */
+#define WINDOW_BEFORE 0xffffffff00000000ULL /* window -1, where the one in force is 0 */
 #define WINDOW_NS 5000000ULL
 #define WINDOW_LIMIT 100
 #define WINDOW_MS 300
@@ -70,8 +70,8 @@ static void send_packets(struct worker *w, uint32_t n)
 }
 
 /*
- * Lets all workers go within a few nanoseconds of each other, which waking them up would not. `round` counts from 1 and is
- * the same for all of them.
+ * Lets all workers go within a few nanoseconds of each other, which waking them up would not. `round` counts from 1 and
+ * is the same for all of them.
  */
 static void meet(unsigned int round)
 {
@@ -119,13 +119,14 @@ static void test_same_source(void)
 	struct xdp_stats before, moved;
 	uint64_t sent, value = 0;
 
-	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1000 });
+	xdp_set_policy(&run,
+		       (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1000 });
 	xdp_read_stats(&run, &before);
 	sent = run_everywhere(same_source);
 	moved = xdp_stats_since(&run, &before);
 	CHECK(xdp_read_source(&run, &key, &value) && value == sent, "sent %lu, counted %lu", sent, value);
 	CHECK(moved.packets == sent && moved.reasons[XDP_REASON_PASS] == 1000 &&
-	      moved.reasons[XDP_REASON_RATE_LIMIT] == sent - 1000,
+		      moved.reasons[XDP_REASON_RATE_LIMIT] == sent - 1000,
 	      "sent %lu: packets %llu, passed %llu, dropped %llu", sent, moved.packets, moved.reasons[XDP_REASON_PASS],
 	      moved.reasons[XDP_REASON_RATE_LIMIT]);
 	tap_note("%d CPUs, %lu packets", n_workers, sent);
@@ -186,7 +187,8 @@ static void test_first_packets(void)
 	struct source_key key;
 	uint32_t i;
 
-	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1000 });
+	xdp_set_policy(&run,
+		       (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1000 });
 	send_first_packets();
 	tap_result("the first packets of a source on all CPUs at once are all counted");
 	for (i = 0; i < SOURCES; i++) {
@@ -232,7 +234,8 @@ static void test_window_changes(void)
 	uint64_t first, windows, sent;
 	pthread_t clock;
 
-	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_NS, .packets = WINDOW_LIMIT });
+	xdp_set_policy(&run,
+		       (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_NS, .packets = WINDOW_LIMIT });
 	xdp_read_stats(&run, &before);
 	first = window_now();
 	if (pthread_create(&clock, NULL, stop_later, NULL))
@@ -246,7 +249,8 @@ static void test_window_changes(void)
 	      moved.reasons[XDP_REASON_PASS], windows, WINDOW_LIMIT);
 	CHECK(moved.reasons[XDP_REASON_PASS] >= 2 * WINDOW_LIMIT, "%llu passed: the window never moved",
 	      moved.reasons[XDP_REASON_PASS]);
-	tap_note("%lu packets, %llu passed, %lu windows of %d", sent, moved.reasons[XDP_REASON_PASS], windows, WINDOW_LIMIT);
+	tap_note("%lu packets, %llu passed, %lu windows of %d", sent, moved.reasons[XDP_REASON_PASS], windows,
+		 WINDOW_LIMIT);
 	tap_result("over window changes no more than the limit of each window passes");
 }
 

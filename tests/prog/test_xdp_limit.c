@@ -10,8 +10,8 @@
 
 #define LIMIT 5
 #define MILLISECOND 1000000ULL
-#define LATE 5			/* windows: within what a CPU may be late */
-#define COUNT_MAX 0xffff0000u	/* where counting has to have stopped; anything below must count on */
+#define LATE 5		      /* windows: within what a CPU may be late */
+#define COUNT_MAX 0xffff0000u /* where counting has to have stopped; anything below must count on */
 #define TCP4 .family = 4, .proto = PROTO_TCP
 #define TCP6 .family = 6, .proto = PROTO_TCP
 #define WINDOW(window, count) ((uint64_t)(uint32_t)(window) << 32 | (uint32_t)(count))
@@ -118,8 +118,9 @@ static void test_not_ip(void)
 
 static struct packet_spec icmpv6(uint8_t type, uint8_t hop_limit)
 {
-	return (struct packet_spec){ .family = 6, .proto = PROTO_ICMPV6, .icmp_type = type, .hop_limit = hop_limit,
-				     .zeros = 16 };
+	return (struct packet_spec){
+		.family = 6, .proto = PROTO_ICMPV6, .icmp_type = type, .hop_limit = hop_limit, .zeros = 16
+	};
 }
 
 static void test_neighbours(void)
@@ -159,7 +160,8 @@ static void test_modes(void)
 	xdp_read_stats(&run, &before);
 	flood(tcp4, "192.0.2.20", LIMIT + 7);
 	moved = xdp_stats_since(&run, &before);
-	CHECK(moved.reasons[XDP_REASON_PASS] == LIMIT + 7 && moved.would_drop == 7 && !moved.reasons[XDP_REASON_RATE_LIMIT],
+	CHECK(moved.reasons[XDP_REASON_PASS] == LIMIT + 7 && moved.would_drop == 7 &&
+		      !moved.reasons[XDP_REASON_RATE_LIMIT],
 	      "pass %llu, would drop %llu, dropped %llu", moved.reasons[XDP_REASON_PASS], moved.would_drop,
 	      moved.reasons[XDP_REASON_RATE_LIMIT]);
 	expect_source("192.0.2.20", WINDOW(0, LIMIT + 7));

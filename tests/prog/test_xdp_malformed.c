@@ -18,7 +18,7 @@
 
 /* A byte that is written over the built packet. */
 struct patch {
-	uint8_t layer;		/* 0: no more */
+	uint8_t layer; /* 0: no more */
 	uint8_t offset;
 	uint8_t value;
 };
@@ -28,6 +28,7 @@ struct patched {
 	struct patch patches[PATCHES];
 };
 
+/* clang-format off */
 static const struct patched malformed[] = {
 	{ { .name = "IPv4: version 5", TCP4 }, { IP(0, 0x55) } },
 	{ { .name = "IPv4: version 6", TCP4 }, { IP(0, 0x65) } },
@@ -48,8 +49,8 @@ static const struct patched malformed[] = {
 	{ { .name = "IPv6: length 0 before TCP", TCP6 }, { IP(5, 0) } },
 	{ { .name = "IPv6: options longer than the packet", TCP6, .extensions = { EXT(PROTO_DSTOPTS, 0) } },
 	  { IP(41, 3) } },
-	{ { .name = "IPv6: options end the packet, TCP is missing", .family = 6, .extensions = { EXT(PROTO_DSTOPTS, 0) },
-	    .proto = PROTO_NONE }, { IP(40, PROTO_TCP) } },
+	{ { .name = "IPv6: options end the packet, TCP is missing", .family = 6,
+	    .extensions = { EXT(PROTO_DSTOPTS, 0) }, .proto = PROTO_NONE }, { IP(40, PROTO_TCP) } },
 	{ { .name = "IPv6: header behind the last one is missing", .family = 6, .proto = PROTO_NONE },
 	  { IP(6, PROTO_FRAGMENT) } },
 	{ { .name = "IPv6: authentication longer than the packet", TCP6, .extensions = { EXT(PROTO_AH, 4) } },
@@ -88,6 +89,7 @@ static const struct patched legal[] = {
 	{ { .name = "IPv4: wrong checksum is the stack's affair", TCP4 }, { IP(10, 0xff) } },
 	{ { .name = "TCP: all flags", TCP4 }, { L4(13, 0xff) } },
 };
+/* clang-format on */
 
 static struct xdp_run run;
 
@@ -119,8 +121,8 @@ static void test_table(const struct patched *table, size_t n, enum xdp_reason re
 	for (i = 0; i < n; i++) {
 		for (k = 0; k < sizeof(links) / sizeof(*links); k++) {
 			build(&table[i], links[k], &frame);
-			xdp_expect(&run, frame.bytes, frame.len, ALL_LINEAR, reason,
-				   protocol_of(&table[i].spec), "patched");
+			xdp_expect(&run, frame.bytes, frame.len, ALL_LINEAR, reason, protocol_of(&table[i].spec),
+				   "patched");
 		}
 		tap_result(table[i].spec.name);
 	}
@@ -145,10 +147,15 @@ static void test_big(const struct packet_spec *spec, enum xdp_reason reason, int
 
 int main(void)
 {
-	static const struct packet_spec big4 = { .name = "IPv4: length 0 of more than 65535 bytes", TCP4, .payload = "GET " };
-	static const struct packet_spec big6 = { .name = "IPv6: length 0 of more than 65535 bytes", TCP6, .payload = "GET " };
-	static const struct packet_spec jumbo = { .name = "UDP: length 0 of a jumbogram", UDP6, .payload = "GET ",
-						  .extensions = { EXT(PROTO_HOPOPTS, 0) } };
+	static const struct packet_spec big4 = { .name = "IPv4: length 0 of more than 65535 bytes",
+						 TCP4,
+						 .payload = "GET " };
+	static const struct packet_spec big6 = { .name = "IPv6: length 0 of more than 65535 bytes",
+						 TCP6,
+						 .payload = "GET " };
+	static const struct packet_spec jumbo = {
+		.name = "UDP: length 0 of a jumbogram", UDP6, .payload = "GET ", .extensions = { EXT(PROTO_HOPOPTS, 0) }
+	};
 
 	tap_start();
 	xdp_run_open(&run, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests: every legal frame passes and is classified; cut at every byte it is malformed exactly where its layout says so;
- * and it does not matter how much of it lies in the linear part of the buffer.
+ * Tests: every legal frame passes and is classified; cut at every byte it is malformed exactly where its layout says
+ * so; and it does not matter how much of it lies in the linear part of the buffer.
  */
 #include <errno.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static void cut_packet(const struct packet_spec *spec, struct frame *frame, bool
 	int class;
 
 	if (spec->extensions[0].here && spec->extensions[0].proto == PROTO_HOPOPTS)
-		start++;	/* hop-by-hop and length 0 are a jumbogram */
+		start++; /* hop-by-hop and length 0 are a jumbogram */
 	for (end = start; end <= whole; end++) {
 		frame_set_end(frame, end, udp && end >= frame->headers_end);
 		bad = end < frame->headers_end;
@@ -71,7 +71,8 @@ static void cut_packet(const struct packet_spec *spec, struct frame *frame, bool
 		bad |= spec->proto == PROTO_UDP && frame->l4 && !udp && end < whole;
 		class = bad ? NO_PROTOCOL : class_of(spec, frame, end - frame->payload);
 		if (!xdp_expect(&run, frame->bytes, shorten ? end : len, ALL_LINEAR,
-				bad ? XDP_REASON_MALFORMED : XDP_REASON_PASS, class, udp ? "cut datagram" : "cut packet"))
+				bad ? XDP_REASON_MALFORMED : XDP_REASON_PASS, class,
+				udp ? "cut datagram" : "cut packet"))
 			return;
 	}
 }
@@ -130,11 +131,18 @@ static void test_linear(void)
 static void test_jumbo(void)
 {
 	static const struct packet_spec specs[] = {
-		{ .name = "TCP header behind the linear part", .family = 6, .proto = PROTO_TCP,
+		{ .name = "TCP header behind the linear part",
+		  .family = 6,
+		  .proto = PROTO_TCP,
 		  .extensions = { EXT(PROTO_HOPOPTS, 255), EXT(PROTO_DSTOPTS, 255) },
-		  .payload = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", .classes = { { 1, PROTOCOL_WEBSOCKET } } },
-		{ .name = "jumbo frame", .family = 4, .proto = PROTO_TCP, .payload = "GET / HTTP/1.1\r\n\r\n",
-		  .zeros = 8900, .classes = { { 1, PROTOCOL_HTTP1 } } },
+		  .payload = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+		  .classes = { { 1, PROTOCOL_WEBSOCKET } } },
+		{ .name = "jumbo frame",
+		  .family = 4,
+		  .proto = PROTO_TCP,
+		  .payload = "GET / HTTP/1.1\r\n\r\n",
+		  .zeros = 8900,
+		  .classes = { { 1, PROTOCOL_HTTP1 } } },
 	};
 	static struct frame frame;
 	size_t i;
@@ -152,8 +160,10 @@ int main(void)
 {
 	tap_start();
 	xdp_run_open(&run, 0);
-	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS,
-					      .packets = UINT32_MAX, .drop_invalid = 1 });
+	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE,
+					      .window_ns = WINDOW_ENDLESS,
+					      .packets = UINT32_MAX,
+					      .drop_invalid = 1 });
 	test_table();
 	test_linear();
 	test_jumbo();

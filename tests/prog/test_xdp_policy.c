@@ -11,10 +11,12 @@
 
 static struct xdp_run run;
 
-static const struct policy lists = {
-	.rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1, .drop_invalid = 1, .has_deny = 1,
-	.has_allow = 1
-};
+static const struct policy lists = { .rate_mode = RATE_ENFORCE,
+				     .window_ns = WINDOW_ENDLESS,
+				     .packets = 1,
+				     .drop_invalid = 1,
+				     .has_deny = 1,
+				     .has_allow = 1 };
 static const struct policy tolerant = { .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1 };
 
 /* What becomes of a frame of the source. */
@@ -117,8 +119,8 @@ static void test_deny_everything_of_a_source(void)
 	expect((struct packet_spec){ .family = 4, .proto = PROTO_UDP, .fragment = 100 }, NULL, XDP_REASON_DENIED);
 	expect((struct packet_spec){ .family = 4, .proto = 132 }, NULL, XDP_REASON_DENIED);
 	expect((struct packet_spec){ .family = 4, .proto = PROTO_ICMP }, NULL, XDP_REASON_DENIED);
-	expect((struct packet_spec){ .family = 6, .proto = PROTO_ICMPV6, .icmp_type = 135, .hop_limit = 255 }, "fe80::1",
-	       XDP_REASON_DENIED);
+	expect((struct packet_spec){ .family = 6, .proto = PROTO_ICMPV6, .icmp_type = 135, .hop_limit = 255 },
+	       "fe80::1", XDP_REASON_DENIED);
 	tap_result("a denied source is denied with any tag, fragment and protocol");
 }
 
@@ -209,8 +211,12 @@ static void test_unknown_generation(void)
 
 static void test_frames_counted(void)
 {
-	struct packet_spec spec = { .family = 4, .proto = PROTO_UDP, .zeros = 5000, .dest_port = 9,
-				    .payload = "z", .classes = { { 1, PROTOCOL_OTHER } } };
+	struct packet_spec spec = { .family = 4,
+				    .proto = PROTO_UDP,
+				    .zeros = 5000,
+				    .dest_port = 9,
+				    .payload = "z",
+				    .classes = { { 1, PROTOCOL_OTHER } } };
 	static struct frame frame;
 
 	xdp_set_policy(&run, (struct policy){ .drop_invalid = 1 });

@@ -9,7 +9,7 @@
 #include "xdp_run.h"
 
 #define MEMORY_MAX 100000000ULL
-#define SAMPLE 1009		/* each so-manieth source is looked at again */
+#define SAMPLE 1009 /* each so-manieth source is looked at again */
 
 static struct xdp_run run;
 
@@ -44,7 +44,7 @@ static uint32_t count_entries(void)
 	for (;;) {
 		n = sizeof(values) / sizeof(*values);
 		if (bpf_map_lookup_batch(run.sources, first ? NULL : &in, &out, keys, values, &n, NULL)) {
-			sum += n;	/* the last batch comes with ENOENT */
+			sum += n; /* the last batch comes with ENOENT */
 			return sum;
 		}
 		sum += n;

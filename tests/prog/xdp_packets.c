@@ -6,6 +6,7 @@
 #include "mpbpf/abi.h"
 #include "xdp_packets.h"
 
+/* clang-format off */
 #define VLAN 0x8100
 #define QINQ 0x88a8
 #define MORE 0x2000		/* IPv4: more fragments */
@@ -70,7 +71,8 @@ const struct packet_spec xdp_packets[] = {
 	  BYTES("GET /"), CLASS(4, PROTOCOL_HTTP1) },
 	{ .name = "IPv6 long extension headers", TCP6,
 	  .extensions = { EXT(PROTO_HOPOPTS, 20), EXT(PROTO_DSTOPTS, 30) }, BYTES("GET /"), CLASS(4, PROTOCOL_HTTP1) },
-	{ .name = "IPv6 options and then nothing", .family = 6, .extensions = { EXT(PROTO_DSTOPTS, 1) }, .proto = PROTO_NONE },
+	{ .name = "IPv6 options and then nothing", .family = 6, .extensions = { EXT(PROTO_DSTOPTS, 1) },
+	  .proto = PROTO_NONE },
 	{ .name = "IPv6 authentication and then ESP", .family = 6, .extensions = { EXT(PROTO_AH, 4) },
 	  .proto = PROTO_ESP },
 	{ .name = "IPv6 ESP", .family = 6, .proto = PROTO_ESP, BYTES("\x01\x02\x03\x04") },
@@ -86,8 +88,8 @@ const struct packet_spec xdp_packets[] = {
 	{ .name = "IPv4 IGMP with router alert", .family = 4, .proto = 2, .options = 1, .hop_limit = 1, BYTES("z") },
 	{ .name = "IPv4 ICMPv6 is unknown", .family = 4, .proto = PROTO_ICMPV6, BYTES("z") },
 	{ .name = "IPv4 hop-by-hop number is unknown", .family = 4, .proto = PROTO_HOPOPTS },
-	{ .name = "DHCP from 0.0.0.0", UDP4, .source = "0.0.0.0", .source_port = 68, .dest_port = 67, BYTES("\x01\x01\x06"),
-	  CLASS(1, PROTOCOL_OTHER) },
+	{ .name = "DHCP from 0.0.0.0", UDP4, .source = "0.0.0.0", .source_port = 68, .dest_port = 67,
+	  BYTES("\x01\x01\x06"), CLASS(1, PROTOCOL_OTHER) },
 	{ .name = "ARP", .type = 0x0806, BYTES("\x00\x01\x08\x00\x06\x04\x00\x01") },
 	{ .name = "LLDP", .type = 0x88cc, BYTES("\x02\x07\x04") },
 	{ .name = "spanning tree (802.3 length)", .type = 38, BYTES("\x42\x42\x03") },
@@ -105,7 +107,8 @@ const struct packet_spec xdp_packets[] = {
 	{ .name = "CONNECT", TCP6, BYTES("CONNECT a:443 HTTP/1.1\r\n\r\n"), CLASS(8, PROTOCOL_HTTP1) },
 	{ .name = "TRACE", TCP4, BYTES("TRACE / HTTP/1.1\r\n\r\n"), CLASS(6, PROTOCOL_HTTP1) },
 	{ .name = "GETX is no method", TCP4, BYTES("GETX / HTTP/1.1\r\n\r\n"), CLASS(1, PROTOCOL_OTHER) },
-	{ .name = "a method in small letters is none", TCP4, BYTES("get / HTTP/1.1\r\n\r\n"), CLASS(1, PROTOCOL_OTHER) },
+	{ .name = "a method in small letters is none", TCP4, BYTES("get / HTTP/1.1\r\n\r\n"),
+	  CLASS(1, PROTOCOL_OTHER) },
 	{ .name = "ClientHello of TLS 1.0", TCP4, BYTES("\x16\x03\x01\x00\x40\x01"), CLASS(6, PROTOCOL_TLS) },
 	{ .name = "ClientHello of TLS 1.1", TCP6, BYTES("\x16\x03\x02\x00\x40\x01"), CLASS(6, PROTOCOL_TLS) },
 	{ .name = "ClientHello of TLS 1.2", TCP4, BYTES("\x16\x03\x03\x00\x40\x01"), CLASS(6, PROTOCOL_TLS) },
@@ -118,10 +121,13 @@ const struct packet_spec xdp_packets[] = {
 	{ .name = "HTTP/2 SETTINGS, empty", TCP4, BYTES("\0\0\0\x04\0\0\0\0\0"), CLASS(9, PROTOCOL_HTTP2) },
 	{ .name = "HTTP/2 SETTINGS, ACK", TCP4, BYTES("\0\0\0\x04\x01\0\0\0\0"), CLASS(9, PROTOCOL_HTTP2) },
 	{ .name = "HTTP/2 SETTINGS, reserved bit", TCP4, BYTES("\0\0\x06\x04\0\x80\0\0\0"), CLASS(9, PROTOCOL_HTTP2) },
-	{ .name = "SETTINGS of half a setting is none", TCP4, BYTES("\0\0\x07\x04\0\0\0\0\0"), CLASS(1, PROTOCOL_OTHER) },
+	{ .name = "SETTINGS of half a setting is none", TCP4, BYTES("\0\0\x07\x04\0\0\0\0\0"),
+	  CLASS(1, PROTOCOL_OTHER) },
 	{ .name = "SETTINGS on a stream is none", TCP4, BYTES("\0\0\x06\x04\0\0\0\0\x01"), CLASS(1, PROTOCOL_OTHER) },
-	{ .name = "SETTINGS, ACK with settings is none", TCP4, BYTES("\0\0\x06\x04\x01\0\0\0\0"), CLASS(1, PROTOCOL_OTHER) },
-	{ .name = "SETTINGS, strange flags is none", TCP4, BYTES("\0\0\x06\x04\x04\0\0\0\0"), CLASS(1, PROTOCOL_OTHER) },
+	{ .name = "SETTINGS, ACK with settings is none", TCP4, BYTES("\0\0\x06\x04\x01\0\0\0\0"),
+	  CLASS(1, PROTOCOL_OTHER) },
+	{ .name = "SETTINGS, strange flags is none", TCP4, BYTES("\0\0\x06\x04\x04\0\0\0\0"),
+	  CLASS(1, PROTOCOL_OTHER) },
 	{ .name = "another HTTP/2 frame is none", TCP4, BYTES("\0\0\x06\x01\0\0\0\0\0"), CLASS(1, PROTOCOL_OTHER) },
 	{ .name = "gRPC port", TCP4, .dest_port = 50051, BYTES("\0\0\x06\x04"), .classes = { { 1, PROTOCOL_GRPC } } },
 	{ .name = "gRPC port, from the server", TCP6, .source_port = 50051, BYTES("zzz"),
@@ -134,14 +140,19 @@ const struct packet_spec xdp_packets[] = {
 	{ .name = "WebSocket", TCP4, BYTES(UPGRADE "\r\nConnection: Upgrade\r\n\r\n"),
 	  .classes = { { 1, PROTOCOL_OTHER }, { 4, PROTOCOL_HTTP1 }, { sizeof(UPGRADE) - 1, PROTOCOL_WEBSOCKET } } },
 	{ .name = "WebSocket, any case, any blanks", TCP6, BYTES(ODD_UPGRADE "\r\n\r\n"),
-	  .classes = { { 1, PROTOCOL_OTHER }, { 4, PROTOCOL_HTTP1 }, { sizeof(ODD_UPGRADE) - 1, PROTOCOL_WEBSOCKET } } },
+	  .classes = { { 1, PROTOCOL_OTHER }, { 4, PROTOCOL_HTTP1 },
+		       { sizeof(ODD_UPGRADE) - 1, PROTOCOL_WEBSOCKET } } },
 	{ .name = "WebSocket, late in the head", TCP4, BYTES(FAR_UPGRADE "\r\n\r\n"),
-	  .classes = { { 1, PROTOCOL_OTHER }, { 4, PROTOCOL_HTTP1 }, { sizeof(FAR_UPGRADE) - 1, PROTOCOL_WEBSOCKET } } },
+	  .classes = { { 1, PROTOCOL_OTHER }, { 4, PROTOCOL_HTTP1 },
+		       { sizeof(FAR_UPGRADE) - 1, PROTOCOL_WEBSOCKET } } },
 	{ .name = "upgrade to something else", TCP4, BYTES(LINE "Upgrade: h2c\r\n\r\n"), CLASS(4, PROTOCOL_HTTP1) },
 	{ .name = "upgrade within a field is none", TCP4, BYTES(LINE "X-Upgrade: websocket\r\n\r\n"),
 	  CLASS(4, PROTOCOL_HTTP1) },
-	{ .name = "upgrade in the body is none", TCP4, BYTES(LINE "\r\nUpgrade: websocket\r\n"), CLASS(4, PROTOCOL_HTTP1) },
+	{ .name = "upgrade in the body is none", TCP4, BYTES(LINE "\r\nUpgrade: websocket\r\n"),
+	  CLASS(4, PROTOCOL_HTTP1) },
 	{ .name = "only a GET becomes a WebSocket", TCP4, BYTES("PUT / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
 	  CLASS(4, PROTOCOL_HTTP1) },
 };
+/* clang-format on */
+
 const size_t n_xdp_packets = sizeof(xdp_packets) / sizeof(*xdp_packets);

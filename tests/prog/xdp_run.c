@@ -231,14 +231,14 @@ bool xdp_expect(const struct xdp_run *run, const void *bytes, size_t len, size_t
 	if (!CHECK(action == expected, "%s: %zu bytes, %zu linear: action %d, expected %d", what, len, linear, action,
 		   expected))
 		return false;
-	return CHECK(counters_match(&moved, len, reason, protocol),
-		     "%s: %zu bytes, %zu linear: packets %llu bytes %llu pass %llu rate %llu denied %llu malformed %llu "
-		     "other %llu http1 %llu tls %llu http2 %llu grpc %llu websocket %llu would_drop %llu; expected reason "
-		     "%d, protocol %d",
-		     what, len, linear, moved.packets, moved.bytes, moved.reasons[XDP_REASON_PASS],
-		     moved.reasons[XDP_REASON_RATE_LIMIT], moved.reasons[XDP_REASON_DENIED],
-		     moved.reasons[XDP_REASON_MALFORMED], moved.protocols[PROTOCOL_OTHER],
-		     moved.protocols[PROTOCOL_HTTP1], moved.protocols[PROTOCOL_TLS], moved.protocols[PROTOCOL_HTTP2],
-		     moved.protocols[PROTOCOL_GRPC], moved.protocols[PROTOCOL_WEBSOCKET], moved.would_drop, reason,
-		     protocol);
+	return CHECK(
+		counters_match(&moved, len, reason, protocol),
+		"%s: %zu bytes, %zu linear: packets %llu bytes %llu pass %llu rate %llu denied %llu malformed %llu "
+		"other %llu http1 %llu tls %llu http2 %llu grpc %llu websocket %llu would_drop %llu; expected reason "
+		"%d, protocol %d",
+		what, len, linear, moved.packets, moved.bytes, moved.reasons[XDP_REASON_PASS],
+		moved.reasons[XDP_REASON_RATE_LIMIT], moved.reasons[XDP_REASON_DENIED],
+		moved.reasons[XDP_REASON_MALFORMED], moved.protocols[PROTOCOL_OTHER], moved.protocols[PROTOCOL_HTTP1],
+		moved.protocols[PROTOCOL_TLS], moved.protocols[PROTOCOL_HTTP2], moved.protocols[PROTOCOL_GRPC],
+		moved.protocols[PROTOCOL_WEBSOCKET], moved.would_drop, reason, protocol);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests: the program xdp_ingress out of the linked object, loaded alone, never attached or pinned, run on single frames.
- * The object is named by MPBPF_BPF_OBJ; without it the one in the build directory is taken.
+ * Tests: the program xdp_ingress out of the linked object, loaded alone, never attached or pinned, run on single
+ * frames. The object is named by MPBPF_BPF_OBJ; without it the one in the build directory is taken.
  */
 #ifndef MPBPF_TESTS_XDP_RUN_H
 #define MPBPF_TESTS_XDP_RUN_H
@@ -14,9 +14,9 @@
 
 #include "mpbpf/abi.h"
 
-#define NO_PROTOCOL (-1)	/* the packet has no TCP or UDP payload: no protocol is counted */
+#define NO_PROTOCOL (-1) /* the packet has no TCP or UDP payload: no protocol is counted */
 #define ALL_LINEAR 0
-#define WINDOW_ENDLESS (1ULL << 62)	/* ns: window number 0 for 146 years */
+#define WINDOW_ENDLESS (1ULL << 62) /* ns: window number 0 for 146 years */
 
 struct bpf_object;
 

@@ -122,6 +122,9 @@ static void exempt_paths_must_be_canonical(void **state)
 		"/a;b",
 		"/a?b",
 		"/a#b",
+		"/a|b",
+		"/{id}",
+		"/<x>",
 		"/a b",
 		"/a\tb",
 		"/\x7f",
@@ -146,7 +149,7 @@ static void exempt_paths_must_be_canonical(void **state)
 		snprintf(expected, sizeof(expected),
 			 "mpbpf.json: auth.exempt_paths[0]: value %s: expected an absolute path of at most 110 bytes, "
 			 "canonical: "
-			 "visible ASCII without %% \\ ; ? #, no empty, . or .. segment",
+			 "visible ASCII without %% \\ ; ? # \" < > [ ] ^ ` { | }, no empty, . or .. segment",
 			 show_item(item, &any).text);
 		assert_refused(text, strlen(text), -EINVAL, expected);
 	}
@@ -243,7 +246,7 @@ static void lengths_of_strings_are_limited(void **state)
 		{ "{\"version\":\"1\",\"auth\":{\"exempt_paths\":[\"/", "\"]}}", 109,
 		  "auth.exempt_paths[0]: value "
 		  "\"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\": expected an absolute "
-		  "path of at most 110 bytes, canonical: visible ASCII without % \\ ; ? #, no empty, . or .. segment" },
+		  "path of at most 110 bytes, canonical: visible ASCII without % \\ ; ? # \" < > [ ] ^ ` { | }, no empty, . or .. segment" },
 		{ "{\"version\":\"1\",\"listeners\":[{\"port\":1,\"name\":\"", "\"}]}", 64,
 		  "listeners[0].name: value \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\": "
 		  "expected a name of 1 to "
