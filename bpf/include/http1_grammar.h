@@ -15,17 +15,37 @@ static __always_inline int http1_name(struct http1 *h, __u32 pos, __u8 c)
 	return http1_go(h, HTTP1_S_NAME, HTTP1_TCHAR);
 }
 
+/* Head complete: what must hold of it as a whole (RFC 9112, sections 3.2 and 6.1). */
+static __always_inline int http1_finish(struct http1 *h, __u32 pos)
+{
+	h->head_len = pos + 1;
+	if ((h->flags & HTTP1_LENGTH) && (h->flags & HTTP1_CHUNKED))
+		return http1_stop(h, HTTP1_BAD);
+	if (!h->response && !h->minor && (h->flags & HTTP1_CHUNKED))
+		return http1_stop(h, HTTP1_BAD);
+	if (!h->response && h->minor && !(h->flags & HTTP1_HOST))
+		return http1_stop(h, HTTP1_BAD);
+	return http1_stop(h, HTTP1_DONE);
+}
+
 /*
- * The CR that ends a line. Mostly the whole of "CR LF first-of-name" is there and is taken at once; else byte by byte, by
- * way of the states LF and LINE.
+ * The CR that ends a line. Mostly what follows it is there and is taken at once, LF and the first of the next name, or the
+ * whole empty line; else it goes byte by byte, by way of the states LF, LINE and END.
  */
 static __always_inline int http1_line_end(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 len)
 {
-	if (pos + 2 >= len || buf->b[HTTP1_AT(pos + 1)] != '\n' ||
-	    !(http1_class[buf->b[HTTP1_AT(pos + 2)]] & HTTP1_TCHAR))
+	__u8 next;
+
+	if (pos + 2 >= len || buf->b[HTTP1_AT(pos + 1)] != '\n')
 		return http1_go(h, HTTP1_S_LF, 0);
-	http1_name(h, pos + 2, buf->b[HTTP1_AT(pos + 2)]);
-	return 3;
+	next = buf->b[HTTP1_AT(pos + 2)];
+	if (http1_class[next] & HTTP1_TCHAR) {
+		http1_name(h, pos + 2, next);
+		return 3;
+	}
+	if (next == '\r' && pos + 3 < len && buf->b[HTTP1_AT(pos + 3)] == '\n')
+		return http1_finish(h, pos + 3);
+	return http1_go(h, HTTP1_S_LF, 0);
 }
 
 static __always_inline bool http1_blank(__u8 c)
@@ -34,16 +54,32 @@ static __always_inline bool http1_blank(__u8 c)
 }
 
 /* A field that may stand only once: 0, or BAD the second time. */
-static __always_inline int http1_once(struct http1 *h, __u16 flag, __u8 state)
+static __always_inline int http1_once(struct http1 *h, __u16 flag, __u8 state, __u8 keep)
 {
 	if (h->flags & flag)
 		return http1_stop(h, HTTP1_BAD);
 	h->flags |= flag;
-	return http1_go(h, state, 0);
+	return http1_go(h, state, keep);
 }
 
-/* The name in [mark, pos) decides how its value is read. */
-static __always_inline int http1_field(const struct http1_buf *buf, struct http1 *h, __u32 pos)
+/* Authorization's ':'. Mostly " Bearer " and a word's first character follow and are taken at once. */
+static __always_inline int http1_bearer(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 end)
+{
+	if (!http1_once(h, HTTP1_AUTH, HTTP1_S_SCHEME_START, 0))
+		return 0;
+	/* The spaces are looked at by themselves: folded, a NUL would be one. */
+	if (pos + 9 >= end || buf->b[HTTP1_AT(pos + 1)] != ' ' || buf->b[HTTP1_AT(pos + 8)] != ' ' ||
+	    (http1_word(buf, pos + 1) | HTTP1_LOWER) != HTTP1_WORD(' ', 'b', 'e', 'a', 'r', 'e', 'r', ' ') ||
+	    !(http1_class[buf->b[HTTP1_AT(pos + 9)]] & HTTP1_WORD_CHAR))
+		return 1;
+	h->mark = pos + 2;
+	h->token_off = pos + 9;
+	http1_go(h, HTTP1_S_TOKEN, HTTP1_WORD_CHAR);
+	return 10;
+}
+
+/* The name in [mark, pos) decides how its value is read. end: of the input. */
+static __always_inline int http1_field(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 end)
 {
 	__u32 len = pos - h->mark;
 	__u64 w, v;
@@ -54,23 +90,23 @@ static __always_inline int http1_field(const struct http1_buf *buf, struct http1
 	w = http1_word(buf, len > 7 ? h->mark : pos - 7) | HTTP1_LOWER;
 	v = http1_word(buf, pos - 8) | HTTP1_LOWER;
 	if (len == 4 && w >> 24 == HTTP1_WORD('h', 'o', 's', 't', ':', 0, 0, 0))
-		return http1_once(h, HTTP1_HOST, HTTP1_S_VALUE);
+		return http1_once(h, HTTP1_HOST, HTTP1_S_VALUE, HTTP1_TEXT);
 	if (len == 7 && w == HTTP1_WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', ':'))
-		return http1_once(h, HTTP1_UPGRADE, HTTP1_S_UPGRADE_START);
+		return http1_once(h, HTTP1_UPGRADE, HTTP1_S_UPGRADE_START, 0);
 	if (len == 13 && w == HTTP1_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z') &&
 	    v == HTTP1_WORD('r', 'i', 'z', 'a', 't', 'i', 'o', 'n'))
-		return http1_once(h, HTTP1_AUTH, HTTP1_S_SCHEME_START);
+		return http1_bearer(buf, h, pos, end);
 	if (len == 14 && w == HTTP1_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
 	    v == HTTP1_WORD('t', '-', 'l', 'e', 'n', 'g', 't', 'h'))
-		return http1_once(h, HTTP1_LENGTH, HTTP1_S_LENGTH_START);
+		return http1_once(h, HTTP1_LENGTH, HTTP1_S_LENGTH_START, 0);
 	if (len == 17 && w == HTTP1_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r') &&
 	    v == HTTP1_WORD('e', 'n', 'c', 'o', 'd', 'i', 'n', 'g') &&
 	    (http1_word(buf, h->mark + 4) | HTTP1_LOWER) == HTTP1_WORD('s', 'f', 'e', 'r', '-', 'e', 'n', 'c'))
-		return http1_once(h, HTTP1_CHUNKED, HTTP1_S_CODING_START);
+		return http1_once(h, HTTP1_CHUNKED, HTTP1_S_CODING_START, 0);
 	return http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT);
 }
 
-static __always_inline int http1_method_end(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c)
+static __always_inline int http1_method_end(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c, __u32 len)
 {
 	__u64 w;
 
@@ -84,7 +120,11 @@ static __always_inline int http1_method_end(const struct http1_buf *buf, struct 
 	else if (pos == 4 && buf->b[0] == 'H' && buf->b[1] == 'E' && buf->b[2] == 'A' && buf->b[3] == 'D')
 		h->method = HTTP1_METHOD_HEAD;
 	h->target_off = pos + 1;
-	return http1_go(h, HTTP1_S_TARGET, 0);
+	if (pos + 1 >= len || buf->b[HTTP1_AT(pos + 1)] != '/')
+		return http1_go(h, HTTP1_S_TARGET, 0);
+	h->segment = pos + 2;
+	http1_go(h, HTTP1_S_PATH, HTTP1_PATH);
+	return 2;
 }
 
 /* A path segment ends at pos: "." and ".." are for the helper, and so is an empty one that is not the last. */
@@ -131,24 +171,35 @@ static __always_inline bool http1_version(const struct http1_buf *buf, struct ht
 	return h->minor || w == HTTP1_WORD('H', 'T', 'T', 'P', '/', '1', '.', '0');
 }
 
-/* Head complete: what must hold of it as a whole (RFC 9112, sections 3.2 and 6.1). */
-static __always_inline int http1_finish(struct http1 *h, __u32 pos)
+static __always_inline bool http1_digit(__u8 c)
 {
-	h->head_len = pos + 1;
-	if ((h->flags & HTTP1_LENGTH) && (h->flags & HTTP1_CHUNKED))
-		return http1_stop(h, HTTP1_BAD);
-	if (!h->response && !h->minor && (h->flags & HTTP1_CHUNKED))
-		return http1_stop(h, HTTP1_BAD);
-	if (!h->response && h->minor && !(h->flags & HTTP1_HOST))
-		return http1_stop(h, HTTP1_BAD);
-	return http1_stop(h, HTTP1_DONE);
+	return c >= '0' && c <= '9';
+}
+
+/* The space before the status code. Mostly the code and the space behind it are there and are taken at once. */
+static __always_inline int http1_status_start(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 len)
+{
+	__u8 a, b, c;
+
+	h->mark = pos + 1;
+	http1_go(h, HTTP1_S_STATUS, 0);
+	if (pos + 4 >= len)
+		return 1;
+	a = buf->b[HTTP1_AT(pos + 1)];
+	b = buf->b[HTTP1_AT(pos + 2)];
+	c = buf->b[HTTP1_AT(pos + 3)];
+	if (a == '0' || !http1_digit(a) || !http1_digit(b) || !http1_digit(c) || buf->b[HTTP1_AT(pos + 4)] != ' ')
+		return 1;
+	h->status = (a - '0') * 100 + (b - '0') * 10 + (c - '0');
+	http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT);
+	return 5;
 }
 
 static __always_inline int http1_status(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c, __u32 len)
 {
 	__u32 n = pos - h->mark;
 
-	if (n < 3 && c >= '0' && c <= '9') {
+	if (n < 3 && http1_digit(c)) {
 		h->status = h->status * 10 + (c - '0');
 		return 1;
 	}
@@ -210,15 +261,35 @@ static __always_inline void http1_auth_end(struct http1 *h, __u32 pos)
 		h->flags |= HTTP1_BEARER;
 }
 
+#define HTTP1_DIGITS 18 /* of a Content-Length: below 10^18 */
+
+/* The digits from pos on, as many as are there. */
+static __always_inline int http1_digits(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 len)
+{
+	__u64 value = h->content_length;
+	__u32 n;
+	__u8 c;
+
+	for (n = 0; n < HTTP1_DIGITS && pos + n < len; n++) {
+		c = buf->b[HTTP1_AT(pos + n)];
+		if (!http1_digit(c))
+			break;
+		if (value > 99999999999999999ULL) {
+			h->content_length = value;
+			return http1_stop(h, HTTP1_BAD);
+		}
+		value = value * 10 + (c - '0');
+	}
+	h->content_length = value;
+	http1_go(h, HTTP1_S_LENGTH, 0);
+	return n;
+}
+
 /* Content-Length: 1*DIGIT, one value (RFC 9112, section 6.3). */
 static __always_inline int http1_length(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c, __u32 len)
 {
-	if (c >= '0' && c <= '9') {
-		if (h->content_length > 99999999999999999ULL)
-			return http1_stop(h, HTTP1_BAD);
-		h->content_length = h->content_length * 10 + (c - '0');
-		return http1_go(h, HTTP1_S_LENGTH, 0);
-	}
+	if (http1_digit(c))
+		return http1_digits(buf, h, pos, len);
 	if (http1_blank(c))
 		return http1_go(h, h->state == HTTP1_S_LENGTH ? HTTP1_S_OWS : h->state, 0);
 	if (c != '\r' || h->state != HTTP1_S_LENGTH)
@@ -271,6 +342,8 @@ static __always_inline int http1_value(const struct http1_buf *buf, struct http1
 {
 	__u8 state = h->state;
 
+	if (c == '\r' && state == HTTP1_S_VALUE)
+		return http1_line_end(buf, h, pos, len);
 	if (c != '\r' && !(http1_class[c] & HTTP1_TEXT))
 		return http1_stop(h, HTTP1_BAD);
 	if (state == HTTP1_S_LENGTH_START || state == HTTP1_S_LENGTH)
@@ -294,7 +367,7 @@ static __always_inline int http1_value(const struct http1_buf *buf, struct http1
 static __always_inline int http1_start_line(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c, __u32 len)
 {
 	switch (h->state) {
-	case HTTP1_S_METHOD: return http1_method_end(buf, h, pos, c);
+	case HTTP1_S_METHOD: return http1_method_end(buf, h, pos, c, len);
 	case HTTP1_S_TARGET:
 		h->segment = pos + 1;
 		if (c == '/')
@@ -307,8 +380,7 @@ static __always_inline int http1_start_line(const struct http1_buf *buf, struct 
 	case HTTP1_S_STATUS_VERSION:
 		if (c != ' ' || !http1_version(buf, h, pos))
 			return http1_stop(h, HTTP1_BAD);
-		h->mark = pos + 1;
-		return http1_go(h, HTTP1_S_STATUS, 0);
+		return http1_status_start(buf, h, pos, len);
 	case HTTP1_S_STATUS: return http1_status(buf, h, pos, c, len);
 	default:
 		if (c != '\r' || !http1_version(buf, h, pos))
@@ -339,7 +411,7 @@ __weak __noinline int http1_event(struct http1_buf *buf, struct http1 *h, __u32 
 		if (c == '\r')
 			return http1_go(h, HTTP1_S_END, 0);
 		return http1_class[c] & HTTP1_TCHAR ? http1_name(h, pos, c) : http1_stop(h, HTTP1_BAD);
-	case HTTP1_S_NAME: return c == ':' ? http1_field(buf, h, pos) : http1_stop(h, HTTP1_BAD);
+	case HTTP1_S_NAME: return c == ':' ? http1_field(buf, h, pos, len) : http1_stop(h, HTTP1_BAD);
 	default: return c == '\n' ? http1_finish(h, pos) : http1_stop(h, HTTP1_BAD);
 	}
 }

@@ -177,9 +177,14 @@ static __always_inline int http1_go(struct http1 *h, __u8 state, __u8 keep)
 	return 1;
 }
 
+/* However the input was cut, the same facts are left behind. */
 static __always_inline int http1_stop(struct http1 *h, __u8 result)
 {
 	h->result = result;
+	h->state = HTTP1_S_END;
+	h->keep = 0;
+	h->mark = 0;
+	h->segment = 0;
 	return 0;
 }
 
