@@ -8,6 +8,7 @@
 #ifndef MPBPF_BPF_CLASSIFY_H
 #define MPBPF_BPF_CLASSIFY_H
 
+#include "bytes.h"
 #include "packet.h"
 
 #define GRPC_PORT 50051
@@ -117,20 +118,20 @@ static __always_inline __u64 line_feeds(__u64 word)
 /* Looks at each line that begins behind a line feed in `word`, which stands at `off`; `next` is the word after it. */
 static __always_inline enum search_result search_word(const struct search *search, __u64 word, __u64 next, __u32 off)
 {
-	__u64 line;
-	__u32 k;
+	__u64 feeds = line_feeds(word), line;
+	__u32 n, k;
 
 #pragma clang loop unroll(disable)
-	for (k = 0; k < 8; k++) {
-		off++;
-		if ((word >> 8 * k & 0xff) != '\n')
-			continue;
+	for (n = 0; n < 8 && feeds; n++) {
+		k = byte_lowest(feeds);
+		feeds &= feeds - 1;
 		line = word >> 8 >> 8 * k | next << (56 - 8 * k);
 		if ((line & LINE_END_MASK) == LINE_END)
 			return SEARCH_ENDED;
 		line = (line | CASE_BITS) ^ search->field;
 		forget(line);
-		if (unlikely(!line) && classify_field(search->ctx, off + FIELD_START, search->end, search->field))
+		if (unlikely(!line) &&
+		    classify_field(search->ctx, off + k + 1 + FIELD_START, search->end, search->field))
 			return SEARCH_FOUND;
 	}
 	return SEARCH_GOES_ON;

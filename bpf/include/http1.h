@@ -9,6 +9,7 @@
 #ifndef MPBPF_BPF_HTTP1_H
 #define MPBPF_BPF_HTTP1_H
 
+#include "bytes.h"
 #include "http1_grammar.h"
 
 struct http1_run {
@@ -27,14 +28,6 @@ static __always_inline __u64 http1_control(__u64 w, __u64 least)
 	return (((w - least) & ~w) | ((del - 0x0101010101010101ULL) & ~del)) & 0x8080808080808080ULL;
 }
 
-/* Which byte has the lowest bit 7: the product moves a table of the numbers 0 to 7 so that the answer is on top. */
-static __always_inline __u32 http1_lowest(__u64 mask)
-{
-	return ((mask & -mask) >> 7) *
-		       (1ULL << 53 | 2ULL << 45 | 3ULL << 37 | 4ULL << 29 | 5ULL << 21 | 6ULL << 13 | 7ULL << 5) >>
-	       61;
-}
-
 /* How many of the next HTTP1_STRIDE bytes precede a control character (HTAB is one here) or, in a word, a space. */
 static __always_inline __u32 http1_text(const struct http1_buf *buf, __u32 pos, __u8 keep)
 {
@@ -45,7 +38,7 @@ static __always_inline __u32 http1_text(const struct http1_buf *buf, __u32 pos, 
 	for (n = 0; n < HTTP1_STRIDE; n += 8) {
 		mask = http1_control(http1_word(buf, pos + n), least);
 		if (mask)
-			return n + http1_lowest(mask);
+			return n + byte_lowest(mask);
 	}
 	return n;
 }
