@@ -13,7 +13,8 @@ is "$(http -H "$(bearer a)" /echo)" 200 "the first policy holds"
 
 # Idle and kept since before the reloads.
 mkfifo "$work/commands"
-script <"$work/commands" >"$work/answers" &
+: >"$work/answers"
+script <"$work/commands" >>"$work/answers" &
 exec {kept}>"$work/commands"
 kept_ask() {
 	local n
