@@ -514,6 +514,9 @@ struct socket {
 
 struct sock {
 	struct sk_buff_head sk_receive_queue;
+	struct {
+		int len;
+	} sk_backlog;
 	struct socket *sk_socket;
 };
 

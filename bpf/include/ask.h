@@ -64,33 +64,43 @@ static __always_inline bool ask_possible(__u32 n)
 	return bpf_ringbuf_query(&asks, BPF_RB_AVAIL_DATA) + 2 * n + 4 * ASK_LARGE < MPBPF_ASKS_SIZE;
 }
 
-/* The connection is the helper's from here on, and `len` bytes more are under way to it. */
-static __always_inline void ask_enter(struct conn *conn, struct ask *ask, __u32 len, __u32 write_seq)
+/*
+ * The connection is the helper's from here on, and `len` bytes more are under way to it. False: the helper has just closed it,
+ * on another CPU; what comes behind the end must not begin anew.
+ */
+static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 len, __u32 write_seq)
 {
-	__s64 change;
+	__s64 change = 0;
+	bool open;
 
 	bpf_spin_lock(&conn->lock);
-	ask->first = conn->state != CONN_HELPER;
-	if (ask->first) {
-		ask->discard = conn->state == CONN_DISCARD;
-		ask->request = conn->request;
-		conn->helper_epoch = ask->helper_epoch;
+	open = conn->state != CONN_CLOSED;
+	if (open) {
+		ask->first = conn->state != CONN_HELPER;
+		if (ask->first) {
+			ask->discard = conn->state == CONN_DISCARD;
+			ask->request = conn->request;
+			conn->helper_epoch = ask->helper_epoch;
+		}
+		ask->offset = conn->asked;
+		change = conn_become(conn, CONN_HELPER);
+		conn->asked += len;
+		conn->write_seq = write_seq;
 	}
-	ask->offset = conn->asked;
-	change = conn_become(conn, CONN_HELPER);
-	conn->asked += len;
-	conn->write_seq = write_seq;
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
+	if (!open)
+		return false;
 	if (ask->first)
 		STATS_INC(asked);
 	STATS_ADD(asked_bytes, len);
+	return true;
 }
 
 /*
  * ask_bytes - hand all `len` bytes of the skb to the helper; the caller then drops the skb
  *
- * Returns 0; -1: not possible, nothing was done; -2: part of the bytes could not be kept, the connection is closed.
+ * Returns 0; -1: not possible, nothing was done; -2: the connection is closed, before or because not all bytes could be kept.
  */
 __weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, __u32 write_seq)
 {
@@ -102,7 +112,8 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, 
 	if (!c || !conn || !ask_possible(len))
 		return -1;
 	ask.helper_epoch = READ_ONCE(c->helper_epoch);
-	ask_enter(conn, &ask, len, write_seq);
+	if (!ask_enter(conn, &ask, len, write_seq))
+		return -2;
 	for (i = 0; i < ASK_PIECES && off < len; i++) {
 		ask.len = len - off > ASK_LARGE ? ASK_LARGE : len - off;
 		if (ask_submit(skb, &ask, off))

@@ -98,7 +98,8 @@ static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk
 
 	if (!c || !tp)
 		return GATE_PASS;
-	queued = tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;
+	/* Behind accept(), or while the service is inside a system call on this socket. */
+	queued = tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen | tp->inet_conn.icsk_inet.sk.sk_backlog.len;
 	if (!queued && !READ_ONCE(c->conns_asking) && !gate_fin(skb))
 		return GATE_PASS;
 	cookie = bpf_sk_storage_get(&cookies, sk, 0, 0);

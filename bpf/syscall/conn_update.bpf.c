@@ -20,8 +20,6 @@ static __always_inline int conn_return(struct conn *conn, const struct conn_op *
 
 static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __s64 *change)
 {
-	if (op->op == CONN_OP_QUERY)
-		return 0;
 	if (op->op == CONN_OP_CLOSE) {
 		*change = conn_become(conn, CONN_CLOSED);
 		return 0;

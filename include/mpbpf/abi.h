@@ -286,7 +286,6 @@ enum conn_op_kind {
 	CONN_OP_TAKEN,	/* returned = taken, after bytes were handed back or dropped */
 	CONN_OP_RETURN, /* if asked == taken: state = `state`, request = `request`; else -EAGAIN */
 	CONN_OP_CLOSE,	/* state = CONN_CLOSED */
-	CONN_OP_QUERY,	/* nothing but the outputs */
 	CONN_OP_MAX
 };
 
