@@ -12,7 +12,7 @@ struct helper;
 /*
  * helper_open - starts to serve on `base`, as the next epoch of this data path; connections that an earlier agent held are closed
  *
- * conn_update_fd: the pinned SYSCALL program. maps and config must outlive the helper. Returns 0 or -errno.
+ * conn_update_fd: the pinned program of that name. maps and config must outlive the helper. Returns 0 or -errno.
  */
 int helper_open(const struct maps *maps, int conn_update_fd, struct event_base *base, const struct config *config,
 		struct helper **ret);

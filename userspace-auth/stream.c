@@ -15,13 +15,14 @@
 /* Runs conn_update. Returns op->result, or -errno of the call. */
 static int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = op, .ctx_size_in = sizeof(*op));
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = op, .data_size_in = sizeof(*op), .data_out = op,
+		    .data_size_out = sizeof(*op), .repeat = 1);
 
 	op->cookie = cookie;
 	op->helper_epoch = env->helper_epoch;
 	if (bpf_prog_test_run_opts(env->conn_update, &opts))
 		return -errno;
-	return op->result;
+	return opts.retval == XDP_PASS ? op->result : -EPROTO;
 }
 
 void stream_free(struct stream_env *env, struct stream *stream)

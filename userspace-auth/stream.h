@@ -16,7 +16,7 @@
 struct stream_env {
 	struct channel channel;
 	struct judge judge;
-	int conn_update; /* SYSCALL program; not owned */
+	int conn_update; /* the program that changes a connection; not owned */
 	uint32_t helper_epoch;
 	size_t held; /* bytes in all streams' buffers */
 };

@@ -19,19 +19,19 @@
 		__u8 data[size]; \
 	}
 
-#define ASK_SUBMIT(size)                                                           \
-	({                                                                         \
-		ASK_RECORD(size) *_r = bpf_ringbuf_reserve(&asks, sizeof(*_r), 0); \
-		int _err = -1;                                                     \
-		if (_r) {                                                          \
-			_r->ask = *ask;                                            \
-			_err = n ? bpf_skb_load_bytes(skb, off, _r->data, n) : 0;  \
-			if (_err)                                                  \
-				bpf_ringbuf_discard(_r, BPF_RB_NO_WAKEUP);         \
-			else                                                       \
-				bpf_ringbuf_submit(_r, 0);                         \
-		}                                                                  \
-		_err;                                                              \
+#define ASK_SUBMIT(size)                                                                        \
+	({                                                                                      \
+		ASK_RECORD(size) *_r = bpf_ringbuf_reserve(&asks, sizeof(*_r), 0);              \
+		int _err = -1;                                                                  \
+		if (_r) {                                                                       \
+			_r->ask = *ask;                                                         \
+			_err = n ? bpf_skb_load_bytes(skb, off, _r->data, within(n, size)) : 0; \
+			if (_err)                                                               \
+				bpf_ringbuf_discard(_r, BPF_RB_NO_WAKEUP);                      \
+			else                                                                    \
+				bpf_ringbuf_submit(_r, 0);                                      \
+		}                                                                               \
+		_err;                                                                           \
 	})
 
 /* One record: ask->len bytes of the skb from off. Returns 0 or -1. */

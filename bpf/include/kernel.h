@@ -56,4 +56,12 @@ static inline long bpf_loop(__u32 n, void *step, void *ctx, __u64 flags)
 /* Makes the compiler forget what it knows of a value, so that it neither moves nor merges what the verifier must see. */
 #define forget(x) asm volatile("" : "+r"(x))
 
+/* n, which lies in 1..max (a power of two), so that every verifier sees it: before Linux 6.8 `n != 0` taught it nothing. */
+#define within(n, max)                       \
+	({                                   \
+		__u32 _within = (n) - 1;     \
+		forget(_within);             \
+		(_within & ((max) - 1)) + 1; \
+	})
+
 #endif

@@ -68,8 +68,7 @@ static long reply_rest(__u32 i, struct reply_run *run)
 	n = run->len - off;
 	if (n > REPLY_BLOCK)
 		n = REPLY_BLOCK;
-	forget(n);
-	if (n < 1 || n > REPLY_BLOCK || bpf_skb_store_bytes(run->skb, off, run->s->buf.b + REPLY_BLOCK, n, 0))
+	if (bpf_skb_store_bytes(run->skb, off, run->s->buf.b + REPLY_BLOCK, within(n, REPLY_BLOCK), 0))
 		run->failed = 1;
 	return 0;
 }
@@ -101,8 +100,7 @@ __weak __noinline int reply_write(struct __sk_buff *skb, struct scratch *s, __u3
 		reply_crlf2(s, r->len + 5);
 	}
 	n = len > MPBPF_HEAD_MAX ? MPBPF_HEAD_MAX : len;
-	forget(n);
-	if (n < 1 || n > MPBPF_HEAD_MAX || bpf_skb_store_bytes(skb, 0, s->buf.b, n, 0))
+	if (bpf_skb_store_bytes(skb, 0, s->buf.b, within(n, MPBPF_HEAD_MAX), 0))
 		return -1;
 	bpf_loop(REPLY_LEN_MAX / REPLY_BLOCK + 1, reply_rest, &run, 0);
 	return run.failed ? -1 : 0;

@@ -220,8 +220,7 @@ static __always_inline enum outcome request_head(struct __sk_buff *skb, struct r
 	}
 	if (!s)
 		return OUTCOME_ASK;
-	forget(n);
-	if (n < 1 || n > MPBPF_HEAD_MAX || bpf_skb_load_bytes(skb, 0, s->buf.b, n))
+	if (!n || bpf_skb_load_bytes(skb, 0, s->buf.b, within(n, MPBPF_HEAD_MAX)))
 		return OUTCOME_CLOSE;
 	outcome = head_judge(s, conn, c, n, &rq->reason);
 	return outcome == OUTCOME_ASK ? outcome : head_rest(skb, rq, &s->head, outcome);

@@ -48,8 +48,7 @@ static __always_inline __u32 response_load(struct sk_msg_md *msg, struct http1_b
 	end = msg->data_end;
 	if (end - data < n)
 		n = end - data;
-	forget(n);
-	if (n < 1 || n > MPBPF_HEAD_MAX || bpf_probe_read_kernel(buf->b, n, data))
+	if (!n || bpf_probe_read_kernel(buf->b, within(n, MPBPF_HEAD_MAX), data))
 		return 0;
 	return n;
 }

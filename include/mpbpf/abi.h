@@ -289,7 +289,7 @@ enum conn_op_kind {
 	CONN_OP_MAX
 };
 
-/* Context of the SYSCALL program conn_update. result: 0, -ENOENT no such connection, -ESTALE not this agent's, -EAGAIN. */
+/* What conn_update is run with, as its packet. result: 0, -ENOENT no such connection, -ESTALE not this agent's, -EAGAIN. */
 struct conn_op {
 	__u64 cookie;
 	__u32 op;		   /* enum conn_op_kind */

@@ -44,18 +44,25 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 	}
 }
 
-SEC("syscall")
-int conn_update(struct conn_op *op)
+/*
+ * An XDP program that stands on no interface: the helper runs it with the operation as the packet. A SYSCALL program would take
+ * it as its context, but those sleep, and in Linux 6.1 nothing that sleeps may hold a bpf_spin_lock.
+ */
+SEC("xdp")
+int conn_update(struct xdp_md *ctx)
 {
-	__u64 cookie = op->cookie;
-	struct conn_op in = *op;
+	struct conn_op *op = (void *)(long)ctx->data;
+	struct conn_op in;
 	struct conn *conn;
 	__s64 change = 0;
 
+	if ((void *)(op + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	in = *op;
 	op->result = -ENOENT;
-	conn = bpf_map_lookup_elem(&conns, &cookie);
+	conn = bpf_map_lookup_elem(&conns, &in.cookie);
 	if (!conn)
-		return 0;
+		return XDP_PASS;
 	bpf_spin_lock(&conn->lock);
 	in.result = conn_apply(conn, &in, &change);
 	in.out_state = conn->state;
@@ -72,7 +79,8 @@ int conn_update(struct conn_op *op)
 	op->out_lost = in.out_lost;
 	op->pending = in.pending;
 	op->out_asked = in.out_asked;
-	return 0;
+	return XDP_PASS;
 }
 
-char _license[] SEC("license") = "GPL";
+char _license[] SEC("license")
+= "GPL";
