@@ -18,6 +18,7 @@
 #include "loader/commands.h"
 
 struct mpbpf;
+struct bpf_program;
 
 #define CHECK_DETAIL_MAX 384
 #define CHECK_IO_MS 2000  /* an answer that takes longer never comes */
@@ -44,8 +45,13 @@ enum check_feature {
 	CHECK_CLOSE,
 	CHECK_MEMBARRIER,
 	CHECK_VERSION,
+	CHECK_FIONREAD,
+	CHECK_SPLICE,
+	CHECK_SLEEPABLE_LOCK,
 	CHECK_MAX
 };
+
+#define CHECK_ALL ((1U << CHECK_MAX) - 1)
 
 enum check_part { CHECK_PART_XDP = 1 << 0, CHECK_PART_GUARD = 1 << 1 };
 
@@ -70,12 +76,14 @@ struct check {
 	char detail[CHECK_DETAIL_MAX];
 };
 
+#define CHECK_EMPTY { .xdp = CHECK_INSTANCE_EMPTY, .guard = CHECK_INSTANCE_EMPTY, .listener = -1 }
+
 /* A row of the table: what it is called, what it is for, and how it is tried. */
 struct check_row {
 	const char *name;
-	unsigned int part; /* enum check_part: what does not work without it; 0: neither */
-	uint32_t needs;	   /* 1 << enum check_feature: what must have worked before */
-	const char *lost;  /* what is lost without it */
+	unsigned int part;   /* enum check_part: what does not work without it; 0: neither */
+	uint32_t needs;	     /* 1 << enum check_feature: what must have worked before */
+	const char *instead; /* what mpbpf does without it, or what is lost */
 	int (*run)(struct check *c);
 };
 
@@ -90,8 +98,8 @@ struct check_result {
 	char detail[CHECK_DETAIL_MAX];
 };
 
-/* Tries everything, in this process, which is then good for nothing else; results go to `fd`. */
-void check_run(struct check *c, int fd);
+/* Tries what is wanted (1 << feature), in this process, which is then good for nothing else; results go to `fd`. */
+void check_run(struct check *c, uint32_t wanted, int fd);
 
 /* What was shown. Returns 0, what a step that worked returns. */
 __attribute__((format(printf, 2, 3))) int check_ok(struct check *c, const char *format, ...);
@@ -100,6 +108,8 @@ __attribute__((format(printf, 2, 3))) int check_fail(struct check *c, const char
 
 /* Loads the XDP program, or with `l7` all others, into small maps, and puts a policy in force. 0, or check_fail(). */
 int check_instance_load(struct check *c, bool l7, struct check_instance *ret);
+/* Loads one program, or with NULL all that guarding needs. 0, or check_fail(). */
+int check_object_load(struct check *c, struct mpbpf *object, const struct bpf_program *only);
 
 /*
  * The steps. Each returns check_ok() or check_fail(), waits for nothing longer than a few seconds, and leaves alone what
@@ -122,5 +132,8 @@ int check_helper_channel(struct check *c);
 int check_deny_order(struct check *c);
 int check_pass_backpressure(struct check *c);
 int check_partial_send(struct check *c);
+int check_fionread(struct check *c);
+int check_splice(struct check *c);
+int check_sleepable_lock(struct check *c);
 
 #endif

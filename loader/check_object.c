@@ -66,17 +66,23 @@ static int shrink(struct mpbpf *object, bool l7)
 	return r;
 }
 
-static int load(struct check *c, bool l7, struct mpbpf *object)
+/* The programs of a kind: `only` this one, or without it all that guarding needs. */
+static bool is_wanted(const struct mpbpf *object, const struct bpf_program *program, const struct bpf_program *only)
+{
+	return only ? program == only : program != object->progs.xdp_ingress && program != object->progs.sleepable_lock;
+}
+
+int check_object_load(struct check *c, struct mpbpf *object, const struct bpf_program *only)
 {
 	struct bpf_program *program;
 	int r;
 
 	bpf_object__for_each_program(program, object->obj)
-		bpf_program__set_autoload(program, (program != object->progs.xdp_ingress) == l7);
+		bpf_program__set_autoload(program, is_wanted(object, program, only));
 	complaint[0] = '\0';
 	if (!c->context->verbose)
 		libbpf_set_print(on_libbpf);
-	r = shrink(object, l7);
+	r = shrink(object, !only);
 	if (r == 0)
 		r = mpbpf__load(object);
 	if (r < 0)
@@ -108,7 +114,7 @@ int check_instance_load(struct check *c, bool l7, struct check_instance *ret)
 	ret->object = mpbpf__open();
 	if (!ret->object)
 		return check_fail(c, "opening the programs: %s", strerror(errno));
-	r = load(c, l7, ret->object);
+	r = check_object_load(c, ret->object, l7 ? NULL : ret->object->progs.xdp_ingress);
 	if (r < 0)
 		return r;
 	r = maps_of_object(ret->object->obj, &ret->maps);

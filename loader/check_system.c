@@ -122,6 +122,6 @@ int check_version(struct check *c)
 	const char *fault = kernel_running_fault(version, sizeof(version));
 
 	if (fault)
-		return check_fail(c, "Linux %s: %s", version, fault);
+		return check_fail(c, "Linux %s, unless its vendor has mended it: %s", version, fault);
 	return check_ok(c, "nothing is known against Linux %s", version);
 }

@@ -240,7 +240,7 @@ int datapath_load(const struct load_request *request, const struct config *confi
 	r = prepare_pins(request->pin_root, &bpffs);
 	if (r < 0)
 		return r;
-	r = object_load(config, &object, &report.l7);
+	r = object_load(config, request->cgroup, &object, &report.l7);
 	if (r == 0) {
 		r = maps_of_object(object->obj, &maps);
 		if (r < 0)

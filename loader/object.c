@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/kernel.h"
 #include "loader/log.h"
 #include "loader/object.h"
+#include "loader/selftest.h"
 #include "mpbpf.skel.h"
 
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
@@ -79,21 +79,24 @@ static int load_without_l7(const struct config *config, const char *why, struct 
 	return 0;
 }
 
-int object_load(const struct config *config, struct mpbpf **ret, bool *ret_l7)
+int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7)
 {
-	char version[32] = "", why[256];
-	const char *fault;
+	char why[1024];
 	int r;
 
 	if (access(VMLINUX_BTF, R_OK) < 0) {
 		log_line(VMLINUX_BTF ": %s; a kernel with CONFIG_DEBUG_INFO_BTF=y is needed", strerror(errno));
 		return -EOPNOTSUPP;
 	}
-	fault = kernel_running_fault(version, sizeof(version));
-	if (fault) {
-		snprintf(why, sizeof(why), "Linux %s: %s", version, fault);
+	r = selftest_sockmap(cgroup, why, sizeof(why));
+	if (r == -EOPNOTSUPP)
 		return load_without_l7(config, why, ret, ret_l7);
+	if (r < 0) {
+		log_line("interrupted");
+		return r;
 	}
+	if (why[0])
+		log_line("%s", why);
 	r = load_with(config, true, ret);
 	if (r == 0) {
 		*ret_l7 = true;

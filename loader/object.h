@@ -11,12 +11,14 @@ struct mpbpf;
 
 /*
  * object_load - sizes the maps by the configuration and loads the programs
+ * cgroup: the instance's; selftest_sockmap() makes one of its own in it
  *
- * The L7 programs are left out, and that is said, when this kernel does not take them and no listener asks for them.
+ * The L7 programs are left out, and that is said, when this kernel does not take them, or cannot be trusted with them, and
+ * no listener asks for them.
  *
  * Returns 0 with *ret (mpbpf__destroy()) and *ret_l7, or -errno after logging why.
  */
-int object_load(const struct config *config, struct mpbpf **ret, bool *ret_l7);
+int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7);
 /* For _cleanup_(object_free). */
 void object_free(struct mpbpf **object);
 
