@@ -29,7 +29,7 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)';
 endif
 
 # Targets that promise to work on a bare machine install what is missing before the first compiler runs.
-ifneq ($(filter deps check check-% demo bench fuzz,$(MAKECMDGOALS)),)
+ifneq ($(filter deps check check-% demo bench fuzz vmtest,$(MAKECMDGOALS)),)
 DEPS := deps
 endif
 
@@ -71,6 +71,7 @@ PROG_HELPERS := $(filter-out tests/prog/test_% %.bpf.c,$(wildcard tests/prog/*.c
 PROG_BPF := $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(wildcard tests/prog/*.bpf.c))
 E2E := $(sort $(wildcard tests/e2e/t_*.sh tests/demo/t_*.sh))
 E2E_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
+RUNNER := $(wildcard tests/runner/t_*.sh tests/vm/t_*.sh)
 BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
@@ -78,14 +79,15 @@ FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcar
 # ---- targets ----
 
 .PHONY: all check check-unit check-prog check-fuzz check-e2e layers demo bench fuzz install clean deps lint format help
+.PHONY: kselftest kselftest-install vmtest kernels-doc
 
 all: $(PROGRAMS) ## build mpbpf and mpbpfd (default)
 
 TEST_ENV = CMOCKA_MESSAGE_OUTPUT=TAP
 TEST_PARTS = $(PROGRAMS) $(UNIT) $(PROG) $(PROG_BPF) $(FUZZ) $(FUZZ_TOOLS) $(E2E_TOOLS) $(BENCH_TOOLS)
 
-check: $(TEST_PARTS) | $(DEPS) ## every test there is: layers, unit, prog, fuzz (short), e2e
-	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) tests/layers.sh $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
+check: $(TEST_PARTS) | $(DEPS) ## every test there is: layers, runner, unit, prog, fuzz (short), e2e
+	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) tests/layers.sh $(RUNNER) $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
 
 check-unit: $(UNIT) | $(DEPS) ## native unit tests under ASan and UBSan
 	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) $(UNIT)
@@ -110,6 +112,30 @@ bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk four ways and XD
 
 fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a long fuzz run; FUZZ_SECONDS
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/long.sh
+
+KSELFTEST = $(PROGRAMS) $(BPF_OBJECT) $(PROG) $(PROG_BPF) $(E2E_TOOLS)
+# The folder is laid out as this tree is, so that a test finds everything where it always does; tests/e2e/t_docs.sh holds
+# the documents against the sources.
+KSELFTEST_TREE = README.md CONTRIBUTING.md LICENSE LICENSES Makefile vmlinux.h bpf core userspace-auth loader agent include \
+	tests docs examples deploy scripts
+INSTALL_PATH ?= $(BUILD)/kselftest_install
+KSELFTEST_CP = cp --preserve=mode,timestamps --remove-destination
+
+kselftest: $(KSELFTEST) ## build what tests/run_kselftest.sh runs
+
+kselftest-install: $(KSELFTEST) ## put that into $(INSTALL_PATH), to be run on a machine without compilers
+	mkdir -p '$(INSTALL_PATH)/build'
+	$(KSELFTEST_CP) -R -t '$(INSTALL_PATH)' $(KSELFTEST_TREE) tests/run_kselftest.sh tests/packages.txt
+	cd '$(BUILD)' && $(KSELFTEST_CP) --parents -t '$(abspath $(INSTALL_PATH))/build' $(KSELFTEST:$(BUILD)/%=%)
+	tests/run_kselftest.sh -l | sed 's/^/mpbpf:/' >'$(INSTALL_PATH)/kselftest-list.txt'
+
+vmtest: $(KSELFTEST) | $(DEPS) ## the same tests here and on other kernels, in emulated machines (root); KERNELS, TESTS
+	@scripts/install-deps vm
+	@KERNELS='$(KERNELS)' TESTS='$(TESTS)' tests/vm/vmtest.sh
+
+kernels-doc: ## renew docs/kernels.md from the last `make vmtest`
+	tests/vm/kernels_doc.sh write '$(BUILD)/vm/results' >'$(BUILD)/vm/kernels.md'
+	mv '$(BUILD)/vm/kernels.md' docs/kernels.md
 
 install: $(PROGRAMS) ## install into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(PREFIX)/share/doc/mpbpf/examples
@@ -204,7 +230,7 @@ $(BENCH_TOOLS): | $(BPF_OBJECT)
 
 $(E2E_TOOLS): $(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lpthread
+	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lpthread -Wl,--as-needed $(LDLIBS)
 
 $(FUZZ_TOOLS): $(BUILD)/tests/fuzz/%: $(BUILD)/san/tests/fuzz/%.o
 	@mkdir -p $(@D)

@@ -12,7 +12,7 @@
 #include "loader/check.h"
 #include "loader/check_net.h"
 
-#define LAST_RESORT_S 25
+#define LAST_RESORT_S 60
 
 #define NEED(feature) (1U << (feature))
 #define BOTH (CHECK_PART_XDP | CHECK_PART_GUARD)

@@ -21,8 +21,8 @@
 #include "loader/check_watch.h"
 #include "loader/log.h"
 
-#define STEP_MS 7000
-#define TOTAL_MS 15000
+#define STEP_MS 15000 /* a busy machine takes its time to verify programs */
+#define TOTAL_MS 45000
 #define GONE_TRIES 200
 #define GONE_USEC 10000
 

@@ -104,7 +104,7 @@ prepare() {
 	guard | guard-quiet)
 		local rate=1
 		[ "$1" = guard ] || rate=0
-		config_write ".metrics.sample_rate = $rate"
+		config_write "metrics.sample_rate=$rate" rate_limit.max_sources= cache.max_verdicts=
 		if [ -z "$(pins)" ]; then
 			# Onto an interface that carries none of this traffic: the XDP program is timed by itself.
 			mpbpf_load

@@ -3,20 +3,19 @@
 # `make demo`: real requests to an unmodified nginx that mpbpf guards with the sample configuration, then a packet flood.
 # Who decided is read off the counters, request by request. Ends with status 1 when a line is not what it should be.
 # shellcheck source-path=SCRIPTDIR/../e2e source=../e2e/lib.sh
-. "$(dirname "$0")/../e2e/lib.sh"
+. "${0%/*}/../e2e/lib.sh"
 sandbox "$@"
 
 config=$top/examples/mpbpf.json
-secret=$(jq -r .auth.jwt_secret "$config")
-limit=$(jq -r .rate_limit.packets "$config")
-window=$(jq -r .rate_limit.window_ms "$config")
+read -r limit window secret < <(jq -r '"\(.rate_limit.packets) \(.rate_limit.window_ms) \(.auth.jwt_secret)"' "$config")
 faults=0
 
 # decided: by whom, from what the last request moved
 decided() {
-	if [ "$(moved requests.asked)" -gt 0 ]; then
+	after
+	if [ "${moved[requests.asked]}" -gt 0 ]; then
 		echo helper
-	elif [ "$(moved verdicts.hits)" -gt 0 ]; then
+	elif [ "${moved[verdicts.hits]}" -gt 0 ]; then
 		echo 'kernel cache'
 	else
 		echo kernel
@@ -42,7 +41,7 @@ request() {
 	local what=$1 want=$2 want_by=$3 status by time
 	shift 3
 	before
-	read -r status time < <(in_client curl -s -o "$work/body" -w '%{http_code} %{time_total}\n' --max-time 10 "$@")
+	read -r status time < <(in_client curl -s -o "$work/body" -w '%{http_code} %{time_total}\n' --max-time $((10 * slow)) "$@")
 	by=$(decided)
 	time=$(awk -v s="${time:-0}" 'BEGIN { printf "%.2f", s * 1000 }')
 	printf '  %-34s %-7s %-13s %6s ms' "$what" "$status" "$by" "$time"
@@ -51,11 +50,9 @@ request() {
 
 # xdp WHEN: the counters of the interface
 xdp() {
-	local when=$1 json
-	json=$(stats)
-	printf '  %-14s %9s %9s %9s %9s\n' "$when" \
-		"$(jq .xdp.packets <<<"$json")" "$(jq .xdp.passed <<<"$json")" \
-		"$(jq .xdp.dropped.rate_limit <<<"$json")" "$(jq .xdp.sources <<<"$json")"
+	figures_read figures
+	printf '  %-14s %9s %9s %9s %9s\n' "$1" "${figures[xdp.packets]}" "${figures[xdp.passed]}" \
+		"${figures[xdp.dropped.rate_limit]}" "${figures[xdp.sources]}"
 }
 
 net_up

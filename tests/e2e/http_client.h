@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define CLIENT_BUFFER (256 << 10)
@@ -28,6 +29,15 @@ struct client {
 	size_t body_len;
 	char buffer[CLIENT_BUFFER];
 };
+
+/* How many times slower than a real machine this one is: MPBPF_SLOW, which multiplies every time that a script or a case names. */
+static inline int client_slow(void)
+{
+	const char *v = getenv("MPBPF_SLOW");
+	int n = v ? atoi(v) : 1;
+
+	return n > 0 ? n : 1;
+}
 
 static inline int client_address(const char *host, int port, struct sockaddr_storage *ret, socklen_t *ret_len)
 {
@@ -52,6 +62,7 @@ static inline int client_address(const char *host, int port, struct sockaddr_sto
 /* from: source address or NULL. Every send leaves at once: segments are what the caller wrote. */
 static inline int client_connect(struct client *c, const char *host, int port, const char *from)
 {
+	struct timeval limit = { c->timeout_ms / 1000, c->timeout_ms % 1000 * 1000 };
 	struct sockaddr_storage to, src;
 	socklen_t to_len, src_len;
 	int one = 1;
@@ -62,10 +73,11 @@ static inline int client_connect(struct client *c, const char *host, int port, c
 	if (c->fd < 0)
 		return -errno;
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (from && (client_address(from, 0, &src, &src_len) < 0 || bind(c->fd, (void *)&src, src_len) < 0))
 		return -errno;
 	if (connect(c->fd, (void *)&to, to_len) < 0)
-		return -errno;
+		return errno == EINPROGRESS ? -ETIMEDOUT : -errno;
 	c->start = c->end = 0;
 	return 0;
 }

@@ -2,8 +2,10 @@
 /*
  * Test tool: runs a script from standard input, one command a line, and prints one line for each response.
  *
- *   connect HOST PORT [SOURCE]   a new connection (an earlier one is closed)
+ *   use N                        the commands that follow are about connection N of 0 to 255 (0)
+ *   connect HOST PORT [SOURCE]   a new connection (an earlier one of that number is closed)
  *   send TEXT                    to the end of the line; \r \n \t \0 \\ and \xHH are understood
+ *   pieces SIZE TEXT             the text in segments of SIZE bytes, one after the other
  *   repeat N TEXT                the text N times, in one write
  *   join                         the next sends are collected
  *   flush                        and leave in one write
@@ -11,13 +13,17 @@
  *   chunked PATH SIZE            the file as chunks of SIZE bytes, terminated
  *   pause MS
  *   read [head]                  prints "STATUS BODY_LENGTH"; `head`: the response has no body
+ *   status                       reads a response too, and prints its status only
  *   body                         prints the last body
  *   save PATH                    writes the last body to a file
  *   field NAME                   prints a field of the last response, or "-"
  *   eof                          waits for the end; prints "eof", "reset", "data" or "timeout"
  *   shutdown | close             half-closes; closes
- *   timeout MS                   for all later reads and writes (5000)
+ *   timeout MS                   for all later connects, reads and writes (5000)
+ *   times N COMMAND              the command N times
+ *   exit                         the script ends here, whatever follows
  *
+ * MPBPF_SLOW multiplies the time-outs and pauses, but not the moment between pieces: the network's, not the machine's.
  * A response that does not come prints "closed", "cut", "timeout" or "garbled". Exit status 1: the script itself failed.
  */
 #include <ctype.h>
@@ -25,7 +31,11 @@
 
 #include "http_client.h"
 
-static struct client client = { .fd = -1, .timeout_ms = 5000 };
+#define CLIENTS_MAX 256
+#define PIECE_GAP_US 1000
+
+static struct client *clients[CLIENTS_MAX], *client;
+static int slow, timeout_ms;
 static char *joined;
 static size_t joined_len;
 static bool joining;
@@ -73,8 +83,25 @@ static int put(const void *data, size_t len)
 		joined_len += len;
 		return 0;
 	}
-	r = client_send(&client, data, len);
+	r = client_send(client, data, len);
 	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
+static int do_use(char *args)
+{
+	unsigned long n = strtoul(args, NULL, 10);
+
+	if (n >= CLIENTS_MAX)
+		return -EINVAL;
+	if (!clients[n]) {
+		clients[n] = calloc(1, sizeof(*client));
+		if (!clients[n])
+			return -ENOMEM;
+		clients[n]->fd = -1;
+	}
+	client = clients[n];
+	client->timeout_ms = timeout_ms;
+	return 0;
 }
 
 static int do_connect(char *args)
@@ -84,13 +111,30 @@ static int do_connect(char *args)
 
 	if (sscanf(args, "%63s %d %63s", host, &port, from) < 2)
 		return -EINVAL;
-	client_close(&client);
-	return client_connect(&client, host, port, *from ? from : NULL);
+	client_close(client);
+	return client_connect(client, host, port, *from ? from : NULL);
 }
 
 static int do_send(char *args)
 {
 	return put(args, unescape(args));
+}
+
+static int do_pieces(char *args)
+{
+	char *text;
+	size_t size = strtoul(args, &text, 10), len, n;
+	int r = 0;
+
+	if (!size || *text++ != ' ')
+		return -EINVAL;
+	len = unescape(text);
+	for (; !r && len; text += n, len -= n) {
+		n = len < size ? len : size;
+		r = put(text, n);
+		usleep(PIECE_GAP_US);
+	}
+	return r;
 }
 
 static int do_repeat(char *args)
@@ -169,25 +213,37 @@ static int do_chunked(char *args)
 
 static int do_pause(char *args)
 {
-	usleep(strtoul(args, NULL, 10) * 1000);
+	usleep(strtoul(args, NULL, 10) * 1000 * slow);
 	return 0;
 }
 
 static int do_read(char *args)
 {
-	int r = client_read(&client, !strcmp(args, "head"));
+	int r = client_read(client, !strcmp(args, "head"));
 
 	if (r < 0)
 		puts(failure(r));
 	else
-		printf("%d %zu\n", client.status, client.body_len);
+		printf("%d %zu\n", client->status, client->body_len);
+	return 0;
+}
+
+static int do_status(char *args)
+{
+	int r = client_read(client, false);
+
+	(void)args;
+	if (r < 0)
+		puts(failure(r));
+	else
+		printf("%d\n", client->status);
 	return 0;
 }
 
 static int do_body(char *args)
 {
 	(void)args;
-	fwrite(client.body, 1, client.body_len, stdout);
+	fwrite(client->body, 1, client->body_len, stdout);
 	return 0;
 }
 
@@ -198,14 +254,14 @@ static int do_save(char *args)
 
 	if (!f)
 		return -errno;
-	n = fwrite(client.body, 1, client.body_len, f);
-	return fclose(f) || n != client.body_len ? -EIO : 0;
+	n = fwrite(client->body, 1, client->body_len, f);
+	return fclose(f) || n != client->body_len ? -EIO : 0;
 }
 
 static int do_field(char *args)
 {
 	size_t len = 1;
-	const char *v = client_field(&client, args, &len);
+	const char *v = client_field(client, args, &len);
 
 	printf("%.*s\n", (int)len, v ? v : "-");
 	return 0;
@@ -213,7 +269,7 @@ static int do_field(char *args)
 
 static int do_eof(char *args)
 {
-	int r = client.start == client.end ? client_fill(&client) : 1;
+	int r = client->start == client->end ? client_fill(client) : 1;
 
 	(void)args;
 	puts(r > 0 ? "data" : !r ? "eof" : r == -ETIMEDOUT ? "timeout" : "reset");
@@ -223,30 +279,56 @@ static int do_eof(char *args)
 static int do_shutdown(char *args)
 {
 	(void)args;
-	return shutdown(client.fd, SHUT_WR) ? -errno : 0;
+	return shutdown(client->fd, SHUT_WR) ? -errno : 0;
 }
 
 static int do_close(char *args)
 {
 	(void)args;
-	client_close(&client);
+	client_close(client);
 	return 0;
 }
 
 static int do_timeout(char *args)
 {
-	client.timeout_ms = atoi(args);
+	timeout_ms = client->timeout_ms = atoi(args) * slow;
 	return 0;
+}
+
+static int do_exit(char *args)
+{
+	(void)args;
+	exit(0);
+}
+
+static int run(char *line);
+
+static int do_times(char *args)
+{
+	char *command, *copy;
+	long n = strtol(args, &command, 10);
+	int r = 0;
+
+	if (*command++ != ' ')
+		return -EINVAL;
+	while (!r && n-- > 0) {
+		copy = strdup(command);
+		r = copy ? run(copy) : -ENOMEM;
+		free(copy);
+	}
+	return r;
 }
 
 static const struct {
 	const char *name;
 	int (*run)(char *args);
 } commands[] = {
-	{ "connect", do_connect }, { "send", do_send },	  { "repeat", do_repeat },     { "join", do_join },
-	{ "flush", do_flush },	   { "file", do_file },	  { "chunked", do_chunked },   { "pause", do_pause },
-	{ "read", do_read },	   { "body", do_body },	  { "save", do_save },	       { "field", do_field },
-	{ "eof", do_eof },	   { "close", do_close }, { "shutdown", do_shutdown }, { "timeout", do_timeout },
+	{ "use", do_use },	   { "connect", do_connect },	{ "send", do_send },   { "pieces", do_pieces },
+	{ "repeat", do_repeat },   { "join", do_join },		{ "flush", do_flush }, { "file", do_file },
+	{ "chunked", do_chunked }, { "pause", do_pause },	{ "read", do_read },   { "status", do_status },
+	{ "body", do_body },	   { "save", do_save },		{ "field", do_field }, { "eof", do_eof },
+	{ "close", do_close },	   { "shutdown", do_shutdown }, { "times", do_times }, { "timeout", do_timeout },
+	{ "exit", do_exit },
 };
 
 static int run(char *line)
@@ -267,6 +349,10 @@ int main(void)
 	ssize_t n;
 	int r;
 
+	slow = client_slow();
+	timeout_ms = 5000 * slow;
+	if (do_use("0") < 0)
+		return 1;
 	while ((n = getline(&line, &cap, stdin)) > 0) {
 		if (line[n - 1] == '\n')
 			line[n - 1] = 0;

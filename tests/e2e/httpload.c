@@ -2,17 +2,20 @@
 /*
  * Test tool: many requests whose answers are checked.
  *
- *   httpload load HOST PORT [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-H FIELD]... [-b BODY_FILE] PATH=EXPECTED_FILE...
- *     keep-alive requests over all connections, the paths in turn; with -b they are POSTs that carry the file. A 200 whose
- *     body is not the expected file's is a mismatch. Prints "requests=N errors=N mismatched=N connections=N 200=N ...".
+ *   httpload load HOST PORT [-c CONNECTIONS] [-n REQUESTS | -u] [-p MS] [-H FIELD]... [-b BODY_FILE] PATH=EXPECTED_FILE...
+ *     keep-alive requests over all connections, the paths in turn; with -b they are POSTs that carry the file; -u: until
+ *     SIGTERM; -p: with pauses of that length on each connection. A 200 whose body is not the expected file's is a mismatch.
+ *     Prints "requests=N errors=N mismatched=N connections=N 200=N ...".
  *   httpload split HOST PORT REQUEST_FILE [keep]
  *     sends the request once for every place where it can be cut in two, in two segments; `keep`: all on one connection.
  *     Prints how often each answer came, e.g. "200=118 closed=1".
+ *
+ * MPBPF_SLOW multiplies time-outs and pauses, but not the moment between two segments: the network's, not the machine's.
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "http_client.h"
 
@@ -28,8 +31,8 @@ struct blob {
 static struct {
 	const char *host;
 	int port, connections;
-	long requests; /* in all; LONG_MAX when time decides */
-	double seconds;
+	long requests; /* in all; LONG_MAX: until SIGTERM */
+	int pause_ms;
 	const char *fields[FIELDS_MAX];
 	int n_fields;
 	struct blob post;
@@ -42,7 +45,7 @@ static struct {
 } options = { .connections = 1, .requests = 1 };
 
 static long ticket, errors, mismatched, connected, statuses[1000];
-static struct timespec started;
+static volatile sig_atomic_t stopped;
 
 static int blob_read(const char *path, struct blob *ret)
 {
@@ -76,13 +79,10 @@ static struct blob request_make(const char *path)
 	return b;
 }
 
-static bool time_is_up(void)
+static void stop(int signal)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return options.seconds &&
-	       now.tv_sec - started.tv_sec + (now.tv_nsec - started.tv_nsec) / 1e9 >= options.seconds;
+	(void)signal;
+	stopped = 1;
 }
 
 static void request_one(struct client *c, int i)
@@ -110,8 +110,8 @@ static void *worker(void *unused)
 
 	(void)unused;
 	c->fd = -1;
-	c->timeout_ms = 10000;
-	while ((n = __sync_fetch_and_add(&ticket, 1)) < options.requests && !time_is_up()) {
+	c->timeout_ms = 10000 * client_slow();
+	while ((n = __sync_fetch_and_add(&ticket, 1)) < options.requests && !stopped) {
 		if (c->fd < 0) {
 			if (client_connect(c, options.host, options.port, NULL) < 0) {
 				__sync_fetch_and_add(&errors, 1);
@@ -122,6 +122,8 @@ static void *worker(void *unused)
 			__sync_fetch_and_add(&connected, 1);
 		}
 		request_one(c, n % options.n_paths);
+		if (options.pause_ms)
+			usleep(options.pause_ms * 1000 * client_slow());
 	}
 	client_close(c);
 	free(c->body);
@@ -143,12 +145,18 @@ static void print_statuses(void)
 static int load(void)
 {
 	pthread_t threads[options.connections];
+	sigset_t term;
 	long done = 0;
 	int i;
 
-	clock_gettime(CLOCK_MONOTONIC, &started);
+	signal(SIGTERM, stop);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	/* Not for the workers: it would interrupt their waits. */
+	pthread_sigmask(SIG_BLOCK, &term, NULL);
 	for (i = 0; i < options.connections; i++)
 		pthread_create(&threads[i], NULL, worker, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &term, NULL);
 	for (i = 0; i < options.connections; i++)
 		pthread_join(threads[i], NULL);
 	for (i = 0; i < 1000; i++)
@@ -174,13 +182,15 @@ static int load_main(int argc, char **argv)
 {
 	int o, i;
 
-	while ((o = getopt(argc, argv, "c:n:t:H:b:")) > 0) {
+	while ((o = getopt(argc, argv, "c:n:up:H:b:")) > 0) {
 		if (o == 'c')
 			options.connections = atoi(optarg);
 		else if (o == 'n')
 			options.requests = atol(optarg);
-		else if (o == 't')
-			options.seconds = atof(optarg), options.requests = __LONG_MAX__;
+		else if (o == 'u')
+			options.requests = __LONG_MAX__;
+		else if (o == 'p')
+			options.pause_ms = atoi(optarg);
 		else if (o == 'H' && options.n_fields < FIELDS_MAX)
 			options.fields[options.n_fields++] = optarg;
 		else if (o != 'b' || blob_read(optarg, &options.post) < 0)
@@ -215,7 +225,7 @@ static int split_one(struct client *c, const struct blob *request, size_t at)
 
 static int split_main(const char *path, bool keep)
 {
-	static struct client c = { .fd = -1, .timeout_ms = 3000 };
+	static struct client c = { .fd = -1 };
 	long failed[3] = {};
 	struct blob request;
 	size_t at;
@@ -223,6 +233,7 @@ static int split_main(const char *path, bool keep)
 
 	if (blob_read(path, &request) < 0)
 		return 2;
+	c.timeout_ms = 3000 * client_slow();
 	for (at = 1; at < request.len; at++) {
 		r = split_one(&c, &request, at);
 		if (!r)

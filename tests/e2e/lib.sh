@@ -4,75 +4,94 @@
 # and mpbpf under test. Source it, then call `sandbox "$@"` first.
 #
 # The sandbox is a mount and a PID namespace of its own: network namespaces are named in a private /run/netns, pins live
-# in a private bpffs, and when the case ends, however it ends, the kernel kills what it started. Only a cgroup and a
-# temporary directory lie outside; the outer process removes them.
-
-# shellcheck source-path=SCRIPTDIR source=tap.sh
-. "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
+# in a private bpffs, and when the case ends, however it ends, the kernel kills what it started. Only a cgroup, a temporary
+# directory and what mpbpf keeps under /run lie outside; the outer process removes them.
 
 set -u
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL=C
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+here=${BASH_SOURCE[0]%/*}
+top=$(cd "$here/../.." && pwd)
 build=${BUILD:-build}
 [[ $build == /* ]] || build=$top/$build
 tools=$build/tests/e2e
-time_limit=90
+
+# How many times slower than a real machine this one is, e.g. an emulated one. It multiplies the waits, pauses and time
+# limits, and `scaled` divides by it where the number of repetitions is not the point.
+slow=${MPBPF_SLOW:-1}
+time_limit=$((90 * slow))
 
 server_ip=10.77.0.1 client_ip=10.77.0.2 other_ip=10.77.0.3
 server_ip6=fd77::1 client_ip6=fd77::2 other_ip6=fd77::3
 secret='end-to-end-secret-0123456789abcdef'
 
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "$here/tap.sh"
+# shellcheck source-path=SCRIPTDIR source=mpbpf.sh
+. "$here/mpbpf.sh"
+# shellcheck source-path=SCRIPTDIR source=requests.sh
+. "$here/requests.sh"
+
 # ---- sandbox ----
 
+# cgroup2_root: sets `cgroup_root`, empty where there is none
 cgroup2_root() {
-	awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts
+	local mount type
+	while read -r _ mount type _; do
+		[ "$type" != cgroup2 ] || break
+	done </proc/mounts
+	cgroup_root=$mount
 }
 
 sandbox() {
+	cgroup2_root
 	if [ -n "${MPBPF_SANDBOX:-}" ]; then
 		sandbox_inside
 		return
 	fi
-	if [ "$(id -u)" -ne 0 ] || [ -z "$(cgroup2_root)" ]; then
+	if [ "$EUID" -ne 0 ] || [ -z "$cgroup_root" ]; then
 		echo "Bail out! ${0##*/} needs root and a cgroup2 mount"
 		exit 1
 	fi
 	work=$(mktemp -d /tmp/mpbpf-XXXXXXXX)
 	chmod 755 "$work"
-	cgroup=$(cgroup2_root)/${work##*/}
+	cgroup=$cgroup_root/${work##*/}
 	child=
 	trap sandbox_leave EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	mkdir "$cgroup"
+	# While a data path has a directory here, what the first load of a boot proved about the kernel is kept beside it: with
+	# one that stays during a case, and the proof after it, the many loads do not prove it again.
+	(umask 077 && mkdir -p "/run/mpbpf/${work##*/}")
 	MPBPF_SANDBOX=$work setpriv --pdeathsig KILL \
-		unshare --mount --pid --fork --kill-child --mount-proc --propagation private "$0" "$@" &
+		unshare --mount --pid --net --fork --kill-child --mount-proc --propagation private "$0" "$@" &
 	child=$!
 	wait "$child"
 	exit
 }
 
 sandbox_leave() {
-	local rc=$? i
+	local rc=$?
 	trap '' INT TERM HUP
 	if [ -n "$child" ]; then
 		kill -KILL "$child" 2>/dev/null
 		wait "$child" 2>/dev/null
 	fi
-	for i in $(seq 100); do
+	for _ in {1..100}; do
 		find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
 		[ -d "$cgroup" ] || break
 		sleep 0.05
 	done
+	rm -rf -- /run/mpbpf/*"${work##*/mpbpf-}"*
 	if [ -n "${KEEP:-}" ]; then echo "# kept: $work"; else rm -rf -- "$work"; fi
 	exit "$rc"
 }
 
 sandbox_inside() {
 	work=$MPBPF_SANDBOX
-	cgroup=$(cgroup2_root)/${work##*/}
+	cgroup=$cgroup_root/${work##*/}
 	pin_root=$work/bpf/mpbpf
 	config=$work/config.json
 	log=$work/mpbpf.log
@@ -80,6 +99,8 @@ sandbox_inside() {
 	mount -t tmpfs tmpfs /run/netns || bail "cannot mount a tmpfs"
 	mount -t bpf bpf "$work/bpf" || bail "cannot mount a bpffs"
 	: >"$log"
+	# A pipe that nothing comes out of: to wait for it needs no process.
+	exec {never}<> <(:)
 	trap tap_timeout TERM
 	(
 		sleep "$time_limit"
@@ -90,18 +111,34 @@ sandbox_inside() {
 
 # wait_for SECONDS COMMAND...: until it succeeds
 wait_for() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * slow))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.02
+		read -rt 0.02 <&"$never"
 	done
+	return 0
+}
+
+# pause MS
+pause() {
+	local ms=$(($1 * slow)) seconds
+	printf -v seconds '%d.%03d' $((ms / 1000)) $((ms % 1000))
+	read -rt "$seconds" <&"$never"
+	return 0
+}
+
+# scaled COUNT [LEAST]: so many repetitions, fewer on a slow machine
+scaled() {
+	local n=$(($1 / slow)) least=${2:-1}
+	echo $((n < least ? least : n))
 }
 
 # ---- network ----
 
+# The sandbox's own namespace is the client's.
 in_client() {
-	nsenter --net=/run/netns/client -- "$@"
+	"$@"
 }
 
 in_server() {
@@ -109,52 +146,52 @@ in_server() {
 }
 
 # in_cgroup DIR COMMAND...: in the server's namespace and in a cgroup, as a service of this node would be
-in_cgroup() {
-	# shellcheck disable=SC2016
-	in_server sh -c 'echo 0 >"$0/cgroup.procs" && exec "$@"' "$@"
-}
+in_cgroup() (
+	echo 0 >"$1/cgroup.procs" || exit
+	shift
+	exec nsenter --net=/run/netns/server -- "$@"
+)
 
 # link_up DEVICE NUMBER: a veth pair of that name in both namespaces, addresses in 10.77.NUMBER.0/24 and fd77:NUMBER::/64
 link_up() {
 	local net6=fd77:$2
 	[ "$2" -ne 0 ] || net6=fd77
-	ip -n client link add "$1" type veth peer name "$1" netns server || bail "cannot make a veth pair"
-	ip -n server addr add "10.77.$2.1/24" dev "$1"
-	ip -n server addr add "$net6::1/64" dev "$1" nodad
-	ip -n client addr add "10.77.$2.2/24" dev "$1"
-	ip -n client addr add "10.77.$2.3/24" dev "$1"
-	ip -n client addr add "$net6::2/64" dev "$1" nodad
-	ip -n client addr add "$net6::3/64" dev "$1" nodad
-	ip -n server link set "$1" up
-	ip -n client link set "$1" up
+	ip link add "$1" type veth peer name "$1" netns server || bail "cannot make a veth pair"
+	ip -n server -batch - <<-END || bail "cannot configure $1"
+		address add 10.77.$2.1/24 dev $1
+		address add $net6::1/64 dev $1 nodad
+		link set $1 up
+	END
+	ip -batch - <<-END || bail "cannot configure $1"
+		address add 10.77.$2.2/24 dev $1
+		address add 10.77.$2.3/24 dev $1
+		address add $net6::2/64 dev $1 nodad
+		address add $net6::3/64 dev $1 nodad
+		link set $1 up
+	END
 }
 
 net_up() {
-	local ns
-	for ns in client server; do
-		ip netns add "$ns" || bail "cannot make a network namespace"
-		ip -n "$ns" link set lo up
-	done
+	ip netns add server || bail "cannot make a network namespace"
+	: >/run/netns/client
+	mount --bind /proc/self/ns/net /run/netns/client || bail "cannot name a network namespace"
+	ip link set lo up
+	ip -n server link set lo up
 	link_up eth0 0
 }
 
 # ---- service ----
 
-# A file of SIZE bytes that differ from one another.
-pattern_file() {
-	head -c "$2" < <(openssl enc -aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null) >"$1"
+# pattern_files FILE=SIZE...: files of bytes that differ from those around them
+pattern_files() {
+	"$tools/pattern" "$@"
 }
 
 # nginx_config DIR LISTEN...: e.g. nginx_config $work/a '8080' '[::]:8080'
 nginx_config() {
-	local dir=$1 listen size
+	local dir=$1 listens
 	shift
-	mkdir -p "$dir/www" "$dir/dav" "$dir/tmp"
-	chown www-data "$dir/dav" "$dir/tmp"
-	for size in 0 1 100 1000 20000 300000; do
-		pattern_file "$dir/www/$size" "$size"
-	done
-	: >"$dir/access.log"
+	printf -v listens 'listen %s; ' "$@"
 	cat <<-END
 		daemon off;
 		user www-data;
@@ -175,7 +212,7 @@ nginx_config() {
 			client_max_body_size 64m;
 			large_client_header_buffers 8 64k;
 			server {
-				$(for listen in "$@"; do echo "listen $listen;"; done)
+				$listens
 				root $dir/www;
 				location /echo { return 200 "\$request_method \$request_uri \$http_x_id\n"; }
 				location /healthz { return 200 "healthy\n"; }
@@ -192,7 +229,10 @@ nginx_config() {
 nginx_start() {
 	local dir=$1 in=$2
 	shift 2
-	mkdir -p "$dir"
+	mkdir "$dir" "$dir/www"
+	install -d -o www-data "$dir/dav" "$dir/tmp"
+	pattern_files "$dir/www/"{0=0,1=1,100=100,1000=1000,20000=20000,300000=300000}
+	: >"$dir/access.log"
 	nginx_config "$dir" "$@" >"$dir/nginx.conf"
 	in_cgroup "$in" nginx -c "$dir/nginx.conf" -p "$dir" >>"$work/nginx-error.log" 2>&1 </dev/null &
 	wait_for 10 test -s "$dir/nginx.pid" || bail "nginx does not start: $(tail -n 5 "$work/nginx-error.log")"
@@ -204,147 +244,62 @@ server_start() {
 	access_log=$work/web/access.log
 }
 
-# accessed: what the service saw since accessed_reset, one line a request: METHOD TARGET STATUS LENGTH
+# accessed: reads what the service saw since accessed_reset into `accesses`, one line each: METHOD TARGET STATUS LENGTH
 accessed() {
-	tail -n +$(($(cat "$work/accessed" 2>/dev/null || echo 0) + 1)) "$access_log"
+	mapfile -t -s "${accessed_before:-0}" accesses <"$access_log"
 }
 
 accessed_reset() {
-	wc -l <"$access_log" >"$work/accessed"
+	mapfile -t accesses <"$access_log"
+	accessed_before=${#accesses[@]}
 }
 
 # nginx writes its line after the response has gone: wait for the count, then make sure that no more come.
 accessed_is() {
 	wait_for 3 accessed_count_is "$1"
-	sleep 0.05
-	is "$(accessed | wc -l)" "$1" "$2"
+	pause 50
+	accessed
+	is "${#accesses[@]}" "$1" "$2"
 }
 
 accessed_count_is() {
-	[ "$(accessed | wc -l)" -ge "$1" ]
+	accessed
+	[ "${#accesses[@]}" -ge "$1" ]
+}
+
+# accessed_with TEXT: how many of them contain it
+accessed_with() {
+	local line n=0
+	accessed
+	for line in "${accesses[@]}"; do
+		[[ $line != *"$1"* ]] || n=$((n + 1))
+	done
+	echo "$n"
+}
+
+# listening PORT: whether somebody does, for wait_for
+listening() {
+	[ -n "$(in_server ss -Hltn "sport = :$1")" ]
 }
 
 # ---- tokens ----
 
-base64url() {
-	base64 -w0 | tr '+/' '-_' | tr -d '='
-}
-
-# jwt CLAIMS [SECRET [ALG]]: a signed token; HS256 unless ALG says HS384 or HS512
+# jwt CLAIMS [SECRET [ALG]]: a signed token; HS256 unless ALG says HS384, HS512 or none
 jwt() {
-	local claims=$1 key=${2:-$secret} alg=${3:-HS256} signed
-	signed=$(printf '{"alg":"%s","typ":"JWT"}' "$alg" | base64url).$(printf '%s' "$claims" | base64url)
-	printf '%s.%s\n' "$signed" "$(printf '%s' "$signed" | openssl dgst "-sha${alg#HS}" -hmac "$key" -binary | base64url)"
+	"$tools/jwt" <<<"${3:-HS256} ${2:-$secret} $1"
 }
 
 # token NAME [SECONDS]: a good one that expires in SECONDS (600)
 token() {
-	jwt "{\"sub\":\"$1\",\"exp\":$(($(date +%s) + ${2:-600}))}"
+	jwt "{\"sub\":\"$1\",\"exp\":$((EPOCHSECONDS + ${2:-600 * slow}))}"
 }
 
-# ---- mpbpf ----
-
-# config_write [JQ_FILTER]: the configuration of most cases, changed by a jq filter
-config_write() {
-	jq --arg secret "$secret" ".auth.jwt_secret = \$secret | ${1:-.}" >"$config" <<-'END'
-		{
-			"version": "1",
-			"rate_limit": {"enabled": true, "window_ms": 1000, "packets": 10000000, "mode": "enforce"},
-			"listeners": [{"name": "web", "port": 8080, "mode": "guard", "protocol": "http"}],
-			"auth": {"jwt_algorithm": "HS256", "require_auth": true,
-				"base64_tokens": ["static-token-1"],
-				"exempt_paths": ["/healthz", "/metrics", "/ready"], "leeway_s": 60}
-		}
-	END
-}
-
-# mpbpf COMMAND [ARGS]: the program under test, in the server's namespace, on this sandbox's pins and cgroup; inside that
-# cgroup too, for the agent of a node is among the processes that it guards
-mpbpf() {
-	local command=$1
-	shift
-	in_cgroup "$cgroup" "$build/mpbpf" "$command" --pin-root "$pin_root" --cgroup "$cgroup" "$@"
-}
-
-# mpbpf_load [ARGS]: bails out when it fails, for then a case has nothing to look at
-mpbpf_load() {
-	[ -s "$config" ] || config_write
-	mpbpf load --iface eth0 --config "$config" "$@" >>"$log" 2>&1 </dev/null ||
-		bail "mpbpf load failed: $(tail -n 20 "$log")"
-}
-
-# Pids of the mpbpfd that serves a pin root. A PID namespace of our own: nobody else's can be among them.
-agent_pids() {
-	local root=${1:-$pin_root} dir
-	for dir in /proc/[0-9]*; do
-		[ "$(tr '\0' ' ' <"$dir/cmdline" 2>/dev/null | grep -c "mpbpfd .*--pin-root $root ")" -eq 0 ] || echo "${dir#/proc/}"
-	done
-}
-
-agent_kill() {
-	local pid
-	for pid in $(agent_pids); do
-		kill -KILL "$pid"
-	done
-	wait_for 5 agent_gone || bail "mpbpfd outlives SIGKILL"
-}
-
-agent_gone() {
-	[ -z "$(agent_pids)" ]
-}
-
-agent_start() {
-	in_cgroup "$cgroup" "$build/mpbpfd" --pin-root "$pin_root" --cgroup "$cgroup" --config "$config" \
-		>>"$log" 2>&1 </dev/null &
-}
-
-# pins: what is in the bpffs beside the two files that the kernel puts into each
-pins() {
-	find "$work/bpf" -mindepth 1 ! -name maps.debug ! -name progs.debug
-}
-
-# on_cgroup: how many programs are attached to the sandbox's cgroup
-on_cgroup() {
-	bpftool -j cgroup show "$cgroup" | jq -s flatten | jq length
-}
-
-# on_interfaces: how many interfaces of the server carry an XDP program
-on_interfaces() {
-	ip -n server -d link show | grep -c 'prog/xdp'
-}
-
-stats() {
-	mpbpf stats --json 2>>"$log"
-}
-
-# figure PATH: e.g. figure requests.allowed
-figure() {
-	stats | jq -r ".$1"
-}
-
-# Figures before and after: `before`, then `moved requests.asked`.
-before() {
-	stats_before=$(stats)
-}
-
-moved() {
-	jq -n --argjson a "$stats_before" --argjson b "$(stats)" "(\$b.$1) - (\$a.$1)"
-}
-
-# ---- requests ----
-
-# http [CURL_ARGS] URL_PATH: status, over IPv4 unless `host` says otherwise
-http() {
-	local path=${*: -1}
-	in_client curl -s -o "$work/body" -D "$work/head" -w '%{http_code}' --path-as-is --max-time 10 "${@:1:$#-1}" \
-		"http://${host:-$server_ip}:${port:-8080}$path"
-}
-
-bearer() {
-	printf 'Authorization: Bearer %s' "$1"
-}
-
-# script: runs a script of tests/e2e/httpc.c from standard input in the client's namespace
-script() {
-	in_client "$tools/httpc"
+# tokens_read COUNT NAME: good ones for NAME 1, NAME 2 …, into `tokens` from index 1 on, all in one go
+tokens_read() {
+	local i
+	mapfile -t -O 1 tokens < <(
+		for ((i = 1; i <= $1; i++)); do
+			echo "HS256 $secret {\"sub\":\"$2 $i\",\"exp\":$((EPOCHSECONDS + 600 * slow))}"
+		done | "$tools/jwt"
+	)
 }

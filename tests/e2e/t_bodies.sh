@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: MIT
 # Request bodies arrive whole: Content-Length and chunked, small and large, and a denied one never arrives.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 sandbox "$@"
 
 net_up
 server_start
 mpbpf_load
-pattern_file "$work/small" 5000
-pattern_file "$work/large" 10000000
+declare -A sizes=([small]=5000 [large]=$(scaled 10000000 3000000))
+part=$(scaled 1000000 200000)
+pattern_files "$work/small=${sizes[small]}" "$work/large=${sizes[large]}"
 
 # stored NAME FILE WHAT
 stored() {
-	wait_for 3 cmp -s "$work/$2" "$work/web/dav/$1"
-	check "$3: stored byte for byte" cmp "$work/$2" "$work/web/dav/$1"
+	check "$3: stored byte for byte" wait_for 3 cmp "$work/$2" "$work/web/dav/$1"
 }
 
 put() {
@@ -22,24 +22,24 @@ put() {
 }
 
 for size in small large; do
-	length=$(wc -c <"$work/$size")
 	for host in $server_ip $server_ip6; do
 		what="$size body to $host"
 		t=$(token "$what")
+		get="GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n"
 		is "$(script <<-END
 			connect $host 8080
 			join
-			send $(put "cl-$size" "$t" "Content-Length: $length")
+			send $(put "cl-$size" "$t" "Content-Length: ${sizes[$size]}")
 			file $work/$size
 			flush
 			read
-			send $(put "cached-$size" "$t" "Content-Length: $length")
+			send $(put "cached-$size" "$t" "Content-Length: ${sizes[$size]}")
 			file $work/$size
 			read
 			send $(put "chunked-$size" "$t" "Transfer-Encoding: chunked")
 			chunked $work/$size 3333
 			read
-			send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+			send $get
 			read
 		END
 		)" $'201 0\n201 0\n201 0\n200 1' "$what: new token, cached token, chunked, then a GET"
@@ -55,7 +55,7 @@ for size in small large; do
 		chunked $work/$size 60000
 		flush
 		read
-		send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		send $get
 		read
 	END
 	)" $'201 0\n200 1' "chunked $size body with a new token"
@@ -63,23 +63,24 @@ for size in small large; do
 done
 
 # Many at a time, each with a token of its own: the helper has them all in hand at once.
-for i in $(seq 16); do
-	pattern_file "$work/part$i" $((1000000 + i * 77777))
+tokens_read 16 part
+for i in {1..16}; do
+	pattern_files "$work/part$i=$((part + i * part / 13))"
 	script <<-END >"$work/answer$i" &
 		timeout 20000
 		connect $server_ip 8080
-		send $(put "part$i" "$(token "part $i")" "Transfer-Encoding: chunked")
+		send $(put "part$i" "${tokens[i]}" "Transfer-Encoding: chunked")
 		chunked $work/part$i $((500 + i * 4001))
 		read
-		send GET /100 HTTP/1.1\r\nHost: server\r\n$(bearer "$(token "part $i")")\r\n\r\n
+		send GET /100 HTTP/1.1\r\nHost: server\r\n$(bearer "${tokens[i]}")\r\n\r\n
 		read
 	END
 	uploads[i]=$!
 done
 wait "${uploads[@]}"
-is "$(cat "$work"/answer* | sort | uniq -c | tr -s ' ' | paste -sd ' ')" " 16 200 100  16 201 0" "16 uploads at a time: answered"
+is "$(cat "$work"/answer* | tally)" "16 201 0 16 200 100" "16 uploads at a time: answered"
 differ=
-for i in $(seq 16); do
+for i in {1..16}; do
 	cmp -s "$work/part$i" "$work/web/dav/part$i" || differ="$differ $i"
 done
 is "$differ" "" "16 uploads at a time: each stored byte for byte"
@@ -91,7 +92,7 @@ for t in "$t" "$(token expect)"; do
 		read
 		file $work/small
 		read
-		send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		send $get
 		read
 	END
 	)" $'100 0\n201 0\n200 1' "Expect: 100-continue: the service says go on"
@@ -105,11 +106,11 @@ for t in "$t" "$(token head)"; do
 		send HEAD /1000 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
 		read head
 		field Content-Length
-		send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		send $get
 		read
 		send HEAD /1000 HTTP/1.1\r\nHost: server\r\nX-Filler: 0123456789012345678901234567890123456789\r\n\r\n
 		read head
-		send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+		send $get
 		read
 	END
 	)" $'200 0\n1000\n200 1\n401 0\n200 1' "HEAD, allowed and denied: no body, and the next answer is in its place"
@@ -121,7 +122,7 @@ is "$(script <<-END
 	send PUT /dav/denied HTTP/1.1\r\nHost: server\r\nX-Filler: 0123456789012345678901234567890\r\nContent-Length: 5000\r\n\r\n
 	read
 	file $work/small
-	send GET /1 HTTP/1.1\r\nHost: server\r\n$(bearer "$t")\r\n\r\n
+	send $get
 	read
 END
 )" $'401 0\n200 1' "a denied request's body is thrown away, the next request is judged"

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 # A client that closes its side right behind its request still gets the answer.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 sandbox "$@"
 
 net_up
 server_start
 mpbpf_load
 filler="X-Filler: 0123456789012345678901234567890123456789"
+static=$(bearer static-token-1)
+tokens_read 3 unknown
 
 # last WHAT WANT TARGET FIELD
 last() {
@@ -27,20 +29,20 @@ last() {
 
 last "no token" "401 0" /echo "$filler"
 last "exempt path" "200 8" /healthz "$filler"
-http -H "$(bearer static-token-1)" /echo >/dev/null
-last "cached token" "200 11" /echo "$(bearer static-token-1)"
+http -H "$static" /echo >/dev/null
+last "cached token" "200 11" /echo "$static"
 for i in 1 2 3; do
-	is "$(script <<-END | head -n 1
+	is "$(script <<-END
 		connect $server_ip 8080
-		send GET /echo HTTP/1.1\r\nHost: server\r\n$(bearer "$(token "unknown $i")")\r\n\r\n
+		send GET /echo HTTP/1.1\r\nHost: server\r\n$(bearer "${tokens[i]}")\r\n\r\n
 		shutdown
 		read
 	END
 	)" "200 11" "unknown token ($i)"
-	is "$(script <<-END | head -n 1
+	is "$(script <<-END
 		connect $server_ip 8080
 		send GET /echo HTTP/1.1\r\nHost: server\r\n
-		send $(bearer static-token-1)\r\n\r\n
+		send $static\r\n\r\n
 		shutdown
 		read
 	END

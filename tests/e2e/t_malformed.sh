@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Heads that two readers could read differently are answered 400, whole or split, and never reach the service.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 sandbox "$@"
 
 net_up
@@ -77,60 +77,57 @@ bodies=(
 	"chunk size ended by a bare LF|${post}Transfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n"
 )
 
-# Writes the text in pieces of SIZE escaped bytes; 0: in one.
-pieces() {
-	if [ "$1" -eq 0 ]; then
-		echo "send $2"
-	else
-		printf '%b' "$2" | od -An -v -tx1 -w"$1" | sed -e 's/ /\\x/g' -e 's/.*/send &\npause 1/'
-	fi
-}
-
-# refused SIZE HEAD
+# refused WHAT SEND HEAD...: each head, given to the command SEND, is answered 400 and the end. All at once, each on a
+# connection of its own.
 refused() {
-	{
-		echo "connect $server_ip 8080"
-		pieces "$1" "${2#*|}"
-		printf 'read\neof\n'
-	} | script >"$work/out" 2>&1
-	# Bytes that come after the answer may turn the end into a reset.
-	matches "$(paste -sd ' ' "$work/out")" '^400 [0-9]+ (eof|reset)$' \
-		"${2%%|*}$([ "$1" -eq 0 ] || echo ', in pieces'): 400 and the end"
+	local what=$1 send=$2 head i answers
+	shift 2
+	mapfile -t answers < <(
+		for ((i = 1; i <= $#; i++)); do
+			printf '%s\n' "use $i" "connect $server_ip 8080" "$send ${!i#*|}"
+		done >"$work/requests"
+		for ((i = 1; i <= $#; i++)); do
+			printf '%s\n' "use $i" read eof
+		done >>"$work/requests"
+		script <"$work/requests"
+	)
+	i=0
+	for head in "$@"; do
+		# Bytes that come after the answer may turn the end into a reset.
+		matches "${answers[i]-} ${answers[i + 1]-}" '^400 [0-9]+ (eof|reset)$' "${head%%|*}$what: 400 and the end"
+		i=$((i + 2))
+	done
 }
 
 accessed_reset
-for head in "${heads[@]}"; do
-	refused 0 "$head"
-	refused 13 "$head"
-done
+refused "" send "${heads[@]}"
+refused ", in pieces" "pieces 13" "${heads[@]}"
 accessed_is 0 "nothing of all that reached the service"
 
 # In one segment with its head, under a cached verdict, the kernel sees the body before it lets anything pass.
 is "$(http -H "$auth" /echo)" 200 "the same token with a good head"
 accessed_reset
-for body in "${bodies[@]}"; do
-	refused 0 "$body"
-done
+refused "" send "${bodies[@]}"
 accessed_is 0 "nothing of that reached the service"
 # In pieces the head has long been served: then the connection ends there, and what follows is no request.
 for body in "${bodies[@]}"; do
-	{
-		echo "connect $server_ip 8080"
-		pieces 13 "${body#*|}$smuggled"
-		printf 'read\nread\n'
-	} | script >"$work/out" 2>&1
-	matches "$(paste -sd ' ' "$work/out")" '^(200 [0-9]+ |400 [0-9]+ |closed )(closed|cut|400 [0-9]+)$' \
-		"${body%%|*}, in pieces: the end"
+	matches "$(script <<-END | joined
+		connect $server_ip 8080
+		pieces 13 ${body#*|}$smuggled
+		read
+		read
+	END
+	)" '^(200 [0-9]+ |400 [0-9]+ |closed )(closed|cut|400 [0-9]+)$' "${body%%|*}, in pieces: the end"
 done
-is "$(accessed | grep -c smuggled)" 0 "what stands behind a malformed body is no request"
+is "$(accessed_with smuggled)" 0 "what stands behind a malformed body is no request"
 
 accessed_reset
-matches "$(script <<-END | cut -d ' ' -f 1 | paste -sd ' '
+matches "$(script <<-END | joined
 	connect $server_ip 8080
 	send $start\r\n
-	read
+	status
 	send ${post}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG
-	read
+	status
 	eof
 END
 )" '^200 400 (eof|reset)$' "the same on a kept connection"

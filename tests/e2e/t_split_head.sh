@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 # A head that comes in two segments, cut anywhere, is judged as if it came in one.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 sandbox "$@"
 
 # split WHAT STATUS SERVED REQUEST: cut at every byte, first on new connections, then on one that is kept where possible
 split() {
 	local n
 	printf '%b' "$4" >"$work/request"
-	n=$(($(wc -c <"$work/request") - 1))
+	n=$(($(stat -c %s "$work/request") - 1))
 	accessed_reset
 	is "$(in_client "$tools/httpload" split "$server_ip" 8080 "$work/request")" \
 		"closed=0 timeout=0 garbled=0 $2=$n" "$1: $2 wherever it is cut"
@@ -34,14 +34,11 @@ split "bad token" 403 0 "GET /echo HTTP/1.1\r\nHost: server\r\n$bad\r\n\r\n"
 split "exempt path" 200 1 "GET /healthz HTTP/1.1\r\nHost: server\r\n\r\n"
 
 accessed_reset
-request="GET /echo HTTP/1.1\r\nHost: server\r\n$auth\r\n\r\n"
-{
-	echo "connect $server_ip 8080"
-	printf '%b' "$request" | od -An -v -tx1 -w1 | while read -r byte; do
-		printf 'send \\x%s\npause 1\n' "$byte"
-	done
-	echo read
-} | script >"$work/out"
-is "$(cat "$work/out")" "200 11" "one byte a segment: 200"
+is "$(script <<-END
+	connect $server_ip 8080
+	pieces 1 GET /echo HTTP/1.1\r\nHost: server\r\n$auth\r\n\r\n
+	read
+END
+)" "200 11" "one byte a segment: 200"
 accessed_is 1 "the service saw that one request"
 tap_done

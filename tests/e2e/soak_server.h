@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* Test tool: the service of soak. It believes nothing that it reads, and remembers every request that it saw. */
+#ifndef MPBPF_TESTS_SOAK_SERVER_H
+#define MPBPF_TESTS_SOAK_SERVER_H
+
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include "http_client.h"
+#include "soak_message.h"
+
+#define PEERS_MAX 256
+#define ANSWERS_MAX 32	    /* more than a client has under way */
+#define BACKLOG (256 << 10) /* bytes of answers, above which no request is read */
+#define SEEN_SIZE (1 << 20)
+
+/* An answer in a peer's `out`: where it begins, where its head ends, where it ends. */
+struct answer {
+	size_t start, body, end;
+	uint32_t how;
+};
+
+struct peer {
+	int fd;
+	uint32_t index;
+	struct rng rng;
+	struct reader reader;
+	struct id id; /* of the request under way */
+	uint64_t key, off;
+	bool damaged;	      /* its body is, and that was said */
+	bool headless, known; /* its answer has no body; `conn` is known */
+	uint32_t conn, order;
+	struct bytes out;
+	size_t pos;
+	struct answer answers[ANSWERS_MAX];
+	int n_answers, answer;
+	size_t promised;	   /* up to where the write under way goes */
+	bool loose;		   /* a loose answer went out: nothing is to be followed any more */
+	bool eof, full;		   /* the client sends no more; the send buffer takes no more */
+	int64_t read_at, write_at; /* not before */
+	uint32_t events;	   /* that epoll was asked for */
+};
+
+static struct {
+	int epoll;
+	struct peer *peers[PEERS_MAX];
+	uint64_t *seen; /* hash table: 1 + (conn << 32 | number) */
+	unsigned long connections, requests, complete, cut, bytes_in, bytes_out, damaged, twice, denied, disorder,
+		malformed;
+} server;
+
+static volatile sig_atomic_t server_ended;
+
+static void server_end(int signal)
+{
+	server_ended = signal;
+}
+
+static bool seen_before(const struct id *id)
+{
+	uint64_t key = 1 + ((uint64_t)id->conn << 32 | id->number), i;
+
+	for (i = mix(key) % SEEN_SIZE; server.seen[i]; i = (i + 1) % SEEN_SIZE) {
+		if (server.seen[i] == key)
+			return true;
+	}
+	server.seen[i] = key;
+	return false;
+}
+
+static void peer_close(struct peer *peer)
+{
+	if (!reader_clean(&peer->reader))
+		server.cut++;
+	close(peer->fd);
+	server.peers[peer->index] = NULL;
+	free(peer->out.data);
+	free(peer);
+}
+
+/* What may never come about, whatever the client does. */
+static void request_check(struct peer *peer, const char *path)
+{
+	const struct id *id = &peer->id;
+
+	server.requests++;
+	if (id->denied) {
+		server.denied++;
+		fault("a denied request reached the service: %s", path);
+	}
+	if (server.requests > SEEN_SIZE / 2) {
+		fault("more requests than can be remembered");
+		server_ended = 1;
+	} else if (seen_before(id)) {
+		server.twice++;
+		fault("a request came twice: %s", path);
+	}
+	if ((peer->known && peer->conn != id->conn) || peer->order != id->order) {
+		server.disorder++;
+		fault("%s came as number %u of connection %u", path, peer->order, peer->known ? peer->conn : id->conn);
+	}
+	peer->known = true;
+	peer->conn = id->conn;
+	peer->order = id->order + 1;
+}
+
+static int request_head(struct peer *peer)
+{
+	struct reader *r = &peer->reader;
+	char method[8], path[ID_TEXT + 32], version[12], value[24];
+	bool chunked;
+
+	if (!head_whole(r->head, r->head_len) ||
+	    sscanf(r->head, "%7[A-Z] %127[^ ] %11[^\r]\r\n", method, path, version) != 3 ||
+	    strcmp(version, "HTTP/1.1") || id_parse(strrchr(path, '/') + 1, &peer->id)) {
+		server.malformed++;
+		fault("a head that no client wrote (%zu bytes): %.60s", r->head_len, r->head);
+		return -EBADMSG;
+	}
+	request_check(peer, path);
+	peer->headless = !strcmp(method, "HEAD");
+	peer->key = id_key(&peer->id, false);
+	peer->off = 0;
+	peer->damaged = false;
+	chunked = head_field(r->head, "Transfer-Encoding", value, sizeof(value));
+	reader_body(r, chunked,
+		    head_field(r->head, "Content-Length", value, sizeof(value)) ? strtoull(value, NULL, 10) : 0);
+	return 0;
+}
+
+static void request_body(struct peer *peer, const struct span *body)
+{
+	size_t at = peer->damaged ? body->len : pattern_differs(peer->key, peer->off, body->data, body->len);
+
+	if (at < body->len) {
+		peer->damaged = true;
+		server.damaged++;
+		fault("request %u of connection %u: byte %" PRIu64 " of %u is wrong", peer->id.number, peer->id.conn,
+		      peer->off + at, peer->id.length);
+	}
+	peer->off += body->len;
+	server.bytes_in += body->len;
+}
+
+static int request_end(struct peer *peer)
+{
+	const struct id *id = &peer->id;
+	uint64_t key = id_key(id, true);
+	bool tiny = id->answer <= 200;
+	struct bytes *out = &peer->out;
+	char text[ID_TEXT];
+	struct answer *a = &peer->answers[peer->n_answers];
+
+	if (peer->off != id->length || peer->n_answers == ANSWERS_MAX) {
+		server.malformed++;
+		fault("request %u of connection %u is not %u bytes long", id->number, id->conn, id->length);
+		return -EBADMSG;
+	}
+	server.complete++;
+	peer->n_answers++;
+	*a = (struct answer){ .start = out->len, .how = id->how };
+	id_print(id, text);
+	bytes_print(out, "HTTP/1.1 200 OK\r\nX-Id: %s\r\n", text);
+	if (id->how & HOW_CHUNKED)
+		bytes_print(out, "Transfer-Encoding: chunked\r\n");
+	else
+		bytes_print(out, "Content-Length: %u\r\n", id->answer);
+	head_end(out, a->start);
+	a->body = out->len;
+	if (!peer->headless && (id->how & HOW_CHUNKED))
+		body_add_chunks(out, key, id->answer, &peer->rng, tiny ? 1 : 300, tiny ? 60 : 8000);
+	else if (!peer->headless)
+		body_add(out, key, id->answer);
+	a->end = out->len;
+	return 0;
+}
+
+static int peer_feed(struct peer *peer, struct span in)
+{
+	struct span body;
+	int r = 0;
+
+	while (!r) {
+		switch (reader_next(&peer->reader, &in, &body)) {
+		case EVENT_MORE: return 0;
+		case EVENT_HEAD: r = request_head(peer); break;
+		case EVENT_BODY: request_body(peer, &body); break;
+		case EVENT_END: r = request_end(peer); break;
+		case EVENT_BAD:
+			server.malformed++;
+			fault("framing of request %u of connection %u", peer->id.number, peer->conn);
+			r = -EBADMSG;
+		}
+	}
+	return r;
+}
+
+/* Every fourth connection is read slowly. */
+static int peer_read(struct peer *peer)
+{
+	static uint8_t buffer[65536];
+	size_t most = peer->index % 4 == 1 ? 1 + below(&peer->rng, 6000) : sizeof(buffer);
+	ssize_t n = recv(peer->fd, buffer, most, MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (!n) {
+		peer->eof = true;
+		return peer->pos == peer->out.len ? -ENOTCONN : 0;
+	}
+	if (most < sizeof(buffer) && chance(&peer->rng, 10))
+		peer->read_at = now_us() + below(&peer->rng, 3000);
+	return peer_feed(peer, (struct span){ buffer, n });
+}
+
+/*
+ * Up to where the next write may go. So that answers can be followed, it never ends within a head, and when the kernel took
+ * only a part, the rest goes out as it was: what is added to it, the kernel shows nobody. But for a loose answer.
+ */
+static size_t write_limit(struct peer *peer)
+{
+	const struct answer *a;
+	size_t limit;
+	int i;
+
+	while (peer->answers[peer->answer].end <= peer->pos)
+		peer->answer++;
+	a = &peer->answers[peer->answer];
+	peer->loose = peer->loose || (a->how & HOW_LOOSE);
+	if (peer->promised > peer->pos && !peer->loose)
+		return peer->promised;
+	if ((a->how & HOW_LOOSE) && peer->pos == a->start)
+		return a->start + (a->body - a->start) / 2;
+	if (a->how & (HOW_SLOW | HOW_LOOSE)) {
+		limit = peer->pos + 1 + below(&peer->rng, 1 + (a->end - a->start) / 8);
+		return limit > a->end ? a->end : limit < a->body ? a->body : limit;
+	}
+	limit = chance(&peer->rng, 25) ? peer->pos + 1 + below(&peer->rng, 20000) : peer->out.len;
+	for (i = peer->answer; i < peer->n_answers && peer->answers[i].start < limit; i++) {
+		a = &peer->answers[i];
+		if (a->how & (HOW_SLOW | HOW_LOOSE))
+			limit = a->start;
+		else if (limit < a->body)
+			limit = a->body;
+	}
+	return limit > peer->out.len ? peer->out.len : limit;
+}
+
+static int peer_write(struct peer *peer)
+{
+	size_t limit;
+	ssize_t n;
+
+	peer->full = false;
+	while (peer->pos < peer->out.len && peer->write_at <= now_us()) {
+		limit = write_limit(peer);
+		peer->promised = limit;
+		n = send(peer->fd, peer->out.data + peer->pos, limit - peer->pos, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN) {
+			peer->full = true;
+			return 0;
+		}
+		if (n < 0)
+			return -errno;
+		peer->pos += n;
+		server.bytes_out += n;
+		if (peer->answers[peer->answer].how & (HOW_SLOW | HOW_LOOSE))
+			peer->write_at = now_us() + 500 + below(&peer->rng, 4000);
+	}
+	if (peer->pos < peer->out.len)
+		return 0;
+	peer->out.len = peer->pos = peer->promised = 0;
+	peer->n_answers = peer->answer = 0;
+	return peer->eof ? -ENOTCONN : 0;
+}
+
+/* Some sockets are left blocking, some have small buffers: the guard treats them differently. */
+static void peer_accept(int listener)
+{
+	static unsigned int turn;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | (++turn % 3 ? SOCK_NONBLOCK : 0));
+	struct epoll_event event = {};
+	struct peer *peer;
+	int i, small = 4096, medium = 16384;
+
+	if (fd < 0)
+		return;
+	for (i = turn % 4; i < PEERS_MAX && server.peers[i]; i += 4)
+		;
+	if (i >= PEERS_MAX) {
+		fault("too many connections at a time");
+		close(fd);
+		return;
+	}
+	peer = calloc(1, sizeof(*peer));
+	*peer = (struct peer){ .fd = fd, .index = i, .rng.state = mix(++server.connections) };
+	if (i % 4 == 1)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &medium, sizeof(medium));
+	if (i % 4 == 2)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	server.peers[i] = peer;
+	event.data.u32 = i;
+	epoll_ctl(server.epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* What to wait for now. Returns how long that may take, in us. */
+static int64_t peer_interest(struct peer *peer, int64_t now)
+{
+	size_t waiting = peer->out.len - peer->pos;
+	struct epoll_event event = { .data.u32 = peer->index };
+	int64_t wait = 1000000;
+
+	if (!peer->eof && waiting < BACKLOG && peer->n_answers < ANSWERS_MAX - 8) {
+		if (peer->read_at <= now)
+			event.events |= EPOLLIN;
+		else
+			wait = peer->read_at - now;
+	}
+	if (waiting && peer->write_at > now)
+		wait = wait < peer->write_at - now ? wait : peer->write_at - now;
+	else if (waiting)
+		event.events |= EPOLLOUT;
+	if (event.events != peer->events)
+		epoll_ctl(server.epoll, EPOLL_CTL_MOD, peer->fd, &event);
+	peer->events = event.events;
+	return wait;
+}
+
+static void server_event(const struct epoll_event *event)
+{
+	bool listener = event->data.u32 >= PEERS_MAX;
+	struct peer *peer = listener ? NULL : server.peers[event->data.u32];
+	int r = 0;
+
+	if (listener)
+		peer_accept(event->data.u32 - PEERS_MAX);
+	if (peer && (event->events & EPOLLOUT))
+		r = peer_write(peer);
+	if (peer && !r && (event->events & ~EPOLLOUT))
+		r = peer_read(peer);
+	if (peer && r)
+		peer_close(peer);
+}
+
+static void server_turn(void)
+{
+	int64_t now = now_us(), wait = 1000000, w;
+	struct epoll_event events[64];
+	int i, n;
+
+	for (i = 0; i < PEERS_MAX; i++) {
+		w = server.peers[i] ? peer_interest(server.peers[i], now) : wait;
+		wait = w < wait ? w : wait;
+	}
+	n = epoll_wait(server.epoll, events, 64, (wait + 999) / 1000);
+	for (i = 0; i < n; i++)
+		server_event(&events[i]);
+}
+
+static int server_listen(const char *host, int port)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct sockaddr_storage addr;
+	socklen_t len;
+	int fd, on = 1;
+
+	if (client_address(host, port, &addr, &len) < 0)
+		return -EINVAL;
+	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (fd < 0 || bind(fd, (void *)&addr, len) || listen(fd, 512))
+		return -errno;
+	event.data.u32 = PEERS_MAX + fd;
+	return epoll_ctl(server.epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int server_main(int port)
+{
+	struct sigaction action = { .sa_handler = server_end };
+
+	sigaction(SIGTERM, &action, NULL);
+	server.epoll = epoll_create1(EPOLL_CLOEXEC);
+	server.seen = calloc(SEEN_SIZE, sizeof(*server.seen));
+	if (server.epoll < 0 || !server.seen || server_listen("0.0.0.0", port) || server_listen("::", port)) {
+		perror("soak server");
+		return 2;
+	}
+	printf("pid=%d\n", getpid());
+	fflush(stdout);
+	while (!server_ended)
+		server_turn();
+	printf("accepted=%lu seen=%lu complete=%lu cut=%lu read=%lu written=%lu\n", server.connections, server.requests,
+	       server.complete, server.cut, server.bytes_in, server.bytes_out);
+	printf("damaged=%lu twice=%lu denied=%lu disorder=%lu malformed=%lu faults=%lu\n", server.damaged, server.twice,
+	       server.denied, server.disorder, server.malformed, faults);
+	return faults != 0;
+}
+
+#endif

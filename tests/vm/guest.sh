@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Boots a kernel that kernel.sh made ready in an emulator, and runs a command there as root on this machine's own files.
+#
+#   guest.sh KERNEL SUITE RESULTS SECONDS COMMAND [ARGUMENT]...
+#
+# SUITE is /run/suite in the guest and read-only; RESULTS is /run/results, and all of this machine that a guest can change.
+# RESULTS gets what inside.sh writes and console; exit status: the command's, 124 its time was over, 125 the guest died.
+set -euo pipefail
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export LC_ALL=C
+
+# All of this runs in a mount and a PID namespace of its own: with their first process go the emulator, the file server and
+# every mount, however this script ends.
+if [ -z "${VMTEST_GUEST:-}" ]; then
+	export VMTEST_GUEST=1
+	exec setpriv --pdeathsig KILL \
+		unshare --mount --pid --fork --kill-child --mount-proc --propagation private "$0" "$@"
+fi
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+kernel=$(realpath "$1") suite=$(realpath "$2") results=$(realpath "$3") seconds=$4
+shift 4
+mnt=$kernel/mnt
+memory=768
+
+# The emulator keeps the code it has translated by address: with norandmaps a program that starts for the second time finds
+# its own, three times as fast. Flushes against CPU bugs that it has not, and the clearing of pages before their use, only
+# cost time. None of these is anything that the tests look at. The watchdogs would take a busy host for a stuck kernel.
+arguments='console=ttyS0 quiet panic=-1 oops=panic norandmaps mitigations=off init_on_alloc=0'
+arguments+=' nowatchdog rcupdate.rcu_cpu_stall_timeout=300'
+
+# share NAME DIR [ro]
+share() {
+	mkdir -p "$mnt/share/$1"
+	mount --bind "$2" "$mnt/share/$1"
+	[ "${3:-}" != ro ] || mount -o remount,bind,ro "$mnt/share/$1"
+}
+
+# What keeps a guest from changing this machine: the file server sees read-only mounts, so that it is the host's kernel that
+# refuses a write, whatever the guest asks for. Bind mounts are not recursive: /proc, /sys and /dev are empty in there.
+# This checkout is hidden, for the installed suite must be enough.
+share_files() {
+	mkdir -p "$mnt"
+	mount -t tmpfs tmpfs "$mnt"
+	share root / ro
+	share modules "$kernel/lib/modules" ro
+	share suite "$suite" ro
+	share vm "$here" ro
+	share results "$results"
+	[ ! -d "$mnt/share/root$top" ] || mount -t tmpfs -o ro tmpfs "$mnt/share/root$top"
+}
+
+# A guest's view of files cannot go stale: nobody else changes what it can see of them while it runs.
+serve_files() {
+	local i
+	# Its lock bears the name of its socket, which is the same for every guest.
+	mkdir -p /run/virtiofsd
+	mount -t tmpfs tmpfs /run/virtiofsd
+	cd "$mnt"
+	/usr/lib/qemu/virtiofsd --socket-path=socket -o source="$mnt/share" -o sandbox=chroot -o cache=always \
+		-o no_posix_lock >"$results/virtiofsd" 2>&1 </dev/null &
+	for ((i = 0; i < 100; i++)); do
+		[ ! -S socket ] || return 0
+		sleep 0.1
+	done
+	echo "guest.sh: virtiofsd does not start: $(cat "$results/virtiofsd")" >&2
+	exit 125
+}
+
+# thread=single: with a thread for each CPU these kernels do not survive the patching of their own code under load. That the
+# kernel is an ELF image spares the guest its unpacking; la57=off spares it a level of page tables.
+emulate() {
+	timeout --kill-after=5 "$seconds" qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none \
+		-accel tcg,thread=single,tb-size=256 -cpu max,la57=off,erms=off -smp 1 \
+		-M q35,memory-backend=memory -m "${memory}M" -object "memory-backend-memfd,id=memory,size=${memory}M,share=on" \
+		-chardev socket,id=host,path=socket -device vhost-user-fs-pci,chardev=host,tag=host -device virtio-rng-pci \
+		-serial "file:$results/console" -kernel "$kernel/vmlinux" -initrd "$kernel/initrd" \
+		-append "$arguments SECONDS_LEFT=$((seconds - 30))"
+}
+
+rm -f "$results"/{booted,status,stuck,taint,dmesg,console,log}
+printf '%q ' "$@" >"$results/command"
+share_files
+serve_files
+rc=0
+emulate >"$results/emulator" 2>&1 </dev/null || rc=$?
+if [ "$rc" -eq 124 ] || [ "$rc" -eq 137 ] || [ -e "$results/stuck" ]; then
+	exit 124
+fi
+[ -s "$results/taint" ] || exit 125
+exit "$(cat "$results/status")"
