@@ -249,7 +249,9 @@ accessed() {
 	mapfile -t -s "${accessed_before:-0}" accesses <"$access_log"
 }
 
+# What was answered before may not be in the log yet.
 accessed_reset() {
+	pause 50
 	mapfile -t accesses <"$access_log"
 	accessed_before=${#accesses[@]}
 }
