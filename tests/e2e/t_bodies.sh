@@ -8,8 +8,8 @@ sandbox "$@"
 net_up
 server_start
 mpbpf_load
-declare -A sizes=([small]=5000 [large]=$(scaled 10000000 3000000))
-part=$(scaled 1000000 200000)
+declare -A sizes=([small]=5000 [large]=$(scaled 10000000 2000000))
+part=$(scaled 1000000 100000)
 pattern_files "$work/small=${sizes[small]}" "$work/large=${sizes[large]}"
 
 # stored NAME FILE WHAT

@@ -137,7 +137,7 @@ matches "$out" 'root' "no root: it says so"
 
 # A reader that goes away must not keep it from cleaning up, nor from ending as it should.
 {
-	mpbpf check --pin-root "$work/nowhere" 2>&1
+	in_server "$build/mpbpf" check --pin-root "$work/nowhere" --cgroup "$work" 2>&1
 	echo $? >"$work/status"
 } | head -n 2 >"$work/out"
 is "$(cat "$work/status")" 1 "a --pin-root that is not on bpffs: exit status 1"
