@@ -512,12 +512,31 @@ struct socket {
 	struct file *file;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct sk_msg_sg {
+	u32 size;
+};
+
+struct sk_msg {
+	struct sk_msg_sg sg;
+	struct sock *sk;
+	struct list_head list;
+};
+
+struct sk_psock {
+	struct list_head ingress_msg;
+};
+
 struct sock {
 	struct sk_buff_head sk_receive_queue;
 	struct {
 		int len;
 	} sk_backlog;
 	struct socket *sk_socket;
+	void *sk_user_data;
 };
 
 struct inet_sock {
