@@ -57,8 +57,8 @@ static int count_waiting(struct check *c, bool handed_back)
 	if (ioctl(peers.server, FIONREAD, &rest) < 0)
 		return check_fail(c, "FIONREAD: %s", strerror(errno));
 	if ((size_t)told != len || (size_t)rest != len - sizeof(part))
-		return check_fail(c, "%zu bytes wait %s, and it tells %d; %zu after a part was read, and it tells %d", len,
-				  how, told, len - sizeof(part), rest);
+		return check_fail(c, "%zu bytes wait %s, and it tells %d; %zu after a part was read, and it tells %d",
+				  len, how, told, len - sizeof(part), rest);
 	return 0;
 }
 
@@ -68,7 +68,8 @@ int check_fionread(struct check *c)
 
 	if (r == 0)
 		r = count_waiting(c, true);
-	return r < 0 ? r : check_ok(c, "tells the length of what waits, behind a verdict and handed back by the helper");
+	return r < 0 ? r
+		     : check_ok(c, "tells the length of what waits, behind a verdict and handed back by the helper");
 }
 
 int check_tcp_bpf_ioctl(struct check *c)
@@ -79,7 +80,8 @@ int check_tcp_bpf_ioctl(struct check *c)
 	case OBJECT_FIONREAD_ADDED:
 		return check_fail(c, "the kernel does not count what another socket's program puts into a socket");
 	default:
-		return check_fail(c, "the kernel does not count it, and takes no program that would: is it locked down?");
+		return check_fail(c,
+				  "the kernel does not count it, and takes no program that would: is it locked down?");
 	}
 }
 

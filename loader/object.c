@@ -57,8 +57,9 @@ static enum object_fionread fionread_of(const struct config *config)
 
 	log_libbpf_forget();
 	if (fionread == OBJECT_FIONREAD_SHORT && config->n_listeners)
-		log_line("on this kernel FIONREAD tells a service too little of what was handed back to it, and refuses the "
-			 "program that would mend it (is it locked down?): one that asks, as nginx does, may wait for ever");
+		log_line(
+			"on this kernel FIONREAD tells a service too little of what was handed back to it, and refuses the "
+			"program that would mend it (is it locked down?): one that asks, as nginx does, may wait for ever");
 	return fionread;
 }
 

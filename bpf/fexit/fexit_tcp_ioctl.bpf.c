@@ -5,7 +5,7 @@
  */
 #include "maps.h"
 
-#define SIOCINQ 0x541B /* asm-generic/ioctls.h: FIONREAD */
+#define SIOCINQ 0x541B	       /* asm-generic/ioctls.h: FIONREAD */
 #define SK_USER_DATA_FLAGS 7UL /* net/sock.h: the low bits of sk_user_data are not part of the pointer */
 #define MESSAGES_MAX 4096
 
@@ -51,8 +51,7 @@ struct tcp_ioctl_args {
 	__u64 ret;
 };
 
-SEC("?fexit/tcp_ioctl")
-int fexit_tcp_ioctl(struct tcp_ioctl_args *args)
+SEC("?fexit/tcp_ioctl") int fexit_tcp_ioctl(struct tcp_ioctl_args *args)
 {
 	struct sock *sk = args->sk;
 	void *user = (void *)args->arg;
@@ -69,5 +68,4 @@ int fexit_tcp_ioctl(struct tcp_ioctl_args *args)
 	return 0;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";
