@@ -77,7 +77,7 @@ static void stream_take(struct stream_env *env, struct stream *stream, size_t n)
 /* The first n bytes go to the service. */
 static int stream_hand(struct stream_env *env, struct stream *stream, size_t n)
 {
-	int r = channel_send(&env->channel, stream->cookie, false, stream->buf, n);
+	int r = channel_hand(&env->channel, stream->cookie, stream->buf, n);
 
 	if (r < 0)
 		return r;
@@ -123,19 +123,54 @@ static enum stream_result stream_body(struct stream_env *env, struct stream *str
 	return STREAM_MORE;
 }
 
-/* The answer that the kernel would give, of its natural length. */
+/*
+ * The answer that the kernel would give, of its natural length, or the rest of it. Returns 0: all of it is out, or -errno;
+ * -EAGAIN: the connection's send buffer is full, for the client has yet to read what came before.
+ */
 static int answer_send(struct stream_env *env, struct stream *stream, enum request_reason reason)
 {
 	const struct reply *reply = &replies[reason];
 	char text[REPLY_TEXT_MAX + 8];
+	ssize_t n;
 
 	memcpy(text, reply->text, reply->len);
 	memcpy(text + reply->len, "0\r\n\r\n", 5);
-	return channel_send(&env->channel, stream->cookie, true, text, reply->len + 5);
+	while (stream->answered < reply->len + 5) {
+		n = channel_answer(&env->channel, stream->cookie, text + stream->answered,
+				   reply->len + 5 - stream->answered);
+		if (n < 0)
+			return n;
+		stream->answered += n;
+	}
+	stream->answered = 0;
+	return 0;
+}
+
+/*
+ * The request at the front is denied, and stays so: no reload changes an answer that is under way. conn: the record of the
+ * connection now, in which the service may have sent something unasked that the answer would end up in.
+ */
+static enum stream_result stream_answer(struct stream_env *env, struct stream *stream, const struct conn *conn)
+{
+	enum request_reason reason = stream->denied;
+	int r;
+
+	if (conn->response.kind == BODY_UNTIL_CLOSE)
+		return STREAM_CLOSE;
+	r = answer_send(env, stream, reason);
+	if (r == -EAGAIN)
+		return STREAM_WAIT;
+	if (r < 0 || replies[reason].close)
+		return STREAM_CLOSE;
+	stream->denied = 0;
+	http1_body_of(&stream->head, &stream->body);
+	stream->discard = true;
+	stream_take(env, stream, stream->head.head_len);
+	return STREAM_MORE;
 }
 
 static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
-				      const struct http1 *h)
+				      const struct conn *conn)
 {
 	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason };
 	int r = conn_op(env, stream->cookie, &op);
@@ -144,12 +179,10 @@ static enum stream_result stream_deny(struct stream_env *env, struct stream *str
 		return STREAM_WAIT;
 	if (r == -EAGAIN)
 		stream_mark_closed(env, stream->cookie, reason);
-	if (r || answer_send(env, stream, reason) < 0 || replies[reason].close)
+	if (r)
 		return STREAM_CLOSE;
-	http1_body_of(h, &stream->body);
-	stream->discard = true;
-	stream_take(env, stream, h->head_len);
-	return STREAM_MORE;
+	stream->denied = reason;
+	return stream_answer(env, stream, conn);
 }
 
 static enum stream_result stream_allow(struct stream_env *env, struct stream *stream, enum request_reason reason,
@@ -189,6 +222,8 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 
 	if (bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn))
 		return STREAM_CLOSE;
+	if (stream->denied)
+		return stream_answer(env, stream, &conn);
 	r = judge_listener(&env->judge, &conn, &listener);
 	if (r < 0)
 		return r == -ENOENT ? stream_unguarded(env, stream) : STREAM_CLOSE;
@@ -197,11 +232,11 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 	r = http1_resume((struct http1_buf *)stream->buf, h, stream->scanned, len);
 	stream->scanned = len;
 	if (r == HTTP1_BAD)
-		return stream_deny(env, stream, REQUEST_BAD, h);
+		return stream_deny(env, stream, REQUEST_BAD, &conn);
 	if (r == HTTP1_MORE)
-		return len < MPBPF_HELPER_HEAD_MAX ? STREAM_MORE : stream_deny(env, stream, REQUEST_TOO_LARGE, h);
+		return len < MPBPF_HELPER_HEAD_MAX ? STREAM_MORE : stream_deny(env, stream, REQUEST_TOO_LARGE, &conn);
 	reason = judge_head(&env->judge, &listener, (const char *)stream->buf, h);
-	return reason < REQUEST_BAD ? stream_allow(env, stream, reason, h) : stream_deny(env, stream, reason, h);
+	return reason < REQUEST_BAD ? stream_allow(env, stream, reason, h) : stream_deny(env, stream, reason, &conn);
 }
 
 /*
@@ -211,7 +246,7 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
  */
 static enum stream_result stream_settle(struct stream_env *env, struct stream *stream)
 {
-	struct conn_op op = { .op = CONN_OP_TAKEN, .taken = stream->taken };
+	struct conn_op op = { .op = CONN_OP_TAKEN, .taken = stream->taken, .answering = !!stream->denied };
 	int r;
 
 	if (!stream->len) {
@@ -253,6 +288,7 @@ void stream_expire(struct stream_env *env, struct stream *stream)
 {
 	struct conn_op op = { .op = CONN_OP_DENY, .reason = REQUEST_TIMEOUT };
 
-	if (!conn_op(env, stream->cookie, &op))
+	/* Behind half an answer nothing can be said. */
+	if (!stream->denied && !conn_op(env, stream->cookie, &op))
 		answer_send(env, stream, REQUEST_TIMEOUT);
 }

@@ -214,8 +214,9 @@ enum conn_state {
 };
 
 enum conn_flags {
-	CONN_UPGRADE = 1 << 0, /* the last allowed request asked for `Upgrade: websocket` */
-	CONN_REPLIED = 1 << 1, /* reply_end is valid: the kernel answered on this connection */
+	CONN_UPGRADE = 1 << 0,	 /* the last allowed request asked for `Upgrade: websocket` */
+	CONN_REPLIED = 1 << 1,	 /* reply_end is valid: the kernel answered on this connection */
+	CONN_ANSWERING = 1 << 2, /* the helper's answer may be out in part: no other may follow it */
 };
 
 /*
@@ -282,7 +283,7 @@ struct target {
 
 enum conn_op_kind {
 	CONN_OP_ALLOW,	/* a request goes to the service: allowed++, before its bytes are sent */
-	CONN_OP_DENY,	/* count the reason; out.idle says whether the answer may be sent now */
+	CONN_OP_DENY,	/* count the reason, if the answer may be sent now: then it is under way; else -EAGAIN */
 	CONN_OP_TAKEN,	/* returned = taken, after bytes were handed back or dropped */
 	CONN_OP_RETURN, /* if asked == taken: state = `state`, request = `request`; else -EAGAIN */
 	CONN_OP_CLOSE,	/* state = CONN_CLOSED */
@@ -300,7 +301,8 @@ struct conn_op {
 	__u32 reason;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum request_reason */
 	__u8 no_body;		   /* CONN_OP_ALLOW: HEAD */
 	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
-	__u8 pad[2];
+	__u8 answering;		   /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
+	__u8 pad;
 	/* outputs */
 	__s32 result;
 	__u32 out_state;
