@@ -76,6 +76,8 @@ BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
 
+SMUGGLE := $(BUILD)/tests/smuggle/smuggle
+
 # ---- targets ----
 
 .PHONY: all check check-unit check-prog check-fuzz check-e2e layers demo bench fuzz install clean deps lint format help
@@ -84,7 +86,7 @@ FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcar
 all: $(PROGRAMS) ## build mpbpf and mpbpfd (default)
 
 TEST_ENV = CMOCKA_MESSAGE_OUTPUT=TAP
-TEST_PARTS = $(PROGRAMS) $(UNIT) $(PROG) $(PROG_BPF) $(FUZZ) $(FUZZ_TOOLS) $(E2E_TOOLS) $(BENCH_TOOLS)
+TEST_PARTS = $(PROGRAMS) $(UNIT) $(PROG) $(PROG_BPF) $(FUZZ) $(FUZZ_TOOLS) $(E2E_TOOLS) $(BENCH_TOOLS) $(SMUGGLE)
 
 check: $(TEST_PARTS) | $(DEPS) ## every test there is: layers, runner, unit, prog, fuzz (short), e2e
 	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) tests/layers.sh $(RUNNER) $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
@@ -98,7 +100,7 @@ check-prog: $(PROG) $(PROG_BPF) | $(DEPS) ## the BPF programs through BPF_PROG_T
 check-fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a short, repeatable fuzz run and the comparison with node's parser
 	$(PROVE) $(PROVE_FLAGS) $(wildcard tests/fuzz/t_*.sh)
 
-check-e2e: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## end to end in network namespaces (root)
+check-e2e: $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## end to end in network namespaces (root)
 	$(PROVE) $(PROVE_FLAGS) $(E2E)
 
 layers: $(PROGRAMS) ## fail on an include that points up
@@ -110,10 +112,10 @@ demo: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## real requests and a packet flood aga
 bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk four ways and XDP ns per packet (root); ROUNDS, SECONDS
 	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/bench.sh
 
-fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a long fuzz run; FUZZ_SECONDS
+fuzz: $(FUZZ) $(FUZZ_TOOLS) $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## a long fuzz run, smuggling too (root); FUZZ_SECONDS
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/long.sh
 
-KSELFTEST = $(PROGRAMS) $(BPF_OBJECT) $(PROG) $(PROG_BPF) $(E2E_TOOLS)
+KSELFTEST = $(PROGRAMS) $(BPF_OBJECT) $(PROG) $(PROG_BPF) $(E2E_TOOLS) $(SMUGGLE)
 # The folder is laid out as this tree is, so that a test finds everything where it always does; tests/e2e/t_docs.sh holds
 # the documents against the sources.
 KSELFTEST_TREE = README.md CONTRIBUTING.md LICENSE LICENSES Makefile vmlinux.h bpf core userspace-auth loader agent include \
@@ -232,6 +234,10 @@ $(E2E_TOOLS): $(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lpthread -Wl,--as-needed $(LDLIBS)
 
+$(SMUGGLE): $(call obj,$(wildcard tests/smuggle/*.c))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lcrypto
+
 $(FUZZ_TOOLS): $(BUILD)/tests/fuzz/%: $(BUILD)/san/tests/fuzz/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
@@ -242,6 +248,6 @@ $(FUZZ): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c | $(DEPS)
 		-fno-sanitize-recover=all $(CPPFLAGS) $(DEPFLAGS) -MF $@.d $< -o $@
 
 DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) \
-	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(LOADER) $(AGENT) $(wildcard tests/prog/*.c tests/bench/*.c tests/e2e/*.c)) \
+	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(LOADER) $(AGENT) $(wildcard tests/prog/*.c tests/bench/*.c tests/e2e/*.c tests/smuggle/*.c)) \
 	$(patsubst %.c,$(BUILD)/san/%.d,$(CORE) $(AUTH) $(wildcard tests/unit/*.c tests/fuzz/*.c))
 -include $(wildcard $(DEPFILES))

@@ -6,7 +6,7 @@
 sandbox "$@"
 
 cd "$top" || bail "no $top"
-docs=(README.md CONTRIBUTING.md docs/ARCHITECTURE.md docs/kernel-notes.md docs/config.md)
+docs=(README.md CONTRIBUTING.md docs/ARCHITECTURE.md docs/kernel-notes.md docs/config.md docs/security.md)
 architecture=docs/ARCHITECTURE.md
 
 # none DESCRIPTION < FILE: the lines, which should be none, name what is wrong

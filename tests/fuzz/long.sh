@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # `make fuzz`: FUZZ_SECONDS of libFuzzer on all processors with a corpus that is kept between runs, then node's parser with
-# fresh seeds for as long as a tenth of that.
+# fresh seeds for as long as a tenth of that, and request streams against guarded services with fresh seeds for as long again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
@@ -14,4 +14,9 @@ mkdir -p "$corpus"
 end=$((SECONDS + seconds / 10))
 while [ "$SECONDS" -lt "$end" ]; do
 	node tests/fuzz/differential.mjs "$build/tests/fuzz/http1_cli" tests/fuzz/corpus 100000 "$RANDOM$RANDOM"
+done
+end=$((SECONDS + seconds / 10))
+while [ "$SECONDS" -lt "$end" ]; do
+	SMUGGLE_SEED=$RANDOM$RANDOM SMUGGLE_STREAMS=${SMUGGLE_STREAMS:-20000} SMUGGLE_LIMIT=3600 SMUGGLE_ARGS=${SMUGGLE_ARGS:--o} \
+		tests/e2e/t_smuggling.sh
 done
