@@ -51,14 +51,6 @@ static void listeners_free(struct config *config)
 	free(config->listeners);
 }
 
-static void license_free(struct license_config *license)
-{
-	if (license->license_key)
-		explicit_bzero(license->license_key, strlen(license->license_key));
-	free(license->license_key);
-	strings_free(license->features, license->n_features);
-}
-
 static void services_free(struct config *config)
 {
 	size_t i;
@@ -93,6 +85,7 @@ void config_free(struct config *config)
 	listeners_free(config);
 	auth_free(&config->auth);
 	license_free(&config->license);
+	request_limits_free(config);
 	services_free(config);
 	routes_free(config);
 	strings_free(config->warnings, config->n_warnings);

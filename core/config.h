@@ -67,15 +67,35 @@ struct listener_config {
 	uint16_t port;	     /* 1 to 65535 */
 	enum listener_mode mode;
 	enum listener_protocol protocol;
+	bool enforce;		  /* default true; false: a dry run, nothing is denied */
 	struct auth_config *auth; /* NULL: the global block */
 };
 
+/* Paths at or below `prefix` need `feature`. */
+struct feature_gate {
+	char *prefix, *feature;
+};
+
 struct license_config {
+	bool given; /* there is a license object; without one nothing is gated */
 	char *license_key;
 	bool is_enterprise;
 	uint32_t max_proxies, current_proxies;
 	char **features; /* names whose value is true */
 	size_t n_features;
+	struct feature_gate *gates; /* the built-in ones, then the configured ones, which win */
+	size_t n_gates;
+};
+
+/* A token bucket over the requests that pass. */
+struct request_limit_config {
+	char *name;
+	enum limit_per per;
+	double rate;	/* a second, 0.001 to 1000000 */
+	uint32_t burst; /* 1 to 1000000; default: the rate, rounded up */
+	char *listener; /* NULL: all, each by itself when per listener */
+	char *prefix;	/* canonical path; NULL: all */
+	bool enforce;	/* default true */
 };
 
 struct metrics_config {
@@ -105,6 +125,8 @@ struct config {
 	size_t n_listeners;
 	struct auth_config auth;
 	struct license_config license;
+	struct request_limit_config *request_limits; /* at most MPBPF_LIMITS_MAX */
+	size_t n_request_limits;
 	struct metrics_config metrics;
 	struct service_config *services;
 	size_t n_services;

@@ -100,7 +100,7 @@ static bool is_token(const char *text)
 }
 
 /* No two spellings of one path: what the kernel compares byte by byte must be the only way to write it. */
-static bool is_canonical(const char *path)
+bool path_is_canonical(const char *path)
 {
 	const char *p;
 	size_t len;
@@ -124,7 +124,7 @@ static int read_exempt_path(struct reader *r, const cJSON *item, const struct ru
 	char **path = base;
 	size_t len;
 
-	if (!cJSON_IsString(item) || !is_canonical(item->valuestring))
+	if (!cJSON_IsString(item) || !path_is_canonical(item->valuestring))
 		return reader_refuse(r, item, rule);
 	len = strlen(item->valuestring);
 	if (len > 1 && item->valuestring[len - 1] == '/')

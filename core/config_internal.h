@@ -153,7 +153,20 @@ int digest_add(EVP_MD_CTX *digest, const void *data, size_t len);
 int read_address(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 int read_cidrs(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 
+/* config_tables.c */
+#define NAME_TEXT "a name of 1 to 64 visible ASCII characters"
+bool is_name(const char *text);
+
+/* config_limits.c */
+extern const struct rule request_limit_rule;
+int read_license(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int request_limits_finish(struct reader *r);
+void license_free(struct license_config *license);
+void request_limits_free(struct config *config);
+
 /* config_auth.c */
+/* Whether there is no other spelling of the path that servers read as the same. */
+bool path_is_canonical(const char *path);
 extern const struct rule auth_rules[];
 void auth_init(struct auth_config *auth);
 /* Allocates the block and reads it: a listener's own. */

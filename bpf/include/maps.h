@@ -17,6 +17,7 @@ struct scratch {
 	struct http1 head;
 	struct path_key path;
 	struct verdict_key token;
+	__u32 retry_s; /* for REQUEST_RATE: see replies.h */
 };
 
 struct scratches {
@@ -82,6 +83,22 @@ struct {
 	__type(key, struct path_key);
 	__type(value, struct path_rule);
 } paths __weak SEC(".maps");
+
+/* Agent fills the half of the next generation; sk_skb and conn_update read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_LIMITS_MAX);
+	__type(key, __u32);
+	__type(value, struct limit);
+} limits __weak SEC(".maps");
+
+/* sk_skb and conn_update write. Full: the bucket unused for longest is forgotten, and is full again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BUCKETS_MAX);
+	__type(key, struct bucket_key);
+	__type(value, struct bucket);
+} buckets __weak SEC(".maps");
 
 /* Helper writes; sk_skb reads. Full: the token unseen for longest is asked for again. */
 struct {
