@@ -83,7 +83,7 @@ struct license_config {
 	uint32_t max_proxies, current_proxies;
 	char **features; /* names whose value is true */
 	size_t n_features;
-	struct feature_gate *gates; /* the built-in ones, then the configured ones, which win */
+	struct feature_gate *gates; /* beside the built-in ones (policy_rules.c), over which they win */
 	size_t n_gates;
 };
 

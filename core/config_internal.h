@@ -159,6 +159,7 @@ bool is_name(const char *text);
 
 /* config_limits.c */
 extern const struct rule request_limit_rule;
+extern const struct rule license_rules[];
 int read_license(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 int request_limits_finish(struct reader *r);
 void license_free(struct license_config *license);

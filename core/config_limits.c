@@ -13,14 +13,6 @@
 	"an absolute path of at most 110 bytes, canonical: visible ASCII " \
 	"without % \\ ; ? # \" < > [ ] ^ ` { | }, no empty, . or .. segment"
 
-static const struct {
-	const char *prefix, *feature;
-} built_in[] = {
-	{ "/api/v1/traffic-shaping", "advanced_routing" }, { "/api/v1/multi-cloud", "multi_cloud" },
-	{ "/api/v1/tracing", "distributed_tracing" },	   { "/api/v1/zero-trust", "zero_trust" },
-	{ "/api/v1/advanced-rate-limit", "rate_limiting" },
-};
-
 /* PENG- and five groups of four. */
 static bool is_license_key(const char *text)
 {
@@ -111,59 +103,14 @@ static const struct rule gate_rules[] = {
 	{},
 };
 
-static const struct rule gate_rule = {
-	.read = read_object, .expected = "an object", .size = sizeof(struct feature_gate), .of = gate_rules
-};
+static const struct rule gate_rule = { .read = read_object, .expected = "an object", .of = gate_rules };
 
-/* Behind the built-in ones: the last of the same prefix wins. */
-static int gates_add(struct license_config *license, char *prefix, char *feature)
-{
-	struct feature_gate *gate;
-
-	if (!prefix || !feature || array_grow(&license->gates, license->n_gates, sizeof(*license->gates)) < 0) {
-		free(prefix);
-		free(feature);
-		return -ENOMEM;
-	}
-	gate = &license->gates[license->n_gates++];
-	gate->prefix = prefix;
-	gate->feature = feature;
-	return 0;
-}
-
-static int read_gates(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
-{
-	struct license_config *license = base;
-	const cJSON *child;
-	size_t i = 0;
-
-	if (!cJSON_IsArray(item))
-		return reader_refuse(r, item, rule);
-	if (cJSON_GetArraySize(item) > GATES_MAX)
-		return reader_fail(r, show_item(item, rule).text, "at most %d elements", GATES_MAX);
-	cJSON_ArrayForEach(child, item) {
-		size_t before = path_index(r, i++);
-		struct feature_gate gate = {};
-		int err = gate_rule.read(r, child, &gate_rule, &gate);
-
-		if (err < 0) {
-			free(gate.prefix);
-			free(gate.feature);
-			return err;
-		}
-		if (gates_add(license, gate.prefix, gate.feature) < 0)
-			return reader_nomem(r);
-		path_restore(r, before);
-	}
-	return 0;
-}
-
-static const struct rule license_rules[] = {
+const struct rule license_rules[] = {
 	STRING("license_key", struct license_config, license_key, is_license_key,
 	       "PENG- and five groups of four characters A-Z or 0-9, joined by -", .flags = RULE_SECRET),
 	BOOL("is_enterprise", struct license_config, is_enterprise),
 	{ .key = "features", .read = read_features, .expected = "an object" },
-	{ .key = "feature_gates", .read = read_gates, .expected = "an array" },
+	ARRAY("feature_gates", struct license_config, gates, n_gates, 0, GATES_MAX, &gate_rule),
 	INTEGER("max_proxies", struct license_config, max_proxies, 0, 4294967295),
 	INTEGER("current_proxies", struct license_config, current_proxies, 0, 4294967295),
 	{},
@@ -171,14 +118,10 @@ static const struct rule license_rules[] = {
 
 int read_license(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
 {
-	static const struct rule keys = { .expected = "an object", .of = license_rules, .flags = RULE_SECRET };
 	struct license_config *license = (struct license_config *)((char *)base + rule->offset);
 
 	license->given = true;
-	for (size_t i = 0; i < ARRAY_SIZE(built_in); i++)
-		if (gates_add(license, strdup(built_in[i].prefix), strdup(built_in[i].feature)) < 0)
-			return reader_nomem(r);
-	return read_keys(r, item, &keys, license);
+	return read_keys(r, item, rule, license);
 }
 
 void license_free(struct license_config *license)

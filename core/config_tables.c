@@ -248,6 +248,7 @@ const struct rule config_rules[] = {
 	  .read = read_license,
 	  .expected = "an object",
 	  FIELD(struct config, license),
+	  .of = license_rules,
 	  .flags = RULE_SECRET },
 	ARRAY("request_limits", struct config, request_limits, n_request_limits, 0, MPBPF_LIMITS_MAX, &request_limit_rule),
 	OBJECT("metrics", struct config, metrics, metrics_rules, .flags = RULE_INERT),

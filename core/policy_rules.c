@@ -7,6 +7,15 @@
 #include "core/policy_rules.h"
 #include "core/util.h"
 
+/* The gates of the system that this one replaces. */
+static const struct {
+	const char *prefix, *feature;
+} built_in[] = {
+	{ "/api/v1/traffic-shaping", "advanced_routing" }, { "/api/v1/multi-cloud", "multi_cloud" },
+	{ "/api/v1/tracing", "distributed_tracing" },	   { "/api/v1/zero-trust", "zero_trust" },
+	{ "/api/v1/advanced-rate-limit", "rate_limiting" },
+};
+
 /* A prefix covers itself and what lies below it at a '/' boundary. */
 static bool covers(const char *prefix, const char *path)
 {
@@ -65,17 +74,27 @@ static bool licensed(const struct license_config *license, const char *feature)
 	return false;
 }
 
+/* Of the gates that cover the path the longest counts, and of two of one prefix the later. */
+static void gate_choose(const char *prefix, const char *feature, const char *path, size_t *longest, const char **ret)
+{
+	if (!covers(prefix, path) || strlen(prefix) < *longest)
+		return;
+	*longest = strlen(prefix);
+	*ret = feature;
+}
+
 bool rules_unlicensed(const struct license_config *license, const char *path)
 {
-	const struct feature_gate *longest = NULL;
+	const char *feature = NULL;
+	size_t longest = 0;
 
-	for (size_t i = 0; license->given && i < license->n_gates; i++) {
-		const struct feature_gate *gate = &license->gates[i];
-
-		if (covers(gate->prefix, path) && (!longest || strlen(gate->prefix) >= strlen(longest->prefix)))
-			longest = gate;
-	}
-	return longest && !licensed(license, longest->feature);
+	if (!license->given)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(built_in); i++)
+		gate_choose(built_in[i].prefix, built_in[i].feature, path, &longest, &feature);
+	for (size_t i = 0; i < license->n_gates; i++)
+		gate_choose(license->gates[i].prefix, license->gates[i].feature, path, &longest, &feature);
+	return feature && !licensed(license, feature);
 }
 
 static struct path_rule rule_at(const struct config *config, size_t i, const char *path)
@@ -117,6 +136,8 @@ static size_t collect(const struct config *config, size_t i, struct path_entry *
 	auth = config_auth(config, i, &number);
 	for (size_t k = 0; k < auth->n_exempt_paths; k++)
 		to[n++].path = auth->exempt_paths[k];
+	for (size_t k = 0; license->given && k < ARRAY_SIZE(built_in); k++)
+		to[n++].path = built_in[k].prefix;
 	for (size_t k = 0; license->given && k < license->n_gates; k++)
 		to[n++].path = license->gates[k].prefix;
 	for (size_t k = 0; k < config->n_request_limits; k++)
@@ -133,7 +154,8 @@ int rules_of(const struct config *config, size_t i, struct path_entry **ret, siz
 	size_t n, kept = 0;
 
 	auth = config_auth(config, i, &number);
-	entries = calloc(auth->n_exempt_paths + config->license.n_gates + config->n_request_limits + 1, sizeof(*entries));
+	n = auth->n_exempt_paths + ARRAY_SIZE(built_in) + config->license.n_gates + config->n_request_limits;
+	entries = calloc(n, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
 	n = collect(config, i, entries);

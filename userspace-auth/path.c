@@ -173,8 +173,8 @@ size_t path_reduce(char *path, size_t len)
 		if (name == 2 && path[i] == '.' && path[i + 1] == '.') {
 			n = parent(path, n);
 		} else if (name && !(name == 1 && path[i] == '.')) {
-			path[n] = '/';
 			memmove(path + n + 1, path + i, name);
+			path[n] = '/';
 			n += 1 + name;
 		}
 		i = end;
