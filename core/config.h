@@ -35,11 +35,20 @@ struct rate_limit_config {
 
 enum syn_cookies { SYN_COOKIES_OFF, SYN_COOKIES_AUTO, SYN_COOKIES_ALWAYS };
 
+/* Sources that are denied too often are dropped for a while. */
+struct ban_config {
+	bool enabled;	   /* default false: behind one address there may be many clients */
+	uint32_t failures; /* 401 and 403 within the window, 1 to 1000000, default 20 */
+	uint32_t window_s; /* 1 to 86400, default 60 */
+	uint32_t ban_s;	   /* 1 to 2592000, default 600 */
+};
+
 struct ddos_config {
 	bool drop_invalid;	      /* default true */
 	enum syn_cookies syn_cookies; /* default auto; accepted, not acted on */
 	struct cidr *deny, *allow;
 	size_t n_deny, n_allow; /* together at most MPBPF_CIDRS_MAX */
+	struct ban_config ban;
 };
 
 enum jwt_algorithm { JWT_HS256, JWT_HS384, JWT_HS512 };

@@ -73,6 +73,14 @@ static const struct rule rate_limit_rules[] = {
 	{},
 };
 
+static const struct rule ban_rules[] = {
+	BOOL("enabled", struct ban_config, enabled),
+	INTEGER("failures", struct ban_config, failures, 1, 1000000),
+	INTEGER("window_s", struct ban_config, window_s, 1, 86400),
+	INTEGER("ban_s", struct ban_config, ban_s, 1, 2592000),
+	{},
+};
+
 static const struct rule ddos_rules[] = {
 	BOOL("drop_invalid", struct ddos_config, drop_invalid),
 	{ .key = "syn_cookies",
@@ -90,6 +98,7 @@ static const struct rule ddos_rules[] = {
 	  .expected = "an array",
 	  FIELD(struct ddos_config, allow),
 	  .count = offsetof(struct ddos_config, n_allow) },
+	OBJECT("ban", struct ddos_config, ban, ban_rules),
 	{},
 };
 

@@ -16,6 +16,7 @@
 const char *const map_names[MAP_MAX] = {
 	[MAP_CONTROL] = "control",     [MAP_POLICIES] = "policies",
 	[MAP_CIDRS] = "cidrs",	       [MAP_SOURCES] = "sources",
+	[MAP_OFFENDERS] = "offenders", [MAP_BANS] = "bans",
 	[MAP_XDP_STATS] = "xdp_stats", [MAP_LISTENERS] = "listeners",
 	[MAP_PATHS] = "paths",	       [MAP_LIMITS] = "limits",
 	[MAP_BUCKETS] = "buckets",     [MAP_VERDICTS] = "verdicts",

@@ -29,6 +29,9 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		.drop_invalid = config->ddos.drop_invalid,
 		.has_deny = config->ddos.n_deny > 0,
 		.has_allow = config->ddos.n_allow > 0,
+		.ban_failures = config->ddos.ban.enabled ? config->ddos.ban.failures : 0,
+		.ban_window_ns = config->ddos.ban.window_s * NSEC_PER_SEC,
+		.ban_ns = config->ddos.ban.ban_s * NSEC_PER_SEC,
 	};
 }
 

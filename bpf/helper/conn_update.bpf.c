@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Floor 2: what the helper decided, put into the connection's record under its lock. */
+#include "ban.h"
 #include "bucket.h"
 
 #define EAGAIN 11
@@ -99,6 +100,8 @@ int conn_update(struct xdp_md *ctx)
 	/* Closing without an answer is counted under its reason too; REQUEST_ALLOWED, 0, gives none. */
 	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_DENY || (in.op == CONN_OP_CLOSE && in.reason)))
 		stats_reason(in.reason);
+	if (!in.result && in.op == CONN_OP_DENY)
+		ban_note(&conn->remote, in.reason);
 	op->result = in.result;
 	op->out_state = in.out_state;
 	op->out_lost = in.out_lost;

@@ -59,6 +59,22 @@ struct {
 	__type(value, struct source);
 } sources __weak SEC(".maps");
 
+/* sk_skb and conn_update write: denials of a source in its present window. Full: the source unseen for longest is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BANS_MAX);
+	__type(key, struct source_key);
+	__type(value, struct source);
+} offenders __weak SEC(".maps");
+
+/* sk_skb and conn_update write; XDP reads. Full: the ban unused for longest is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BANS_MAX);
+	__type(key, struct source_key);
+	__type(value, struct ban);
+} bans __weak SEC(".maps");
+
 /* XDP writes; stats reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -9,6 +9,7 @@
 #define MPBPF_BPF_REQUEST_H
 
 #include "ask.h"
+#include "ban.h"
 #include "bucket.h"
 #include "reply.h"
 #include "siphash.h"
@@ -383,6 +384,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 	if (reply_write(skb, s, rq->reason, rq->len, rq->head))
 		return -1;
 	stats_reason(rq->reason);
+	ban_note(&conn->remote, rq->reason);
 	if (!conn_reply_queued(conn, rq->write_seq))
 		conn->reply_end = rq->write_seq;
 	conn->reply_end += rq->len;

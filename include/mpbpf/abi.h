@@ -19,6 +19,7 @@
 #define MPBPF_PATHS_MAX 4096	    /* paths with a rule in one configuration, all listeners together */
 #define MPBPF_LIMITS_MAX 64	    /* request limits of one configuration: bits of a word */
 #define MPBPF_BUCKETS_MAX 65536	    /* token buckets at a time */
+#define MPBPF_BANS_MAX 65536	    /* sources that are banned, or counted towards it, at a time */
 #define MPBPF_CIDRS_MAX 65536	    /* entries of the allow and the deny list together */
 #define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
 #define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
@@ -66,6 +67,10 @@ struct policy {
 	__u8 has_deny;	   /* the deny list is not empty */
 	__u8 has_allow;	   /* the allow list is not empty */
 	__u8 pad;
+	__u64 ban_window_ns;
+	__u64 ban_ns;	    /* how long a ban lasts */
+	__u32 ban_failures; /* so many 401 and 403 within the window; 0: nobody is banned */
+	__u32 pad2;
 };
 
 enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
@@ -91,12 +96,18 @@ struct source {
 	__u64 window_count;
 };
 
+/* Value of `bans`, keyed as `sources` is: until when nothing of the source passes; CLOCK_BOOTTIME, ns. */
+struct ban {
+	__u64 until;
+};
+
 enum xdp_reason {
 	XDP_REASON_PASS,
 	XDP_REASON_RATE_LIMIT,
 	XDP_REASON_DENIED,
 	XDP_REASON_MALFORMED,
 	XDP_REASON_SYN_GUARD,
+	XDP_REASON_BANNED,
 	XDP_REASON_MAX
 };
 
@@ -375,11 +386,11 @@ struct request_stats {
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 24);
+MPBPF_ASSERT_SIZE(struct policy, 48);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
-MPBPF_ASSERT_SIZE(struct xdp_stats, 112);
+MPBPF_ASSERT_SIZE(struct xdp_stats, 120);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
 MPBPF_ASSERT_SIZE(struct listener, 24);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);
