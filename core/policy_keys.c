@@ -12,6 +12,7 @@
 #define NSEC_PER_MSEC 1000000ULL
 #define NSEC_PER_SEC 1000000000ULL
 #define LICENSE_COMMUNITY_PROXIES 3
+#define AHEAD_MAX (1ULL << 62) /* ticks, two years: the sum with the present fits into a word */
 
 uint32_t generation_next(uint32_t generation)
 {
@@ -114,12 +115,12 @@ static uint64_t name_hash(const char *name)
 void limit_of(const struct config *config, size_t i, uint32_t generation, struct limit *ret)
 {
 	const struct request_limit_config *limit = &config->request_limits[i];
-	double interval = NSEC_PER_SEC / limit->rate * BUCKET_TICKS;
+	double interval = NSEC_PER_SEC / limit->rate * BUCKET_TICKS, ahead = interval * (limit->burst - 1);
 
 	*ret = (struct limit){
 		.id = name_hash(limit->name),
 		.interval = interval,
-		.burst = interval * (limit->burst - 1),
+		.burst = ahead < AHEAD_MAX ? ahead : AHEAD_MAX,
 		.generation = generation,
 		.per = limit->per,
 		.dry = !limit->enforce,
