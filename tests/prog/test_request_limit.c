@@ -119,7 +119,7 @@ static void *asker_run(void *data)
 }
 
 /*
- * For a second and a half, all threads one token: as many pass as the rate gives, and the burst, which covers half a second in
+ * For a second and a half, all threads one token: as many pass as the rate gives, and the burst, which covers two seconds in
  * which a busy machine runs none of them.
  */
 static void test_rate(double rate, __u32 burst)
@@ -212,9 +212,9 @@ int main(void)
 	test_retry();
 	test_all_or_nothing();
 	test_other_generation();
-	test_rate(200, 100);
-	test_rate(1000, 500);
-	test_rate(33.3, 17);
+	test_rate(100, 200);
+	test_rate(1000, 2000);
+	test_rate(33.3, 67);
 	bpf_object__close(object);
 	return tap_end();
 }
