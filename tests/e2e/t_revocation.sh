@@ -116,9 +116,11 @@ is "$(kept c "${encoded%%=*}") $(kept a static-token-1) $(kept b "$encoded")" "4
 
 six=$(claims dave id-6)
 accessed_reset
+before
 kept_say d "send GET /echo HTTP/1.1\\r\\nHost: server\\r\\n$(bearer "$six")\\r\\n"
 kept_say s "send GET /echo HTTP/1.1\\r\\nHost: server\\r\\n$(bearer "$five")\\r\\n"
 wait_for 3 eval '[ "$(moved requests.asked)" -ge 2 ]'
+is "$(moved requests.asked)" 2 "half of each of two requests is held"
 check "a subject that was never seen is revoked" verdict revoke --sub dave
 check "and a token that is cached" of_token revoke "$five"
 kept_say d "send \\r\\n"
@@ -240,6 +242,39 @@ is "$(other http -H "$(bearer "$three")" /echo) $(other http -H "$(bearer "$one"
 check "a token is revoked there" other of_token revoke "$ten"
 is "$(other http -H "$(bearer "$ten")" /echo) $(kept a "$ten")" "403 200" "which holds there, and not here"
 check "it unloads" other mpbpf unload
+
+# ---- at the same time ----
+
+# Each token is asked for the first time just when it is revoked.
+late=0
+for i in $(seq 20); do
+	t=$(claims kim "race-$i")
+	http -H "$(bearer "$t")" /echo >"$work/first" &
+	first=$!
+	of_token revoke "$t" >"$work/revoked" || late=$((late + 1))
+	[ "$(http -H "$(bearer "$t")" /echo)" = 403 ] || late=$((late + 1))
+	wait "$first"
+	[ "$(http -H "$(bearer "$t")" /echo)" = 403 ] || late=$((late + 1))
+done
+is "$late" 0 "20 tokens, asked for and revoked at the same time: each is refused from then on"
+
+# ---- no room ----
+
+room=$(bpftool -j map show pinned "$pin_root/maps/revocations" | jq .max_entries)
+seq "$room" | awk -v map="$pin_root/maps/revocations" '{
+	printf "map update pinned %s key hex 01 00 00 00 00 00 00 00 %02x %02x %02x 00 00 00 00 77", map,
+		$1 % 256, int($1 / 256) % 256, int($1 / 65536)
+	printf " value hex ff ff ff ff ff ff ff 7f 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+}' >"$work/batch"
+bpftool batch file "$work/batch" >"$work/batch.out" 2>&1
+is "$(verdict list --json | jq '.revocations | length')" "$room" "$room revocations are all that there is room for"
+before
+twelve=$(claims leo id-17)
+of_token revoke "$twelve" >"$work/out"
+is "$?" 1 "one more fails"
+matches "$(cat "$work/said")" "^mpbpf: not revoked: there is room for $room revocations" "and says why"
+check "one that is there can be renewed" of_token revoke "$three"
+is "$(kept a "$twelve") $(kept b "$three")" "200 403" "what is said is so"
 
 # ---- all is taken back ----
 
