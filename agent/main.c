@@ -13,6 +13,7 @@
 #include "agent/clockwatch.h"
 #include "agent/control.h"
 #include "agent/privileges.h"
+#include "agent/revocations.h"
 #include "core/system.h"
 #include "core/util.h"
 #include "loader/commands.h"
@@ -137,6 +138,7 @@ static void on_hangup(evutil_socket_t signal, short what, void *data)
 /* What the loop serves beside the helper. */
 struct serving {
 	struct clockwatch *clock;
+	struct revocations *revocations;
 	struct control_server *control;
 	struct event *signals[3];
 };
@@ -160,6 +162,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 	if (r == 0)
 		r = clockwatch_open(agent->base, agent->maps.control, &s->clock);
 	if (r == 0)
+		r = revocations_open(agent->base, agent->options->pin_root, &agent->maps, &s->revocations);
+	if (r == 0)
 		r = control_open(agent, &s->control);
 	if (r == 0)
 		r = privileges_drop();
@@ -171,6 +175,7 @@ static int serving_open(struct serving *s, struct agent *agent)
 static void serving_close(struct serving *s)
 {
 	control_close(s->control);
+	revocations_close(s->revocations);
 	clockwatch_close(s->clock);
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++)
 		if (s->signals[i])

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "core/clock.h"
+#include "core/revocation.h"
 #include "core/util.h"
 #include "siphash.h"
 #include "userspace-auth/path.h"
@@ -113,7 +114,7 @@ static enum request_reason verdict_now(const struct verdict *verdict, int64_t no
 }
 
 /* RFC 6750, section 2.1: anything else is no token at all. `=` stands at the end only, behind something else. */
-static bool is_token68(const char *token, size_t len)
+bool judge_is_token(const char *token, size_t len)
 {
 	size_t i;
 
@@ -134,7 +135,7 @@ static int token_verdict(const struct judge *judge, const struct listener *liste
 
 	if (!auth)
 		return -ENOENT;
-	if (!is_token68(token, len)) {
+	if (!judge_is_token(token, len)) {
 		*ret = (struct verdict){ .reason = REQUEST_NO_TOKEN, .not_before = INT64_MIN, .expires = INT64_MAX };
 		return 0;
 	}
@@ -142,6 +143,32 @@ static int token_verdict(const struct judge *judge, const struct listener *liste
 	/* What the token is worth is cached; whether it is valid now is asked again on each hit. */
 	if (!r && ret->reason == REQUEST_EXPIRED)
 		ret->reason = REQUEST_ALLOWED;
+	return r;
+}
+
+/*
+ * Writes a verdict as the revocations have it, and looks again: one that came in between may have walked the cache before this
+ * verdict stood there. Returns 0, or -errno: it is not known whether the token is revoked, and nothing is cached.
+ */
+static int verdict_cache(const struct maps *maps, const struct verdict_key *key, struct verdict *verdict, int64_t now)
+{
+	const struct verdict valid = *verdict;
+	int64_t until, written;
+	int r;
+
+	r = revocation_of(maps, key, &valid, now, &until);
+	if (r < 0)
+		return r;
+	do {
+		*verdict = valid;
+		if (until > now && valid.reason == REQUEST_ALLOWED)
+			verdict_revoke(verdict, until);
+		written = until;
+		bpf_map_update_elem(maps->fd[MAP_VERDICTS], key, verdict, BPF_ANY);
+		r = revocation_of(maps, key, &valid, now, &until);
+	} while (r == 0 && until != written);
+	if (r < 0)
+		bpf_map_delete_elem(maps->fd[MAP_VERDICTS], key);
 	return r;
 }
 
@@ -156,12 +183,13 @@ static enum request_reason token_judge(const struct judge *judge, const struct l
 
 	siphash128((const __u64 *)hash_key, (const __u8 *)token, len, key.hash);
 	cached = !bpf_map_lookup_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict) &&
-		 verdict.generation == judge->maps->control->generation;
+		 verdict_holds(&verdict, judge->maps->control->generation, now);
 	if (!cached) {
 		if (token_verdict(judge, listener, token, len, now, hash_key, &verdict) < 0)
 			return REQUEST_HELPER_DOWN;
 		verdict.generation = judge->maps->control->generation;
-		bpf_map_update_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict, BPF_ANY);
+		if (verdict_cache(judge->maps, &key, &verdict, now) < 0)
+			return REQUEST_HELPER_DOWN;
 	}
 	memcpy(ret->token, key.hash, sizeof(ret->token));
 	ret->subject = verdict.subject;

@@ -13,6 +13,7 @@ struct jwt_claims {
 	int64_t not_before; /* CLOCK_REALTIME seconds, leeway taken off; INT64_MIN: no nbf */
 	int64_t expires;    /* CLOCK_REALTIME seconds, leeway added; INT64_MAX: no exp */
 	uint64_t subject;   /* keyed hash of sub; 0: no sub */
+	uint64_t jti;	    /* keyed hash of jti; 0: no jti */
 };
 
 /*

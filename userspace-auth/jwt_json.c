@@ -150,20 +150,21 @@ static int read_not_before(const cJSON *claims, uint32_t leeway_s, int64_t *ret)
 	return 0;
 }
 
-static int read_subject(const cJSON *claims, const uint64_t hash_key[2], uint64_t *ret)
+/* The keyed hash of a claim that names something. 0: the token has no such claim. */
+static int read_name(const cJSON *claims, const char *claim, const uint64_t hash_key[2], uint64_t *ret)
 {
 	const __u64 key[2] = { hash_key[0], hash_key[1] };
-	const cJSON *sub = cJSON_GetObjectItemCaseSensitive(claims, "sub");
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(claims, claim);
 	__u64 hash[2];
 
-	if (!sub) {
+	if (!name) {
 		*ret = 0;
 		return 0;
 	}
-	if (!cJSON_IsString(sub))
+	if (!cJSON_IsString(name))
 		return -EBADMSG;
-	siphash128(key, (const __u8 *)sub->valuestring, (__u32)strlen(sub->valuestring), hash);
-	*ret = hash[0] ? hash[0] : 1; /* 0 means no subject */
+	siphash128(key, (const __u8 *)name->valuestring, (__u32)strlen(name->valuestring), hash);
+	*ret = hash[0] ? hash[0] : 1;
 	return 0;
 }
 
@@ -182,7 +183,10 @@ int jwt_claims_read(const char *text, uint32_t leeway_s, const uint64_t hash_key
 	r = read_not_before(json, leeway_s, &claims.not_before);
 	if (r < 0)
 		return r;
-	r = read_subject(json, hash_key, &claims.subject);
+	r = read_name(json, "sub", hash_key, &claims.subject);
+	if (r < 0)
+		return r;
+	r = read_name(json, "jti", hash_key, &claims.jti);
 	if (r < 0)
 		return r;
 	*ret = claims;

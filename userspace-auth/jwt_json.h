@@ -19,7 +19,7 @@ int jwt_header_check(const char *text, enum jwt_algorithm algorithm);
 /*
  * jwt_claims_read - text: the decoded payload, terminated, of a token whose signature is right
  *
- * Returns 0, -EBADMSG: not an object, a name that stands twice, or exp, nbf or sub of a wrong type; -ENOMEM.
+ * Returns 0, -EBADMSG: not an object, a name that stands twice, or exp, nbf, sub or jti of a wrong type; -ENOMEM.
  */
 int jwt_claims_read(const char *text, uint32_t leeway_s, const uint64_t hash_key[2], struct jwt_claims *ret);
 

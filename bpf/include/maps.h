@@ -116,13 +116,22 @@ struct {
 	__type(value, struct bucket);
 } buckets __weak SEC(".maps");
 
-/* Helper writes; sk_skb reads. Full: the token unseen for longest is asked for again. */
+/* Helper and `mpbpf verdict` write; sk_skb reads. Full: the token unseen for longest is asked for again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MPBPF_VERDICTS_MAX);
 	__type(key, struct verdict_key);
 	__type(value, struct verdict);
 } verdicts __weak SEC(".maps");
+
+/* `mpbpf verdict` writes; it and the helper read, no program does. Full: a new revocation is refused, and the user told. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MPBPF_REVOCATIONS_MAX);
+	__type(key, struct revocation_key);
+	__type(value, struct revocation);
+} revocations __weak SEC(".maps");
 
 /* Sockops inserts; the kernel removes at close; sk_skb and sk_msg redirect by it. Full: the connection is cut off. */
 struct {

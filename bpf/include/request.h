@@ -143,7 +143,8 @@ static __always_inline enum outcome token_judge(struct scratch *s, const struct 
 	s->token.auth = conn->listener.auth;
 	s->token.pad = 0;
 	v = bpf_map_lookup_elem(&verdicts, &s->token);
-	if (!v || v->generation != conn->generation) {
+	now = (__u64)(bpf_ktime_get_boot_ns() + READ_ONCE(c->wall_offset_ns)) / 1000000000;
+	if (!v || v->generation != conn->generation || (v->reason != REQUEST_ALLOWED && now >= v->expires)) {
 		STATS_INC(misses);
 		return OUTCOME_ASK;
 	}
@@ -154,7 +155,6 @@ static __always_inline enum outcome token_judge(struct scratch *s, const struct 
 	rq->count.token[0] = s->token.hash[0];
 	rq->count.token[1] = s->token.hash[1];
 	rq->count.subject = v->subject;
-	now = (__u64)(bpf_ktime_get_boot_ns() + READ_ONCE(c->wall_offset_ns)) / 1000000000;
 	if (now >= v->not_before && now < v->expires)
 		return OUTCOME_PASS;
 	rq->reason = REQUEST_EXPIRED;

@@ -24,6 +24,7 @@
 #define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
 #define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
 #define MPBPF_VERDICTS_MAX 65536    /* default number of cached verdicts */
+#define MPBPF_REVOCATIONS_MAX 65536 /* revocations at a time */
 #define MPBPF_ASKS_SIZE (8 << 20)   /* the ring buffer that carries bytes to the helper */
 #define MPBPF_HOLD_MAX (256 << 10)  /* bytes of one connection that the helper may hold; beyond it TCP waits */
 #define MPBPF_BURST_MAX (1 << 20)   /* bytes handed back at a stretch before the client is made to pause */
@@ -237,8 +238,34 @@ struct verdict {
 	__u32 generation; /* another generation than the one in force: as if unknown */
 	__u32 reason;	  /* REQUEST_ALLOWED or the REQUEST_* to deny with */
 	__s64 not_before; /* CLOCK_REALTIME seconds, leeway already taken off; S64_MIN: always */
-	__s64 expires;	  /* CLOCK_REALTIME seconds, leeway already added: valid while now < expires; S64_MAX: never */
-	__u64 subject;	  /* keyed hash of `sub`; 0: none */
+	/*
+	 * CLOCK_REALTIME seconds; S64_MAX: never. Allowed: leeway already added, valid while now < expires. A denial holds so
+	 * long, that of a revoked token as long as the revocation, and is as if unknown then.
+	 */
+	__s64 expires;
+	__u64 subject; /* keyed hash of `sub`; 0: none */
+	__u64 jti;     /* keyed hash of `jti`, or of a static token as it stands in the configuration; 0: none */
+};
+
+/* What a revocation names: always by the keyed hash that a verdict has of it. */
+enum revocation_kind {
+	REVOKED_TOKEN, /* verdict_key.hash[0], 1 for 0; or verdict.jti of a static token, however it was presented */
+	REVOKED_SUBJECT,
+	REVOKED_JTI,
+	REVOKED_MAX
+};
+
+struct revocation_key {
+	__u32 kind; /* enum revocation_kind */
+	__u32 pad;
+	__u64 hash;
+};
+
+struct revocation {
+	__s64 expires; /* CLOCK_REALTIME seconds: holds while now < expires; S64_MAX: for good */
+	__s64 at;      /* when it was made, CLOCK_REALTIME seconds */
+	__u32 to_end;  /* 1: what it revokes is worth nothing after it, so it need not be made longer */
+	__u32 pad;
 };
 
 /* How far a message body is read. `left` is the rest of the body, or of the present chunk. */
@@ -399,7 +426,9 @@ MPBPF_ASSERT_SIZE(struct limit, 32);
 MPBPF_ASSERT_SIZE(struct bucket_key, 24);
 MPBPF_ASSERT_SIZE(struct bucket, 8);
 MPBPF_ASSERT_SIZE(struct verdict_key, 24);
-MPBPF_ASSERT_SIZE(struct verdict, 32);
+MPBPF_ASSERT_SIZE(struct verdict, 40);
+MPBPF_ASSERT_SIZE(struct revocation_key, 16);
+MPBPF_ASSERT_SIZE(struct revocation, 24);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
 MPBPF_ASSERT_SIZE(struct conn, 168);
 MPBPF_ASSERT_SIZE(struct ask, 56);
