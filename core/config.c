@@ -96,6 +96,7 @@ void config_free(struct config *config)
 	services_free(config);
 	routes_free(config);
 	strings_free(config->warnings, config->n_warnings);
+	strings_free(config->key_files, config->n_key_files);
 	free(config);
 }
 
@@ -120,6 +121,20 @@ static int digest_begin(EVP_MD_CTX **ret)
 	return 0;
 }
 
+static int parse_document(struct reader *r, const struct blob *text, cJSON **ret)
+{
+	size_t at, line, column;
+	int err;
+
+	err = json_read(text->data, text->len, ret, &at);
+	if (err == -ENOMEM)
+		return reader_nomem(r);
+	if (err == 0)
+		return 0;
+	json_place(text->data, at, &line, &column);
+	return reader_error(r, -EINVAL, "line %zu, column %zu: expected valid JSON", line, column);
+}
+
 static int read_document(struct reader *r, const struct blob *text)
 {
 	static const struct rule document = { .read = read_object, .expected = "an object", .of = config_rules };
@@ -128,7 +143,7 @@ static int read_document(struct reader *r, const struct blob *text)
 
 	if (digest_add(r->digest, text->data, text->len) < 0)
 		return reader_nomem(r);
-	err = json_parse(r, text, &json);
+	err = parse_document(r, text, &json);
 	if (err < 0)
 		return err;
 	err = document.read(r, json, &document, r->config);

@@ -190,6 +190,7 @@ struct verdict {
 	__s64 not_before; /* CLOCK_REALTIME seconds, leeway already taken off; S64_MIN: always */
 	__s64 expires;	  /* CLOCK_REALTIME seconds, leeway already added: valid while now < expires; S64_MAX: never */
 	__u64 subject;	  /* keyed hash of `sub`; 0: none */
+	__u64 jti;	  /* keyed hash of `jti`; 0: none */
 };
 
 /* How far a message body is read. `left` is the rest of the body, or of the present chunk. */
@@ -336,7 +337,7 @@ MPBPF_ASSERT_SIZE(struct listener_key, 24);
 MPBPF_ASSERT_SIZE(struct listener, 16);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);
 MPBPF_ASSERT_SIZE(struct verdict_key, 24);
-MPBPF_ASSERT_SIZE(struct verdict, 32);
+MPBPF_ASSERT_SIZE(struct verdict, 40);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
 MPBPF_ASSERT_SIZE(struct conn, 160);
 MPBPF_ASSERT_SIZE(struct ask, 56);

@@ -80,6 +80,7 @@ static void full_example_listeners(const struct config *config)
 		{ "web-v4", "::ffff:0.0.0.0", false, 8081, 0 },
 		{ "admin", "2001:db8::10", false, 8443, 3 },
 		{ "public", "::ffff:192.0.2.1", false, 80, 4 },
+		{ "partner", "::", true, 8444, 5 },
 	};
 	const struct auth_config *auth;
 	uint16_t number = 77;
@@ -107,7 +108,7 @@ static void full_example_auth(const struct config *config)
 
 	assert_string_equal(global->secret, KEY_48);
 	assert_int_equal(global->secret_len, 48);
-	assert_int_equal(global->algorithm, JWT_HS384);
+	assert_int_equal(global->algorithms, JWT_BIT(JWT_HS384));
 	assert_true(global->require_auth);
 	assert_int_equal(global->n_tokens, 2);
 	assert_string_equal(global->tokens[0], "token1");
@@ -120,7 +121,7 @@ static void full_example_auth(const struct config *config)
 
 	assert_string_equal(admin->secret, "full-example-secret-never-use-it-full-example-secret-never-use-it");
 	assert_int_equal(admin->secret_len, 65);
-	assert_int_equal(admin->algorithm, JWT_HS512);
+	assert_int_equal(admin->algorithms, JWT_BIT(JWT_HS512));
 	assert_true(admin->require_auth);
 	assert_int_equal(admin->n_tokens, 1);
 	assert_string_equal(admin->tokens[0], "full-example-token");
@@ -131,6 +132,48 @@ static void full_example_auth(const struct config *config)
 	assert_null(open->secret);
 	assert_int_equal(open->n_tokens + open->n_exempt_paths, 0);
 	assert_int_equal(open->leeway_s, 60);
+}
+
+static void assert_claim_text(const struct claim_rule *rule, size_t i, const char *want)
+{
+	assert_true(i < rule->n_values);
+	assert_int_equal(rule->values[i].kind, CLAIM_STRING);
+	assert_string_equal(rule->values[i].text, want);
+}
+
+static void full_example_keys(const struct config *config)
+{
+	const struct auth_config *partner = config->listeners[4].auth;
+
+	assert_null(partner->secret);
+	assert_int_equal(partner->algorithms, JWT_BIT(JWT_ES256) | JWT_BIT(JWT_EDDSA));
+	assert_string_equal(partner->public_key_file, "jwt.pem");
+	assert_string_equal(partner->jwks_file, "jwks.json");
+	assert_int_equal(partner->n_keys, 2);
+	assert_null(partner->keys[0].kid);
+	assert_int_equal(partner->keys[0].algorithms, JWT_BIT(JWT_ES256));
+	assert_string_equal(partner->keys[1].kid, "1");
+	assert_int_equal(partner->keys[1].algorithms, JWT_BIT(JWT_EDDSA));
+	assert_int_equal(config->n_key_files, 3);
+	assert_string_equal(config->key_files[0], in_directory("jwt.pem"));
+}
+
+static void full_example_claims(const struct config *config)
+{
+	const struct auth_config *partner = config->listeners[4].auth;
+
+	assert_int_equal(partner->issuer.n_values, 2);
+	assert_claim_text(&partner->issuer, 1, "https://issuer2.example");
+	assert_int_equal(partner->audience.n_values, 1);
+	assert_claim_text(&partner->audience, 0, "https://api.example");
+	assert_int_equal(partner->n_claims, 3);
+	assert_string_equal(partner->claims[0].name, "email_verified");
+	assert_int_equal(partner->claims[0].values[0].kind, CLAIM_BOOLEAN);
+	assert_true(partner->claims[0].values[0].boolean);
+	assert_int_equal(partner->claims[1].values[0].kind, CLAIM_NUMBER);
+	assert_true(partner->claims[1].values[0].number == 2);
+	assert_int_equal(partner->claims[2].n_values, 2);
+	assert_claim_text(&partner->claims[2], 1, "admin");
 }
 
 static void full_example_inert(const struct config *config)
@@ -174,6 +217,8 @@ static void every_value_of_the_full_example(void **state)
 	full_example_l4(config);
 	full_example_listeners(config);
 	full_example_auth(config);
+	full_example_keys(config);
+	full_example_claims(config);
 	full_example_inert(config);
 }
 
