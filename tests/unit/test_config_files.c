@@ -364,6 +364,33 @@ static void secrets_are_wiped_on_failure(void **state)
 	assert_int_equal(times_wiped(text), 1);
 }
 
+#define SET_BYTES "a-secret-of-a-set-of-just-32-byt"
+#define SET_TEXT "YS1zZWNyZXQtb2YtYS1zZXQtb2YtanVzdC0zMi1ieXQ"
+#define SET(more) "{\"keys\":[{\"kty\":\"oct\",\"k\":\"" SET_TEXT "\"}" more "]}"
+
+/* As text in the tree and as bytes; of a set that is taken, and of one that is not. */
+static void secrets_of_a_set_are_wiped(void **state)
+{
+	static const char text[] = "{\"version\": \"1\", \"auth\": {\"jwt_jwks_file\": \"jwks.json\"}}";
+	struct config_error err;
+	struct config *config;
+
+	(void)state;
+	put_text("jwks.json", SET(""));
+	n_wiped = 0;
+	config = parse(text);
+	assert_int_equal(times_wiped(SET_TEXT), 1);
+	assert_int_equal(times_wiped(SET("")), 1);
+	assert_int_equal(times_wiped(SET_BYTES), 0);
+	config_free(config);
+	assert_int_equal(times_wiped(SET_BYTES), 1);
+	put_text("jwks.json", SET(",{\"kty\":\"RSA\",\"d\":\"\"}"));
+	n_wiped = 0;
+	assert_int_equal(parse_bytes(text, strlen(text), &config, &err), -EINVAL);
+	assert_int_equal(times_wiped(SET_TEXT), 1);
+	assert_int_equal(times_wiped(SET_BYTES), 1);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_file_that_cannot_be_read),
 	cmocka_unit_test(a_pipe_is_no_file),
@@ -380,6 +407,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_change_changes_the_digest),
 	cmocka_unit_test(secrets_are_wiped),
 	cmocka_unit_test(secrets_are_wiped_on_failure),
+	cmocka_unit_test(secrets_of_a_set_are_wiped),
 };
 
 int main(void)
