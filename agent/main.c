@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/clockwatch.h"
 #include "agent/control.h"
+#include "agent/keywatch.h"
 #include "agent/privileges.h"
 #include "core/system.h"
 #include "core/util.h"
@@ -138,6 +139,7 @@ static void on_hangup(evutil_socket_t signal, short what, void *data)
 struct serving {
 	struct clockwatch *clock;
 	struct control_server *control;
+	struct keywatch *keys;
 	struct event *signals[3];
 };
 
@@ -162,6 +164,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 	if (r == 0)
 		r = control_open(agent, &s->control);
 	if (r == 0)
+		r = keywatch_open(agent, &s->keys);
+	if (r == 0)
 		r = privileges_drop();
 	if (r < 0)
 		log_line("starting to serve: %s", strerror(-r));
@@ -170,6 +174,7 @@ static int serving_open(struct serving *s, struct agent *agent)
 
 static void serving_close(struct serving *s)
 {
+	keywatch_close(s->keys);
 	control_close(s->control);
 	clockwatch_close(s->clock);
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++)

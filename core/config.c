@@ -106,21 +106,6 @@ void config_free_ptr(struct config **config)
 	*config = NULL;
 }
 
-static void digest_free(EVP_MD_CTX **digest)
-{
-	EVP_MD_CTX_free(*digest);
-}
-
-static int digest_begin(EVP_MD_CTX **ret)
-{
-	_cleanup_(digest_free) EVP_MD_CTX *digest = EVP_MD_CTX_new();
-
-	if (!digest || !EVP_DigestInit_ex(digest, EVP_sha256(), NULL))
-		return -ENOMEM;
-	*ret = TAKE_PTR(digest);
-	return 0;
-}
-
 static int parse_document(struct reader *r, const struct blob *text, cJSON **ret)
 {
 	size_t at, line, column;
@@ -154,17 +139,19 @@ static int read_document(struct reader *r, const struct blob *text)
 static int config_read(struct reader *r, const struct blob *text, struct config **ret)
 {
 	_cleanup_(config_free_ptr) struct config *config = config_new();
-	_cleanup_(digest_free) EVP_MD_CTX *digest = NULL;
+	_cleanup_(digest_free) EVP_MD_CTX *digest = NULL, *keys_digest = NULL;
 	int err;
 
-	if (!config || digest_begin(&digest) < 0)
+	if (!config || digest_begin(&digest) < 0 || digest_begin(&keys_digest) < 0)
 		return reader_nomem(r);
 	r->config = config;
 	r->digest = digest;
+	r->keys_digest = keys_digest;
 	err = text ? read_document(r, text) : 0;
 	if (err < 0)
 		return err;
-	if (!EVP_DigestFinal_ex(digest, config->digest, NULL))
+	if (!EVP_DigestFinal_ex(digest, config->digest, NULL) ||
+	    !EVP_DigestFinal_ex(keys_digest, config->keys_digest, NULL))
 		return reader_nomem(r);
 	*ret = TAKE_PTR(config);
 	return 0;
@@ -214,6 +201,29 @@ int config_load(const char *path, struct config **ret, struct config_error *err)
 	}
 	r.dir = dir;
 	return config_read(&r, &text, ret);
+}
+
+int config_keys_current(const struct config *config)
+{
+	_cleanup_(digest_free) EVP_MD_CTX *digest = NULL;
+	uint8_t now[sizeof(config->keys_digest)];
+	size_t i;
+	int err;
+
+	if (digest_begin(&digest) < 0)
+		return -ENOMEM;
+	for (i = 0; i < config->n_key_files; i++) {
+		_cleanup_blob_ struct blob file = {};
+
+		err = file_read(config->key_files[i], CONFIG_KEYS_MAX, &file, NULL);
+		if (err < 0)
+			return err == -ENOMEM ? err : 0;
+		if (digest_add(digest, file.data, file.len) < 0)
+			return -ENOMEM;
+	}
+	if (!EVP_DigestFinal_ex(digest, now, NULL))
+		return -ENOMEM;
+	return !memcmp(now, config->keys_digest, sizeof(now));
 }
 
 const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number)

@@ -139,7 +139,8 @@ struct config {
 	size_t n_warnings;
 	char **key_files; /* every secret and key file that was read, as it was opened */
 	size_t n_key_files;
-	uint8_t digest[32]; /* SHA-256 of the file and of the key files that it names, in the order of reading */
+	uint8_t keys_digest[32]; /* SHA-256 of those files, in that order */
+	uint8_t digest[32];	 /* SHA-256 of the file and of the key files that it names, in the order of reading */
 };
 
 /*
@@ -165,6 +166,9 @@ int config_parse(const char *text, size_t len, const char *name, const char *dir
 void config_free(struct config *config);
 /* For _cleanup_(config_free_ptr). */
 void config_free_ptr(struct config **config);
+
+/* Are the key files still as they were read? 1, 0 (also when one cannot be read any more), or -ENOMEM. */
+int config_keys_current(const struct config *config);
 
 /* The auth block that holds for listener `i` and its number in keys (struct listener.auth). */
 const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number);

@@ -32,8 +32,8 @@ struct reader {
 	const char *name, *dir; /* the file as errors call it; where relative key files are */
 	struct config *config;	/* filled in place */
 	struct config_error *err;
-	EVP_MD_CTX *digest;
-	size_t n_paths, n_cidrs; /* so far, in all */
+	EVP_MD_CTX *digest, *keys_digest; /* running: of everything, of the key files */
+	size_t n_paths, n_cidrs;	  /* so far, in all */
 	size_t path_len;
 	char path[256]; /* of the value that is being read: "listeners[0].port" */
 };
@@ -143,8 +143,12 @@ struct shown show_text(const char *text);
 void blob_wipe(struct blob *blob);
 /* A whole regular file of at most `max` bytes. Returns 0 or -errno; ret is untouched on failure. */
 int file_read(const char *path, size_t max, struct blob *ret, mode_t *ret_mode);
+/* SHA-256, begun. Returns 0 or -ENOMEM. */
+int digest_begin(EVP_MD_CTX **ret);
 /* Adds length and bytes to the running digest. Returns 0 or -ENOMEM. */
 int digest_add(EVP_MD_CTX *digest, const void *data, size_t len);
+/* For _cleanup_(digest_free). */
+void digest_free(EVP_MD_CTX **digest);
 
 /* config_net.c */
 int read_address(struct reader *r, const cJSON *item, const struct rule *rule, void *base);

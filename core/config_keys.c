@@ -56,7 +56,7 @@ int key_file_read(struct reader *r, const char *name, size_t max, struct blob *r
 	}
 	if (*ret_mode & (S_IWGRP | S_IWOTH))
 		return reader_fail(r, value.text, "a file that neither group nor others may write (chmod go-w)");
-	if (digest_add(r->digest, ret->data, ret->len) < 0)
+	if (digest_add(r->digest, ret->data, ret->len) < 0 || digest_add(r->keys_digest, ret->data, ret->len) < 0)
 		return reader_nomem(r);
 	return remember_file(r, path);
 }

@@ -292,6 +292,25 @@ static void the_digest_covers_key_files(void **state)
 		config_free(configs[i]);
 }
 
+static void files_are_current_or_not(void **state)
+{
+	_cleanup_config_ struct config *config = NULL, *none = block_must_read("\"leeway_s\": 1");
+
+	(void)state;
+	assert_int_equal(config_keys_current(none), 1);
+	put_text("jwks.json", PUBLIC_JWKS);
+	put_text("jwt.pem", PUBLIC_PEM);
+	config = block_must_read("\"jwt_jwks_file\": \"jwks.json\", \"jwt_public_key_file\": \"jwt.pem\", "
+				 "\"jwt_algorithm\": [\"EdDSA\", \"ES256\"]");
+	assert_int_equal(config_keys_current(config), 1);
+	put_text("jwt.pem", PUBLIC_PEM "\n");
+	assert_int_equal(config_keys_current(config), 0);
+	put_text("jwt.pem", PUBLIC_PEM);
+	assert_int_equal(config_keys_current(config), 1);
+	unlink(in_directory("jwks.json"));
+	assert_int_equal(config_keys_current(config), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(pem_files),
 	cmocka_unit_test(curves_have_names),
@@ -303,6 +322,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_has_no_key_is_said),
 	cmocka_unit_test(modes_of_key_files),
 	cmocka_unit_test(the_digest_covers_key_files),
+	cmocka_unit_test(files_are_current_or_not),
 };
 
 int main(void)
