@@ -14,6 +14,8 @@
 
 #define RSA_BITS_MIN 2048 /* RFC 7518, section 3.3 */
 #define RSA_BITS_MAX 8192 /* beyond it the signature hardly fits into a token, and takes long to check */
+#define RSA_EXPONENT_MAX 64
+#define NOT_A_KEY "a key whose numbers are not those of a key"
 
 const char *const jwt_algorithm_names[JWT_ALGORITHM_MAX + 1] = {
 	[JWT_HS256] = "HS256", [JWT_HS384] = "HS384", [JWT_HS512] = "HS512", [JWT_RS256] = "RS256",
@@ -76,24 +78,49 @@ static bool rsa_is_roca(const BIGNUM *n)
 	return true;
 }
 
+/* Is it a key at all? That n is no prime and has no small factor OpenSSL could tell, but takes up to a second for it. */
+static int rsa_numbers_judge(const BIGNUM *n, const BIGNUM *e, const char **ret_why)
+{
+	if (!BN_is_odd(n) || !BN_is_odd(e) || BN_is_one(e))
+		return useless(ret_why, NOT_A_KEY);
+	if (BN_num_bits(e) > RSA_EXPONENT_MAX)
+		return useless(ret_why, "an RSA key whose exponent has over 64 bits");
+	if (rsa_is_roca(n))
+		return useless(ret_why, "an RSA key of a broken generator (CVE-2017-15361)");
+	return 0;
+}
+
 static int rsa_judge(EVP_PKEY *public, uint32_t *ret, const char **ret_why)
 {
-	int bits = EVP_PKEY_get_bits(public);
-	BIGNUM *n = NULL;
-	bool roca;
+	int bits = EVP_PKEY_get_bits(public), r = -ENOMEM;
+	BIGNUM *n = NULL, *e = NULL;
 
 	if (bits < RSA_BITS_MIN)
 		return useless(ret_why, "an RSA key under 2048 bits (RFC 7518, section 3.3)");
 	if (bits > RSA_BITS_MAX)
 		return useless(ret_why, "an RSA key over 8192 bits");
-	if (!EVP_PKEY_get_bn_param(public, OSSL_PKEY_PARAM_RSA_N, &n))
-		return -ENOMEM;
-	roca = rsa_is_roca(n);
+	if (EVP_PKEY_get_bn_param(public, OSSL_PKEY_PARAM_RSA_N, &n) &&
+	    EVP_PKEY_get_bn_param(public, OSSL_PKEY_PARAM_RSA_E, &e))
+		r = rsa_numbers_judge(n, e, ret_why);
 	BN_free(n);
-	if (roca)
-		return useless(ret_why, "an RSA key of a broken generator (CVE-2017-15361)");
+	BN_free(e);
+	if (r < 0)
+		return r;
 	*ret = JWT_BIT(JWT_RS256) | JWT_BIT(JWT_RS384) | JWT_BIT(JWT_RS512) | JWT_BIT(JWT_PS256);
 	return 0;
+}
+
+static int ec_point_judge(EVP_PKEY *public, const char **ret_why)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, public, NULL);
+	int r;
+
+	if (!ctx)
+		return -ENOMEM;
+	r = EVP_PKEY_public_check(ctx) == 1 ? 0 : useless(ret_why, NOT_A_KEY);
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	return r;
 }
 
 /* Written out, curve parameters may be anybody's (CVE-2020-0601): a curve counts by its name alone. */
@@ -112,7 +139,7 @@ static int ec_judge(EVP_PKEY *public, uint32_t *ret, const char **ret_why)
 		*ret = JWT_BIT(JWT_ES384);
 	else
 		return useless(ret_why, "an EC key on another curve than P-256 and P-384");
-	return 0;
+	return ec_point_judge(public, ret_why);
 }
 
 static int public_judge(EVP_PKEY *public, uint32_t *ret, const char **ret_why)
@@ -130,22 +157,12 @@ static int public_judge(EVP_PKEY *public, uint32_t *ret, const char **ret_why)
 
 int jwt_key_public(EVP_PKEY *public, struct jwt_key *ret, const char **ret_why)
 {
-	EVP_PKEY_CTX *ctx;
 	uint32_t algorithms;
-	bool sound;
 	int r;
 
 	r = public_judge(public, &algorithms, ret_why);
 	if (r < 0)
 		return r;
-	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, public, NULL);
-	if (!ctx)
-		return -ENOMEM;
-	sound = EVP_PKEY_public_check(ctx) == 1;
-	EVP_PKEY_CTX_free(ctx);
-	ERR_clear_error();
-	if (!sound)
-		return useless(ret_why, "a key whose numbers are not those of a key");
 	ret->algorithms = algorithms;
 	ret->public = public;
 	return 0;

@@ -3,6 +3,7 @@
 #include <openssl/core_names.h>
 
 #include "jwks_test.h"
+#include "tests/unit/jwt_make.h"
 #include "tests/unit/pkey_make.h"
 
 #define PEM_ERROR "auth.jwt_public_key_file: value \"jwt.pem\": expected "
@@ -49,6 +50,33 @@ static void curves_have_names(void **state)
 		    "a PEM file of public keys (BEGIN PUBLIC KEY): key 1 is an EC key without the name "
 		    "of its curve");
 	EVP_PKEY_free(key);
+}
+
+/* n: how many bytes, all of them odd; e: in base64url. */
+static void rsa_left_out(size_t n, const char *e, const char *why)
+{
+	char text[4096], number[2048], want[256];
+	unsigned char bytes[1100];
+	_cleanup_config_ struct config *config = NULL;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		bytes[i] = (unsigned char)(i * 37 | 0x81);
+	base64url_make(number, bytes, n);
+	snprintf(text, sizeof(text), OKP("") ",{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"}", number, e);
+	config = jwks_must(text);
+	snprintf(want, sizeof(want), "mpbpf.json: auth.jwt_jwks_file: key 2 is left out: it is %s", why);
+	assert_string_equal(config->warnings[0], want);
+}
+
+static void rsa_numbers(void **state)
+{
+	(void)state;
+	rsa_left_out(256, "AQ", "a key whose numbers are not those of a key");
+	rsa_left_out(256, "AQAA", "a key whose numbers are not those of a key");
+	rsa_left_out(256, "AQABAQABAQAB", "an RSA key whose exponent has over 64 bits");
+	rsa_left_out(255, "AQAB", "an RSA key under 2048 bits (RFC 7518, section 3.3)");
+	rsa_left_out(1025, "AQAB", "an RSA key over 8192 bits");
 }
 
 static void pem_files(void **state)
@@ -312,6 +340,7 @@ static void files_are_current_or_not(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(rsa_numbers),
 	cmocka_unit_test(pem_files),
 	cmocka_unit_test(curves_have_names),
 	cmocka_unit_test(a_file_must_fit_the_algorithms),
