@@ -142,16 +142,44 @@ static int ec_judge(EVP_PKEY *public, uint32_t *ret, const char **ret_why)
 	return ec_point_judge(public, ret_why);
 }
 
+/*
+ * Points of small order, some in several spellings, the sign bit aside: by such a key, all zeros among them, anybody can sign
+ * (RFC 8032, section 5.1.7, does not look).
+ */
+static int ed_judge(EVP_PKEY *public, uint32_t *ret, const char **ret_why)
+{
+	static const unsigned char small[][32] = {
+		{ 0 },
+		{ 1 },
+		{ 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		  0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
+		{ 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		  0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
+		{ 0xec, [1 ... 30] = 0xff, 0x7f },
+		{ 0xed, [1 ... 30] = 0xff, 0x7f },
+		{ 0xee, [1 ... 30] = 0xff, 0x7f },
+	};
+	unsigned char point[32];
+	size_t len = sizeof(point), i;
+
+	if (!EVP_PKEY_get_raw_public_key(public, point, &len))
+		return -ENOMEM;
+	point[31] &= 0x7f;
+	for (i = 0; i < ARRAY_SIZE(small); i++)
+		if (!memcmp(point, small[i], sizeof(point)))
+			return useless(ret_why, "an Ed25519 key that anybody can sign by");
+	*ret = JWT_BIT(JWT_EDDSA);
+	return 0;
+}
+
 static int public_judge(EVP_PKEY *public, uint32_t *ret, const char **ret_why)
 {
 	if (EVP_PKEY_is_a(public, "RSA"))
 		return rsa_judge(public, ret, ret_why);
 	if (EVP_PKEY_is_a(public, "EC"))
 		return ec_judge(public, ret, ret_why);
-	if (EVP_PKEY_is_a(public, "ED25519")) {
-		*ret = JWT_BIT(JWT_EDDSA);
-		return 0;
-	}
+	if (EVP_PKEY_is_a(public, "ED25519"))
+		return ed_judge(public, ret, ret_why);
 	return useless(ret_why, "a key that is neither RSA, EC nor Ed25519");
 }
 
