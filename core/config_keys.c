@@ -79,7 +79,6 @@ static void key_list_free(struct key_list *list)
 
 	for (i = 0; i < list->n; i++)
 		jwt_key_free(&list->keys[i]);
-	explicit_bzero(list->keys, sizeof(list->keys));
 }
 
 /* Joined by commas, for messages. */
