@@ -162,79 +162,76 @@ static void sets_that_are_refused(void **state)
 	set_refused(many, "at most 64 keys in one auth block");
 }
 
+static const struct {
+	const char *key, *why;
+} left_out[] = {
+	{ "1", "no object" },
+	{ "null", "no object" },
+	{ "{}", "a key whose kty is not oct, RSA, EC or OKP" },
+	{ "{\"kty\":\"rsa\"}", "a key whose kty is not oct, RSA, EC or OKP" },
+	{ "{\"kty\":7}", "a key whose kty is not oct, RSA, EC or OKP" },
+	{ OKP(",\"kty\":\"OKP\""), "an object in which a name stands twice" },
+	{ OKP(",\"use\":\"enc\""), "a key whose use or key_ops is not to verify signatures" },
+	{ OKP(",\"use\":null"), "a key whose use or key_ops is not to verify signatures" },
+	{ OKP(",\"key_ops\":[\"sign\"]"), "a key whose use or key_ops is not to verify signatures" },
+	{ OKP(",\"key_ops\":\"verify\""), "a key whose use or key_ops is not to verify signatures" },
+	{ OKP(",\"use\":\"enc\",\"key_ops\":[\"verify\"]"), "a key whose use or key_ops is not to verify signatures" },
+	{ OKP(",\"alg\":\"ES512\""), "a key for an alg that is not supported" },
+	{ OKP(",\"alg\":\"none\""), "a key for an alg that is not supported" },
+	{ OKP(",\"alg\":1"), "a key for an alg that is not supported" },
+	{ OKP(",\"alg\":\"ES256\""), "a key for an alg that asks for another type or size of key" },
+	{ OKP(",\"alg\":\"HS256\""), "a key for an alg that asks for another type or size of key" },
+	{ OKP(",\"kid\":1"), "a key whose kid is no string" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":" X "}", "an OKP key on another curve than Ed25519" },
+	{ "{\"kty\":\"OKP\",\"x\":" X "}", "an OKP key on another curve than Ed25519" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\"}", "a key of which a member is missing" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}", "an Ed25519 key of another size than 32 bytes" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+	  "a key of which a member is no base64url" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURp\"}",
+	  "a key of which a member is no base64url" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
+	  "an Ed25519 key that anybody can sign by" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA\"}",
+	  "an Ed25519 key that anybody can sign by" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
+	  "an Ed25519 key that anybody can sign by" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU\"}",
+	  "an Ed25519 key that anybody can sign by" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA_o\"}",
+	  "an Ed25519 key that anybody can sign by" },
+	{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7f________________________________________8\"}",
+	  "an Ed25519 key that anybody can sign by" },
+	{ "{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AA\",\"y\":\"AA\"}",
+	  "an EC key on another curve than P-256 and P-384" },
+	{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":" X "}",
+	  "an EC key with coordinates of another size than its curve's" },
+	{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":" X ",\"y\":" X "}", "a key whose numbers are not those of a key" },
+	{ "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "an RSA key under 2048 bits (RFC 7518, section 3.3)" },
+	{ "{\"kty\":\"RSA\",\"n\":\"AQAB\"}", "a key of which a member is missing" },
+	{ "{\"kty\":\"oct\",\"k\":\"\"}", "a key of which a member is missing" },
+	{ "{\"kty\":\"oct\",\"k\":\"AAEC\"}", "a secret under 32 bytes (RFC 7518, section 3.2)" },
+	{ OCT(",\"alg\":\"HS384\""), "a key for an alg that asks for another type or size of key" },
+};
+
 /* Each beside a key that can be used, which stays. */
 static void keys_that_are_left_out(void **state)
 {
-	static const struct {
-		const char *key, *why;
-	} cases[] = {
-		{ "1", "no object" },
-		{ "null", "no object" },
-		{ "{}", "a key whose kty is not oct, RSA, EC or OKP" },
-		{ "{\"kty\":\"rsa\"}", "a key whose kty is not oct, RSA, EC or OKP" },
-		{ "{\"kty\":7}", "a key whose kty is not oct, RSA, EC or OKP" },
-		{ OKP(",\"kty\":\"OKP\""), "an object in which a name stands twice" },
-		{ OKP(",\"use\":\"enc\""), "a key whose use or key_ops is not to verify signatures" },
-		{ OKP(",\"use\":null"), "a key whose use or key_ops is not to verify signatures" },
-		{ OKP(",\"key_ops\":[\"sign\"]"), "a key whose use or key_ops is not to verify signatures" },
-		{ OKP(",\"key_ops\":\"verify\""), "a key whose use or key_ops is not to verify signatures" },
-		{ OKP(",\"use\":\"enc\",\"key_ops\":[\"verify\"]"),
-		  "a key whose use or key_ops is not to verify signatures" },
-		{ OKP(",\"alg\":\"ES512\""), "a key for an alg that is not supported" },
-		{ OKP(",\"alg\":\"none\""), "a key for an alg that is not supported" },
-		{ OKP(",\"alg\":1"), "a key for an alg that is not supported" },
-		{ OKP(",\"alg\":\"ES256\""), "a key for an alg that asks for another type or size of key" },
-		{ OKP(",\"alg\":\"HS256\""), "a key for an alg that asks for another type or size of key" },
-		{ OKP(",\"kid\":1"), "a key whose kid is no string" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":" X "}", "an OKP key on another curve than Ed25519" },
-		{ "{\"kty\":\"OKP\",\"x\":" X "}", "an OKP key on another curve than Ed25519" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\"}", "a key of which a member is missing" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}",
-		  "an Ed25519 key of another size than 32 bytes" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
-		  "a key of which a member is no base64url" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURp\"}",
-		  "a key of which a member is no base64url" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
-		  "an Ed25519 key that anybody can sign by" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA\"}",
-		  "an Ed25519 key that anybody can sign by" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
-		  "an Ed25519 key that anybody can sign by" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU\"}",
-		  "an Ed25519 key that anybody can sign by" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA_o\"}",
-		  "an Ed25519 key that anybody can sign by" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"7f________________________________________8\"}",
-		  "an Ed25519 key that anybody can sign by" },
-		{ "{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AA\",\"y\":\"AA\"}",
-		  "an EC key on another curve than P-256 and P-384" },
-		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":" X "}",
-		  "an EC key with coordinates of another size than its curve's" },
-		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":" X ",\"y\":" X "}",
-		  "a key whose numbers are not those of a key" },
-		{ "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
-		  "an RSA key under 2048 bits (RFC 7518, section 3.3)" },
-		{ "{\"kty\":\"RSA\",\"n\":\"AQAB\"}", "a key of which a member is missing" },
-		{ "{\"kty\":\"oct\",\"k\":\"\"}", "a key of which a member is missing" },
-		{ "{\"kty\":\"oct\",\"k\":\"AAEC\"}", "a secret under 32 bytes (RFC 7518, section 3.2)" },
-		{ OCT(",\"alg\":\"HS384\""), "a key for an alg that asks for another type or size of key" },
-	};
 	char keys[2048], want[512];
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (i = 0; i < ARRAY_SIZE(left_out); i++) {
 		_cleanup_config_ struct config *config = NULL;
 
-		snprintf(keys, sizeof(keys), OKP(",\"kid\":\"good\"") ",%s", cases[i].key);
+		snprintf(keys, sizeof(keys), OKP(",\"kid\":\"good\"") ",%s", left_out[i].key);
 		config = jwks_must(keys);
 		assert_int_equal(config->auth.n_keys, 1);
 		assert_string_equal(config->auth.keys[0].kid, "good");
 		snprintf(want, sizeof(want), "mpbpf.json: auth.jwt_jwks_file: key 2 is left out: it is %s",
-			 cases[i].why);
+			 left_out[i].why);
 		if (strncmp(config->warnings[0], want, strlen(want)))
-			fail_msg("%s: %s", cases[i].key, config->warnings[0]);
+			fail_msg("%s: %s", left_out[i].key, config->warnings[0]);
 	}
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Test: issuer, audience and required claims, as the configuration demands them and tokens have them; jti. */
+/* Test: issuer, audience and required claims, as the configuration says them, and as tokens have them; jti. */
 #include "jwks_test.h"
 #include "bpf/include/siphash.h"
 #include "tests/unit/jwt_make.h"
@@ -153,9 +153,55 @@ static void jti_is_a_keyed_hash(void **state)
 	}
 }
 
+static void assert_claim_text(const struct claim_rule *rule, size_t i, const char *want)
+{
+	assert_true(i < rule->n_values);
+	assert_int_equal(rule->values[i].kind, CLAIM_STRING);
+	assert_string_equal(rule->values[i].text, want);
+}
+
+static void keys_of_the_full_example(void **state)
+{
+	_cleanup_config_ struct config *config = load_example("full.json");
+	const struct auth_config *partner = config->listeners[4].auth;
+
+	(void)state;
+	assert_null(partner->secret);
+	assert_int_equal(partner->algorithms, JWT_BIT(JWT_ES256) | JWT_BIT(JWT_EDDSA));
+	assert_string_equal(partner->public_key_file, "jwt.pem");
+	assert_string_equal(partner->jwks_file, "jwks.json");
+	assert_int_equal(partner->n_keys, 2);
+	assert_null(partner->keys[0].kid);
+	assert_int_equal(partner->keys[0].algorithms, JWT_BIT(JWT_ES256));
+	assert_string_equal(partner->keys[1].kid, "1");
+	assert_int_equal(partner->keys[1].algorithms, JWT_BIT(JWT_EDDSA));
+	assert_int_equal(config->n_key_files, 3);
+	assert_string_equal(config->key_files[0], in_directory("jwt.pem"));
+}
+
+static void claims_of_the_full_example(void **state)
+{
+	_cleanup_config_ struct config *config = load_example("full.json");
+	const struct auth_config *partner = config->listeners[4].auth;
+
+	(void)state;
+	assert_int_equal(partner->issuer.n_values, 2);
+	assert_claim_text(&partner->issuer, 1, "https://issuer2.example");
+	assert_int_equal(partner->audience.n_values, 1);
+	assert_claim_text(&partner->audience, 0, "https://api.example");
+	assert_int_equal(partner->n_claims, 3);
+	assert_string_equal(partner->claims[0].name, "email_verified");
+	assert_int_equal(partner->claims[0].values[0].kind, CLAIM_BOOLEAN);
+	assert_true(partner->claims[0].values[0].boolean);
+	assert_int_equal(partner->claims[1].values[0].kind, CLAIM_NUMBER);
+	assert_true(partner->claims[1].values[0].number == 2);
+	assert_int_equal(partner->claims[2].n_values, 2);
+	assert_claim_text(&partner->claims[2], 1, "admin");
+}
+
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(claims_are_as_demanded),
-	cmocka_unit_test(bad_claims_give_nothing_away),
+	cmocka_unit_test(keys_of_the_full_example), cmocka_unit_test(claims_of_the_full_example),
+	cmocka_unit_test(claims_are_as_demanded),   cmocka_unit_test(bad_claims_give_nothing_away),
 	cmocka_unit_test(jti_is_a_keyed_hash),
 };
 
