@@ -92,6 +92,17 @@ static void algorithms_text(uint32_t algorithms, char *ret, size_t size)
 			n += snprintf(ret + n, size - n, "%s%s", n ? ", " : "", jwt_algorithm_names[i]);
 }
 
+static int warn_of_unused(struct reader *r, const struct jwt_key *key)
+{
+	struct shown kid = show_text(key->kid ?: "");
+	char names[96], text[320];
+
+	algorithms_text(key->algorithms, names, sizeof(names));
+	snprintf(text, sizeof(text), "a key%s%s%s is left out: it is for %s, which jwt_algorithm does not allow",
+		 key->kid ? " (kid " : "", key->kid ? kid.text : "", key->kid ? ")" : "", names);
+	return reader_warn(r, text);
+}
+
 /* Leaves each key what jwt_algorithm allows, and out those that this leaves nothing. */
 static int keys_take(struct reader *r, const char *name, struct key_list *list, struct auth_config *auth)
 {
@@ -99,9 +110,12 @@ static int keys_take(struct reader *r, const char *name, struct key_list *list, 
 	char wanted[96];
 
 	for (i = 0; i < list->n; i++) {
-		list->keys[i].algorithms &= auth->algorithms;
-		if (!list->keys[i].algorithms)
+		if (!(list->keys[i].algorithms & auth->algorithms)) {
+			if (warn_of_unused(r, &list->keys[i]) < 0)
+				return -ENOMEM;
 			continue;
+		}
+		list->keys[i].algorithms &= auth->algorithms;
 		if (auth->n_keys == JWT_KEYS_MAX)
 			return reader_fail(r, show_text(name).text, "at most %d keys in one auth block", JWT_KEYS_MAX);
 		if (array_grow(&auth->keys, auth->n_keys, sizeof(*auth->keys)) < 0)

@@ -274,6 +274,27 @@ static void what_has_no_key_is_said(void **state)
 			    "mpbpf.json: auth: the secret is for HS*, and no such algorithm is in jwt_algorithm");
 }
 
+static void keys_that_no_algorithm_uses_are_said(void **state)
+{
+	_cleanup_config_ struct config *config = NULL;
+	EVP_PKEY *key = pkey_make("EC:P-256");
+	char jwk[4096], set[2 * 4096];
+
+	(void)state;
+	snprintf(set, sizeof(set), "{\"keys\":[%s,%s,%s]}", OKP(",\"kid\":\"a\""), pkey_jwk(key, "", jwk), OKP(""));
+	EVP_PKEY_free(key);
+	put_text("jwks.json", set);
+	config = block_must_read("\"jwt_jwks_file\": \"jwks.json\", \"jwt_algorithm\": \"ES256\"");
+	assert_int_equal(config->auth.n_keys, 1);
+	assert_int_equal(config->n_warnings, 2);
+	assert_string_equal(config->warnings[0],
+			    "mpbpf.json: auth.jwt_jwks_file: a key (kid \"a\") is left out: it is for "
+			    "EdDSA, which jwt_algorithm does not allow");
+	assert_string_equal(config->warnings[1],
+			    "mpbpf.json: auth.jwt_jwks_file: a key is left out: it is for EdDSA, which "
+			    "jwt_algorithm does not allow");
+}
+
 #define SECRET_SET "\"jwt_jwks_file\": \"jwks.json\", \"jwt_algorithm\": [\"HS256\"]"
 
 static void modes_of_key_files(void **state)
@@ -358,6 +379,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_warning_names_the_kid),
 	cmocka_unit_test(a_kid_of_another_use_is_none),
 	cmocka_unit_test(what_has_no_key_is_said),
+	cmocka_unit_test(keys_that_no_algorithm_uses_are_said),
 	cmocka_unit_test(modes_of_key_files),
 	cmocka_unit_test(the_digest_covers_key_files),
 	cmocka_unit_test(files_are_current_or_not),
