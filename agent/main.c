@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/clockwatch.h"
 #include "agent/control.h"
+#include "agent/keywatch.h"
 #include "agent/privileges.h"
 #include "agent/revocations.h"
 #include "core/system.h"
@@ -140,6 +141,7 @@ struct serving {
 	struct clockwatch *clock;
 	struct revocations *revocations;
 	struct control_server *control;
+	struct keywatch *keys;
 	struct event *signals[3];
 };
 
@@ -166,6 +168,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 	if (r == 0)
 		r = control_open(agent, &s->control);
 	if (r == 0)
+		r = keywatch_open(agent, &s->keys);
+	if (r == 0)
 		r = privileges_drop();
 	if (r < 0)
 		log_line("starting to serve: %s", strerror(-r));
@@ -174,6 +178,7 @@ static int serving_open(struct serving *s, struct agent *agent)
 
 static void serving_close(struct serving *s)
 {
+	keywatch_close(s->keys);
 	control_close(s->control);
 	revocations_close(s->revocations);
 	clockwatch_close(s->clock);

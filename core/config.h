@@ -2,7 +2,7 @@
 /*
  * Floor 3: the configuration file as typed values.
  *
- * config_load() reads JSON (RFC 8259), checks every key, type and range, reads secret files, fills in every default,
+ * config_load() reads JSON (RFC 8259), checks every key, type and range, reads key files, fills in every default,
  * and either gives a complete configuration or an error that names file, path in it, value and what was expected.
  */
 #ifndef MPBPF_CORE_CONFIG_H
@@ -14,6 +14,7 @@
 #include <linux/types.h>
 #include <linux/bpf.h>
 
+#include "core/jwt_key.h"
 #include "mpbpf/abi.h"
 
 /*
@@ -51,15 +52,38 @@ struct ddos_config {
 	struct ban_config ban;
 };
 
-enum jwt_algorithm { JWT_HS256, JWT_HS384, JWT_HS512 };
+#define JWT_KEYS_MAX 64 /* of one auth block: a token without kid may have to be tried with each */
+
+/* A JSON value that a claim may have. */
+enum claim_kind { CLAIM_STRING, CLAIM_NUMBER, CLAIM_BOOLEAN };
+
+struct claim_value {
+	enum claim_kind kind;
+	char *text;    /* strings */
+	double number; /* numbers */
+	bool boolean;
+};
+
+/* What a claim must be: one of the values. */
+struct claim_rule {
+	char *name;
+	struct claim_value *values;
+	size_t n_values;
+};
 
 /* One auth block: the global one, or a listener's own, which then wins as a whole. */
 struct auth_config {
-	char *secret; /* raw bytes; NULL: no JWT is valid */
+	char *secret; /* raw bytes, for HS*, without kid; NULL: none */
 	size_t secret_len;
-	enum jwt_algorithm algorithm; /* default JWT_HS256 */
-	bool require_auth;	      /* default true */
-	char **tokens;		      /* base64_tokens */
+	char *public_key_file, *jwks_file;  /* as the configuration names them; NULL: none */
+	struct jwt_key *keys;		    /* of both files, each good for one of `algorithms` at least */
+	size_t n_keys;			    /* at most JWT_KEYS_MAX */
+	uint32_t algorithms;		    /* bits of 1 << enum jwt_algorithm, default HS256 */
+	struct claim_rule issuer, audience; /* no values: not asked for */
+	struct claim_rule *claims;	    /* required beside these */
+	size_t n_claims;
+	bool require_auth; /* default true */
+	char **tokens;	   /* base64_tokens */
 	size_t n_tokens;
 	char **exempt_paths; /* canonical absolute paths, no trailing '/' but for "/" itself */
 	size_t n_exempt_paths;
@@ -144,7 +168,10 @@ struct config {
 	uint32_t max_verdicts; /* cache.max_verdicts, 1024 to 4194304, default MPBPF_VERDICTS_MAX; fixed at load */
 	char **warnings;       /* "FILE: PATH: what" is legal, but perhaps not meant; a command prints them once */
 	size_t n_warnings;
-	uint8_t digest[32]; /* SHA-256 of the file and of the secret files that it names, in their order */
+	char **key_files; /* every secret and key file that was read, as it was opened */
+	size_t n_key_files;
+	uint8_t keys_digest[32]; /* SHA-256 of those files, in that order */
+	uint8_t digest[32];	 /* SHA-256 of the file and of the key files that it names, in the order of reading */
 };
 
 /*
@@ -158,18 +185,21 @@ struct config_error {
 /*
  * config_load - path: regular file of at most 1 MiB, or NULL for the built-in defaults (no listener)
  *
- * Returns 0; -EINVAL: content is wrong; -errno of open/read of the file itself or of a secret file (-EFBIG: too large,
+ * Returns 0; -EINVAL: content is wrong; -errno of open/read of the file itself or of a key file (-EFBIG: too large,
  * -EISDIR: a directory, -ENOTSUP: no regular file); -ENOMEM. *ret is untouched on failure and err->text is set on every
  * failure.
  */
 int config_load(const char *path, struct config **ret, struct config_error *err);
-/* The same from memory; `name` is the file in errors, relative secret files are looked for in `dir` (NULL: here). */
+/* The same from memory; `name` is the file in errors, relative key files are looked for in `dir` (NULL: here). */
 int config_parse(const char *text, size_t len, const char *name, const char *dir, struct config **ret,
 		 struct config_error *err);
 /* Overwrites secrets before freeing. NULL is fine. */
 void config_free(struct config *config);
 /* For _cleanup_(config_free_ptr). */
 void config_free_ptr(struct config **config);
+
+/* Are the key files still as they were read? 1, 0 (also when one cannot be read any more), or -ENOMEM. */
+int config_keys_current(const struct config *config);
 
 /* The auth block that holds for listener `i` and its number in keys (struct listener.auth). */
 const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number);

@@ -298,9 +298,9 @@ static int routes_finish(struct reader *r)
 /* Legal, for a maintenance page is made so; more often a secret was forgotten. */
 static int warn_if_closed(struct reader *r, const struct auth_config *auth)
 {
-	if (!auth->require_auth || auth->secret || auth->n_tokens)
+	if (!auth->require_auth || auth->secret || auth->n_keys || auth->n_tokens)
 		return 0;
-	return reader_warn(r, "neither a secret nor a token is given: every request that is not exempt is denied");
+	return reader_warn(r, "neither a key nor a token is given: every request that is not exempt is denied");
 }
 
 static int listeners_finish(struct reader *r)

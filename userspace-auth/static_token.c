@@ -4,7 +4,7 @@
 #include <openssl/crypto.h>
 
 #include "bpf/include/siphash.h"
-#include "userspace-auth/base64.h"
+#include "core/base64.h"
 #include "userspace-auth/static_token.h"
 
 /*

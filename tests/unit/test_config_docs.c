@@ -149,6 +149,8 @@ static void must_load(const char *text)
 		assert_true(asprintf(&own, "%.*sjwt.key%s", (int)(name - text), text,
 				     name + strlen("/etc/mpbpf/jwt.key")) > 0);
 	put_text("jwt.key", KEY_48);
+	put_text("jwt.pem", PUBLIC_PEM);
+	put_text("jwks.json", PUBLIC_JWKS);
 	config = parse(own ? own : text);
 	assert_non_null(config);
 }
