@@ -40,7 +40,7 @@ WARNINGS = -Wall -Wextra -Werror
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I. -Iinclude -Ibpf/include $(WARNINGS)
 CFLAGS = -std=gnu11 -O2 -g $(WARNINGS)
 CPPFLAGS = -D_GNU_SOURCE $(INCLUDES)
-LDLIBS = -lbpf -lelf -lz -lcjson -ljwt -lcrypto -levent -lcap-ng
+LDLIBS = -lbpf -lelf -lz -lcjson -lcrypto -levent -lcap-ng
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 DEPFLAGS = -MMD -MP
 
@@ -74,6 +74,8 @@ E2E_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
 RUNNER := $(wildcard tests/runner/t_*.sh tests/vm/t_*.sh)
 BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_LIB := $(BUILD)/libfuzz.a
+FUZZED := $(wildcard core/base64.c core/config*.c core/json.c core/jw*.c userspace-auth/jw*.c userspace-auth/signature.c)
 FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
 
 SMUGGLE := $(BUILD)/tests/smuggle/smuggle
@@ -242,12 +244,22 @@ $(FUZZ_TOOLS): $(BUILD)/tests/fuzz/%: $(BUILD)/san/tests/fuzz/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
-$(FUZZ): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c | $(DEPS)
-	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(CLANG) -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize=function \
-		-fno-sanitize-recover=all $(CPPFLAGS) $(DEPFLAGS) -MF $@.d $< -o $@
+FUZZ_CFLAGS = -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=address,undefined -fno-sanitize=function -fno-sanitize-recover=all
 
-DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) \
-	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(LOADER) $(AGENT) $(wildcard tests/prog/*.c tests/bench/*.c tests/e2e/*.c tests/smuggle/*.c)) \
+# What fuzz targets run that is no header, built so that the fuzzer sees where it goes.
+$(BUILD)/fuzz/%.o: %.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link $(CPPFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(FUZZ_LIB): $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZED))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(FUZZ): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(CPPFLAGS) $(DEPFLAGS) -MF $@.d $< $(FUZZ_LIB) -o $@ \
+		-lcjson -lcrypto
+
+DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) $(patsubst %.c,$(BUILD)/fuzz/%.d,$(FUZZED)) \
+	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(LOADER) $(AGENT) $(wildcard $(patsubst %,tests/%/*.c,prog bench e2e smuggle))) \
 	$(patsubst %.c,$(BUILD)/san/%.d,$(CORE) $(AUTH) $(wildcard tests/unit/*.c tests/fuzz/*.c))
 -include $(wildcard $(DEPFILES))

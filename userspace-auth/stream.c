@@ -3,6 +3,7 @@
 #include "userspace-auth/stream.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,13 +124,17 @@ static enum stream_result stream_body(struct stream_env *env, struct stream *str
 	return STREAM_MORE;
 }
 
-/* The answer that the kernel would give, of its natural length. */
-static int answer_send(struct stream_env *env, struct stream *stream, enum request_reason reason)
+/* The answer that the kernel would give, of its natural length. retry_s: for REQUEST_RATE. */
+static int answer_send(struct stream_env *env, struct stream *stream, enum request_reason reason, uint32_t retry_s)
 {
 	const struct reply *reply = &replies[reason];
-	char text[REPLY_TEXT_MAX + 8];
+	char text[REPLY_TEXT_MAX + 8], digits[16];
 
 	memcpy(text, reply->text, reply->len);
+	if (reply->retry) {
+		snprintf(digits, sizeof(digits), "%*u", REPLY_RETRY_LEN, retry_s);
+		memcpy(text + reply->retry - REPLY_RETRY_LEN, digits, REPLY_RETRY_LEN);
+	}
 	memcpy(text + reply->len, "0\r\n\r\n", 5);
 	return channel_send(&env->channel, stream->cookie, true, text, reply->len + 5);
 }
@@ -144,7 +149,7 @@ static enum stream_result stream_deny(struct stream_env *env, struct stream *str
 		return STREAM_WAIT;
 	if (r == -EAGAIN)
 		stream_mark_closed(env, stream->cookie, reason);
-	if (r || answer_send(env, stream, reason) < 0 || replies[reason].close)
+	if (r || answer_send(env, stream, reason, stream->retry_s) < 0 || replies[reason].close)
 		return STREAM_CLOSE;
 	http1_body_of(h, &stream->body);
 	stream->discard = true;
@@ -152,24 +157,56 @@ static enum stream_result stream_deny(struct stream_env *env, struct stream *str
 	return STREAM_MORE;
 }
 
-static enum stream_result stream_allow(struct stream_env *env, struct stream *stream, enum request_reason reason,
+/*
+ * What passes, or what a dry run lets pass: op->would says why it should not. h: NULL when it could not be read, which only a
+ * dry run lets pass.
+ */
+static enum stream_result stream_allow(struct stream_env *env, struct stream *stream, struct conn_op *op,
 				       const struct http1 *h)
 {
-	struct conn_op op = {
-		.op = CONN_OP_ALLOW,
-		.reason = reason,
-		.no_body = h->method == HTTP1_METHOD_HEAD,
-		.upgrade = !!(h->flags & HTTP1_WEBSOCKET),
-	};
-	int r = conn_op(env, stream->cookie, &op);
+	int r;
 
+	op->op = CONN_OP_ALLOW;
+	op->no_body = h && h->method == HTTP1_METHOD_HEAD;
+	op->upgrade = h && (h->flags & HTTP1_WEBSOCKET);
+	r = conn_op(env, stream->cookie, op);
 	if (r == -EAGAIN)
 		return STREAM_WAIT;
-	if (r || stream_hand(env, stream, h->head_len) < 0)
+	if (r == -EDQUOT) {
+		stream->retry_s = op->retry_s;
+		return stream_deny(env, stream, REQUEST_RATE, h);
+	}
+	/* Where framing is unknown, all that is here passes, and the kernel will think the same of what follows. */
+	if (r || stream_hand(env, stream, h ? h->head_len : stream->len) < 0)
 		return STREAM_CLOSE;
-	http1_body_of(h, &stream->body);
+	if (h)
+		http1_body_of(h, &stream->body);
 	stream->discard = false;
 	return STREAM_MORE;
+}
+
+static enum stream_result stream_decide(struct stream_env *env, struct stream *stream, const struct listener *listener,
+					const struct judgement *j, bool readable)
+{
+	const struct http1 *h = &stream->head;
+	bool dry = listener->flags & LISTENER_DRY_RUN;
+	struct conn_op op = {
+		.reason = j->reason,
+		.limits = j->limits,
+		.token = { j->token[0], j->token[1] },
+		.subject = j->subject,
+		.listener = listener->index,
+		.generation = env->judge.maps->control->generation,
+		.dry = dry,
+	};
+
+	if (j->reason >= REQUEST_BAD && !dry)
+		return stream_deny(env, stream, j->reason, h);
+	if (j->reason >= REQUEST_BAD) {
+		op.reason = REQUEST_OPEN;
+		op.would = j->reason;
+	}
+	return stream_allow(env, stream, &op, readable ? h : NULL);
 }
 
 /* No listener of the configuration stands for this connection any more: it is under no policy. */
@@ -181,7 +218,7 @@ static enum stream_result stream_unguarded(struct stream_env *env, struct stream
 static enum stream_result stream_head(struct stream_env *env, struct stream *stream)
 {
 	size_t len = stream->len < MPBPF_HELPER_HEAD_MAX ? stream->len : MPBPF_HELPER_HEAD_MAX;
-	enum request_reason reason;
+	struct judgement judgement = { .reason = REQUEST_BAD };
 	struct listener listener;
 	struct http1 *h = &stream->head;
 	struct conn conn;
@@ -196,12 +233,13 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 		http1_start(h, false);
 	r = http1_resume((struct http1_buf *)stream->buf, h, stream->scanned, len);
 	stream->scanned = len;
-	if (r == HTTP1_BAD)
-		return stream_deny(env, stream, REQUEST_BAD, h);
+	if (r == HTTP1_MORE && len < MPBPF_HELPER_HEAD_MAX)
+		return STREAM_MORE;
 	if (r == HTTP1_MORE)
-		return len < MPBPF_HELPER_HEAD_MAX ? STREAM_MORE : stream_deny(env, stream, REQUEST_TOO_LARGE, h);
-	reason = judge_head(&env->judge, &listener, (const char *)stream->buf, h);
-	return reason < REQUEST_BAD ? stream_allow(env, stream, reason, h) : stream_deny(env, stream, reason, h);
+		judgement.reason = REQUEST_TOO_LARGE;
+	else if (r != HTTP1_BAD)
+		judge_head(&env->judge, &listener, (const char *)stream->buf, h, &judgement);
+	return stream_decide(env, stream, &listener, &judgement, r == HTTP1_DONE);
 }
 
 /*
@@ -254,5 +292,5 @@ void stream_expire(struct stream_env *env, struct stream *stream)
 	struct conn_op op = { .op = CONN_OP_DENY, .reason = REQUEST_TIMEOUT };
 
 	if (!conn_op(env, stream->cookie, &op))
-		answer_send(env, stream, REQUEST_TIMEOUT);
+		answer_send(env, stream, REQUEST_TIMEOUT, 0);
 }

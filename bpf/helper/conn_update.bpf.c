@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Floor 2: what the helper decided, put into the connection's record under its lock. */
-#include "conn.h"
+#include "ban.h"
+#include "bucket.h"
 
 #define EAGAIN 11
 #define ENOENT 2
 #define ESTALE 116
 #define EINVAL 22
+#define EDQUOT 122
 
 /* Back into the kernel: only when the helper has dealt with every byte that it was given. */
 static __always_inline int conn_return(struct conn *conn, const struct conn_op *op, __s64 *change)
@@ -44,6 +46,19 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 	}
 }
 
+/* Counts a request that is about to pass. Whether it is over a limit; then nothing was counted. */
+static __always_inline int conn_count(const struct conn *conn, const struct conn_op *op, struct bucket_run *run)
+{
+	run->limits = op->limits;
+	run->token[0] = op->token[0];
+	run->token[1] = op->token[1];
+	run->subject = op->subject;
+	run->source = conn->remote;
+	run->listener = op->listener;
+	run->generation = op->generation;
+	return buckets_take(run);
+}
+
 /*
  * An XDP program that stands on no interface: the helper runs it with the operation as the packet. A SYSCALL program would take
  * it as its context, but those sleep, and in Linux 6.1 nothing that sleeps may hold a bpf_spin_lock.
@@ -54,6 +69,7 @@ int conn_update(struct xdp_md *ctx)
 	struct conn_op *op = (void *)(long)ctx->data;
 	struct conn_op in;
 	struct conn *conn;
+	struct bucket_run run = {};
 	__s64 change = 0;
 
 	if ((void *)(op + 1) > (void *)(long)ctx->data_end)
@@ -63,6 +79,12 @@ int conn_update(struct xdp_md *ctx)
 	conn = bpf_map_lookup_elem(&conns, &in.cookie);
 	if (!conn)
 		return XDP_PASS;
+	/* Before the lock, under which no function may be called; given back when the request does not pass. */
+	if (in.op == CONN_OP_ALLOW && in.limits && conn_count(conn, &in, &run) && !in.dry) {
+		op->result = -EDQUOT;
+		op->retry_s = run.retry_s;
+		return XDP_PASS;
+	}
 	bpf_spin_lock(&conn->lock);
 	in.result = conn_apply(conn, &in, &change);
 	in.out_state = conn->state;
@@ -71,9 +93,15 @@ int conn_update(struct xdp_md *ctx)
 	in.out_asked = conn->asked;
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
+	if (in.result && run.taken)
+		buckets_return(&run);
+	if (!in.result && in.op == CONN_OP_ALLOW)
+		stats_would(run.would || run.retry_s ? REQUEST_RATE : in.would);
 	/* Closing without an answer is counted under its reason too; REQUEST_ALLOWED, 0, gives none. */
 	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_DENY || (in.op == CONN_OP_CLOSE && in.reason)))
 		stats_reason(in.reason);
+	if (!in.result && in.op == CONN_OP_DENY)
+		ban_note(&conn->remote, in.reason);
 	op->result = in.result;
 	op->out_state = in.out_state;
 	op->out_lost = in.out_lost;

@@ -17,6 +17,7 @@ struct scratch {
 	struct http1 head;
 	struct path_key path;
 	struct verdict_key token;
+	__u32 retry_s; /* for REQUEST_RATE: see replies.h */
 };
 
 struct scratches {
@@ -58,6 +59,22 @@ struct {
 	__type(value, struct source);
 } sources __weak SEC(".maps");
 
+/* sk_skb and conn_update write: denials of a source in its present window. Full: the source unseen for longest is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BANS_MAX);
+	__type(key, struct source_key);
+	__type(value, struct source);
+} offenders __weak SEC(".maps");
+
+/* sk_skb and conn_update write; XDP reads. Full: the ban unused for longest is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BANS_MAX);
+	__type(key, struct source_key);
+	__type(value, struct ban);
+} bans __weak SEC(".maps");
+
 /* XDP writes; stats reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -83,13 +100,38 @@ struct {
 	__type(value, struct path_rule);
 } paths __weak SEC(".maps");
 
-/* Helper writes; sk_skb reads. Full: the token unseen for longest is asked for again. */
+/* Agent fills the half of the next generation; sk_skb and conn_update read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_LIMITS_MAX);
+	__type(key, __u32);
+	__type(value, struct limit);
+} limits __weak SEC(".maps");
+
+/* sk_skb and conn_update write. Full: the bucket unused for longest is forgotten, and is full again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BUCKETS_MAX);
+	__type(key, struct bucket_key);
+	__type(value, struct bucket);
+} buckets __weak SEC(".maps");
+
+/* Helper and `mpbpf verdict` write; sk_skb reads. Full: the token unseen for longest is asked for again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MPBPF_VERDICTS_MAX);
 	__type(key, struct verdict_key);
 	__type(value, struct verdict);
 } verdicts __weak SEC(".maps");
+
+/* `mpbpf verdict` writes; it and the helper read, no program does. Full: a new revocation is refused, and the user told. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MPBPF_REVOCATIONS_MAX);
+	__type(key, struct revocation_key);
+	__type(value, struct revocation);
+} revocations __weak SEC(".maps");
 
 /* Sockops inserts; the kernel removes at close; sk_skb and sk_msg redirect by it. Full: the connection is cut off. */
 struct {

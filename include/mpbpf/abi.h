@@ -8,7 +8,7 @@
 #ifndef MPBPF_ABI_H
 #define MPBPF_ABI_H
 
-#define MPBPF_ABI_VERSION 1
+#define MPBPF_ABI_VERSION 2
 
 /* Limits. Bytes unless the name says otherwise. */
 #define MPBPF_HEAD_MAX 4096	    /* the longest request head that the kernel itself reads; power of two */
@@ -16,11 +16,15 @@
 #define MPBPF_TOKEN_MAX 8192	    /* the longest bearer token: beyond it 431 */
 #define MPBPF_PATH_KEY 112	    /* the longest path in the `paths` trie, its terminator included */
 #define MPBPF_LISTENERS_MAX 1024    /* listeners of one configuration */
-#define MPBPF_PATHS_MAX 4096	    /* paths of one configuration, all auth blocks together */
+#define MPBPF_PATHS_MAX 4096	    /* paths with a rule in one configuration, all listeners together */
+#define MPBPF_LIMITS_MAX 64	    /* request limits of one configuration: bits of a word */
+#define MPBPF_BUCKETS_MAX 65536	    /* token buckets at a time */
+#define MPBPF_BANS_MAX 65536	    /* sources that are banned, or counted towards it, at a time */
 #define MPBPF_CIDRS_MAX 65536	    /* entries of the allow and the deny list together */
 #define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
 #define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
 #define MPBPF_VERDICTS_MAX 65536    /* default number of cached verdicts */
+#define MPBPF_REVOCATIONS_MAX 65536 /* revocations at a time */
 #define MPBPF_ASKS_SIZE (8 << 20)   /* the ring buffer that carries bytes to the helper */
 #define MPBPF_HOLD_MAX (256 << 10)  /* bytes of one connection that the helper may hold; beyond it TCP waits */
 #define MPBPF_BURST_MAX (1 << 20)   /* bytes handed back at a stretch before the client is made to pause */
@@ -64,6 +68,10 @@ struct policy {
 	__u8 has_deny;	   /* the deny list is not empty */
 	__u8 has_allow;	   /* the allow list is not empty */
 	__u8 pad;
+	__u64 ban_window_ns;
+	__u64 ban_ns;	    /* how long a ban lasts */
+	__u32 ban_failures; /* so many 401 and 403 within the window; 0: nobody is banned */
+	__u32 pad2;
 };
 
 enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
@@ -89,12 +97,18 @@ struct source {
 	__u64 window_count;
 };
 
+/* Value of `bans`, keyed as `sources` is: until when nothing of the source passes; CLOCK_BOOTTIME, ns. */
+struct ban {
+	__u64 until;
+};
+
 enum xdp_reason {
 	XDP_REASON_PASS,
 	XDP_REASON_RATE_LIMIT,
 	XDP_REASON_DENIED,
 	XDP_REASON_MALFORMED,
 	XDP_REASON_SYN_GUARD,
+	XDP_REASON_BANNED,
 	XDP_REASON_MAX
 };
 
@@ -129,16 +143,19 @@ struct listener_key {
 
 enum listener_flags {
 	LISTENER_REQUIRE_AUTH = 1 << 0,
-	LISTENER_HAS_EXEMPT = 1 << 1,
-	LISTENER_GONE = 1 << 7, /* in a conn: the configuration has this listener no more */
+	LISTENER_DRY_RUN = 1 << 1,   /* denials are counted as would-be, and the request passes */
+	LISTENER_OVERFULL = 1 << 2,  /* more proxies run than the licence allows */
+	LISTENER_GONE = 1 << 7,	     /* in a conn: the configuration has this listener no more */
 };
 
 struct listener {
 	__u16 index; /* position in the configuration */
 	__u16 auth;  /* which auth block: 0 the global one, else 1 + listener index */
+	__u16 rules; /* which of the sets of path rules */
 	__u8 flags;  /* enum listener_flags */
-	__u8 pad[3];
-	__u64 exempt_first; /* bit (c & 63) for each character c that follows the first '/' of an exempt path; "/": all */
+	__u8 pad;
+	__u64 rule_first; /* bit (c & 63) for each character c that follows the first '/' of a path with a rule; "/": all */
+	__u64 limits;	  /* bits of the limits that hold for paths without a rule */
 };
 
 /*
@@ -148,15 +165,48 @@ struct listener {
 struct path_key {
 	__u32 prefixlen;
 	__u32 generation;
-	__u16 auth;
-	__u16 kind; /* enum path_kind */
+	__u16 rules;
+	__u16 pad;
 	char path[MPBPF_PATH_KEY];
 };
 
-enum path_kind { PATH_EXEMPT, PATH_KIND_MAX };
+enum path_flags {
+	PATH_EXEMPT = 1 << 0,	  /* needs no token */
+	PATH_UNLICENSED = 1 << 1, /* needs a feature that the licence lacks */
+};
 
+/* What holds for a path and all below it: of the longest prefix, which has taken over what shorter ones say. */
 struct path_rule {
-	__u32 flags;
+	__u32 flags; /* enum path_flags */
+	__u32 pad;
+	__u64 limits; /* bits */
+};
+
+enum limit_per { LIMIT_PER_LISTENER, LIMIT_PER_TOKEN, LIMIT_PER_SUBJECT, LIMIT_PER_SOURCE, LIMIT_PER_MAX };
+
+/*
+ * A request limit: limits[(generation & 1) * MPBPF_LIMITS_MAX + bit]. A token bucket, kept as the generic cell rate algorithm
+ * keeps it (ITU-T I.371): one time for each bucket. Times are in BUCKET_TICKS a nanosecond.
+ */
+struct limit {
+	__u64 id;	/* hash of its name: a bucket outlives a reload */
+	__u64 interval; /* from one request to the next */
+	__u64 burst;	/* how far ahead of that a request may come */
+	__u32 generation;
+	__u8 per; /* enum limit_per */
+	__u8 dry; /* counted as would-be */
+	__u8 pad[2];
+};
+
+#define BUCKET_TICKS 64
+
+struct bucket_key {
+	__u64 limit;  /* limit.id */
+	__u64 who[2]; /* listener, hash of the token, subject or source */
+};
+
+struct bucket {
+	__u64 next; /* when the next request is due, by the rate alone; CLOCK_BOOTTIME */
 };
 
 enum request_reason {
@@ -188,8 +238,34 @@ struct verdict {
 	__u32 generation; /* another generation than the one in force: as if unknown */
 	__u32 reason;	  /* REQUEST_ALLOWED or the REQUEST_* to deny with */
 	__s64 not_before; /* CLOCK_REALTIME seconds, leeway already taken off; S64_MIN: always */
-	__s64 expires;	  /* CLOCK_REALTIME seconds, leeway already added: valid while now < expires; S64_MAX: never */
-	__u64 subject;	  /* keyed hash of `sub`; 0: none */
+	/*
+	 * CLOCK_REALTIME seconds; S64_MAX: never. Allowed: leeway already added, valid while now < expires. A denial holds so
+	 * long, that of a revoked token as long as the revocation, and is as if unknown then.
+	 */
+	__s64 expires;
+	__u64 subject; /* keyed hash of `sub`; 0: none */
+	__u64 jti;     /* keyed hash of `jti`, or of a static token as it stands in the configuration; 0: none */
+};
+
+/* What a revocation names: always by the keyed hash that a verdict has of it. */
+enum revocation_kind {
+	REVOKED_TOKEN, /* verdict_key.hash[0], 1 for 0; or verdict.jti of a static token, however it was presented */
+	REVOKED_SUBJECT,
+	REVOKED_JTI,
+	REVOKED_MAX
+};
+
+struct revocation_key {
+	__u32 kind; /* enum revocation_kind */
+	__u32 pad;
+	__u64 hash;
+};
+
+struct revocation {
+	__s64 expires; /* CLOCK_REALTIME seconds: holds while now < expires; S64_MAX: for good */
+	__s64 at;      /* when it was made, CLOCK_REALTIME seconds */
+	__u32 to_end;  /* 1: what it revokes is worth nothing after it, so it need not be made longer */
+	__u32 pad;
 };
 
 /* How far a message body is read. `left` is the rest of the body, or of the present chunk. */
@@ -289,7 +365,10 @@ enum conn_op_kind {
 	CONN_OP_MAX
 };
 
-/* What conn_update is run with, as its packet. result: 0, -ENOENT no such connection, -ESTALE not this agent's, -EAGAIN. */
+/*
+ * What conn_update is run with, as its packet. result: 0, -ENOENT no such connection, -ESTALE not this agent's, -EAGAIN,
+ * -EDQUOT.
+ */
 struct conn_op {
 	__u64 cookie;
 	__u32 op;		   /* enum conn_op_kind */
@@ -300,13 +379,19 @@ struct conn_op {
 	__u32 reason;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum request_reason */
 	__u8 no_body;		   /* CONN_OP_ALLOW: HEAD */
 	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
-	__u8 pad[2];
+	__u8 would;		   /* CONN_OP_ALLOW: the denial that a dry run lets pass; 0: none */
+	__u8 dry;		   /* CONN_OP_ALLOW: over a limit it passes too */
+	__u64 limits;		   /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
+	__u32 listener;		   /* CONN_OP_ALLOW, with limits: its index, */
+	__u32 generation;	   /* and the generation that all this is of */
+	__u64 token[2];		   /* CONN_OP_ALLOW: hash of the token; 0: none */
+	__u64 subject;		   /* CONN_OP_ALLOW */
 	/* outputs */
 	__s32 result;
 	__u32 out_state;
 	__u32 out_lost; /* responses are BODY_UNTIL_CLOSE */
 	__u32 pending;	/* allowed requests whose response is not known to be complete */
-	__u32 pad2;
+	__u32 retry_s; /* result -EDQUOT: over a limit, for so long */
 	__u64 out_asked;
 };
 
@@ -322,26 +407,33 @@ struct request_stats {
 	__u64 held;	    /* packets dropped before TCP because the helper held enough bytes of the connection */
 	__u64 conns_closed; /* guarded connections that ended */
 	__u64 broken;	    /* connections given up: bytes could not be kept (ring full, agent gone) */
+	__u64 would[REQUEST_REASON_MAX]; /* denials that a dry run let pass; each request is among `reasons` as well */
 };
 
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 24);
+MPBPF_ASSERT_SIZE(struct policy, 48);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
-MPBPF_ASSERT_SIZE(struct xdp_stats, 112);
+MPBPF_ASSERT_SIZE(struct xdp_stats, 120);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
-MPBPF_ASSERT_SIZE(struct listener, 16);
+MPBPF_ASSERT_SIZE(struct listener, 24);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);
+MPBPF_ASSERT_SIZE(struct path_rule, 16);
+MPBPF_ASSERT_SIZE(struct limit, 32);
+MPBPF_ASSERT_SIZE(struct bucket_key, 24);
+MPBPF_ASSERT_SIZE(struct bucket, 8);
 MPBPF_ASSERT_SIZE(struct verdict_key, 24);
-MPBPF_ASSERT_SIZE(struct verdict, 32);
+MPBPF_ASSERT_SIZE(struct verdict, 40);
+MPBPF_ASSERT_SIZE(struct revocation_key, 16);
+MPBPF_ASSERT_SIZE(struct revocation, 24);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
-MPBPF_ASSERT_SIZE(struct conn, 160);
+MPBPF_ASSERT_SIZE(struct conn, 168);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
-MPBPF_ASSERT_SIZE(struct conn_op, 80);
-MPBPF_ASSERT_SIZE(struct request_stats, 184);
+MPBPF_ASSERT_SIZE(struct conn_op, 128);
+MPBPF_ASSERT_SIZE(struct request_stats, 296);
 
 #endif

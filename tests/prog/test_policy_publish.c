@@ -30,6 +30,10 @@ static int make(enum bpf_map_type type, size_t key, size_t value, unsigned int e
 	return fd;
 }
 
+static const enum map_id made[] = {
+	MAP_CONTROL, MAP_POLICIES, MAP_LISTENERS, MAP_PATHS, MAP_CIDRS, MAP_SOURCES, MAP_VERDICTS, MAP_LIMITS,
+};
+
 static int setup(void **state)
 {
 	(void)state;
@@ -41,9 +45,10 @@ static int setup(void **state)
 		make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct path_key), sizeof(struct path_rule), 16, BPF_F_NO_PREALLOC);
 	maps.fd[MAP_CIDRS] = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct cidr_key), 4, CIDRS_ROOM, BPF_F_NO_PREALLOC);
 	maps.fd[MAP_SOURCES] = make(BPF_MAP_TYPE_LRU_HASH, 8, 8, 2048, 0);
-	maps.fd[MAP_VERDICTS] = make(BPF_MAP_TYPE_LRU_HASH, 24, 32, 4096, 0);
-	for (size_t i = 0; i <= MAP_VERDICTS; i++)
-		if (i != MAP_XDP_STATS && maps.fd[i] < 0)
+	maps.fd[MAP_VERDICTS] = make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct verdict_key), sizeof(struct verdict), 4096, 0);
+	maps.fd[MAP_LIMITS] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct limit), 2 * MPBPF_LIMITS_MAX, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+		if (maps.fd[made[i]] < 0)
 			return -1;
 	maps.control = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, maps.fd[MAP_CONTROL], 0);
 	return maps.control == MAP_FAILED ? -1 : 0;

@@ -80,6 +80,7 @@ static void full_example_listeners(const struct config *config)
 		{ "web-v4", "::ffff:0.0.0.0", false, 8081, 0 },
 		{ "admin", "2001:db8::10", false, 8443, 3 },
 		{ "public", "::ffff:192.0.2.1", false, 80, 4 },
+		{ "partner", "::", true, 8444, 5 },
 	};
 	const struct auth_config *auth;
 	uint16_t number = 77;
@@ -107,7 +108,7 @@ static void full_example_auth(const struct config *config)
 
 	assert_string_equal(global->secret, KEY_48);
 	assert_int_equal(global->secret_len, 48);
-	assert_int_equal(global->algorithm, JWT_HS384);
+	assert_int_equal(global->algorithms, JWT_BIT(JWT_HS384));
 	assert_true(global->require_auth);
 	assert_int_equal(global->n_tokens, 2);
 	assert_string_equal(global->tokens[0], "token1");
@@ -120,7 +121,7 @@ static void full_example_auth(const struct config *config)
 
 	assert_string_equal(admin->secret, "full-example-secret-never-use-it-full-example-secret-never-use-it");
 	assert_int_equal(admin->secret_len, 65);
-	assert_int_equal(admin->algorithm, JWT_HS512);
+	assert_int_equal(admin->algorithms, JWT_BIT(JWT_HS512));
 	assert_true(admin->require_auth);
 	assert_int_equal(admin->n_tokens, 1);
 	assert_string_equal(admin->tokens[0], "full-example-token");
