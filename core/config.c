@@ -86,6 +86,7 @@ void config_free(struct config *config)
 	auth_free(&config->auth);
 	license_free(&config->license);
 	request_limits_free(config);
+	strings_free(config->metrics.prefixes, config->metrics.n_prefixes);
 	services_free(config);
 	routes_free(config);
 	strings_free(config->warnings, config->n_warnings);

@@ -160,22 +160,6 @@ static const struct rule listener_rule = {
 	.read = read_listener, .expected = "an object", .of = listener_rules, .finish = listener_finish
 };
 
-/* ---- metrics ---- */
-
-static const struct rule metrics_rules[] = {
-	BOOL("enable_request_metrics", struct metrics_config, request),
-	BOOL("enable_response_metrics", struct metrics_config, response),
-	BOOL("enable_timing_metrics", struct metrics_config, timing),
-	BOOL("enable_size_metrics", struct metrics_config, size),
-	{ .key = "sample_rate",
-	  .read = read_number,
-	  .expected = "a number from 0 to 1",
-	  FIELD(struct metrics_config, sample_rate),
-	  .min = 0,
-	  .max = 1 },
-	{},
-};
-
 /* ---- services, routes ---- */
 
 static int service_finish(struct reader *r, void *object)
@@ -250,7 +234,7 @@ const struct rule config_rules[] = {
 	  FIELD(struct config, license),
 	  .flags = RULE_SECRET },
 	ARRAY("request_limits", struct config, request_limits, n_request_limits, 0, MPBPF_LIMITS_MAX, &request_limit_rule),
-	OBJECT("metrics", struct config, metrics, metrics_rules, .flags = RULE_INERT),
+	OBJECT("metrics", struct config, metrics, metrics_rules, .finish = metrics_finish),
 	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule, .flags = RULE_INERT),
 	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),
 	{},

@@ -23,6 +23,7 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_COOKIES] = "cookies",     [MAP_HELPER] = "helper",
 	[MAP_SINK] = "sink",	       [MAP_TARGET] = "target",
 	[MAP_ASKS] = "asks",	       [MAP_REQUEST_STATS] = "request_stats",
+	[MAP_METRICS] = "metrics",     [MAP_NAMES] = "names",
 };
 
 void maps_close(struct maps *maps)

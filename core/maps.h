@@ -30,6 +30,8 @@ enum map_id {
 	MAP_TARGET,
 	MAP_ASKS,
 	MAP_REQUEST_STATS,
+	MAP_METRICS,
+	MAP_NAMES,
 	MAP_MAX
 };
 

@@ -174,6 +174,22 @@ struct {
 	__type(value, struct scratches);
 } scratches __weak SEC(".maps");
 
+/* The L7 programs write; stats reads. Full: what would need a new entry is not counted (request_stats.unmeasured). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, MPBPF_METRICS_MAX);
+	__type(key, struct metric_key);
+	__type(value, struct metric);
+} metrics __weak SEC(".maps");
+
+/* Agent writes; stats reads. Full of names that are in use: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MPBPF_NAMES_MAX);
+	__type(key, __u32);
+	__type(value, struct name);
+} names __weak SEC(".maps");
+
 /* The L7 programs write; stats reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

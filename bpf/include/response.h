@@ -10,6 +10,7 @@
 #define MPBPF_BPF_RESPONSE_H
 
 #include "close.h"
+#include "metrics.h"
 #include "scratch.h"
 
 #define RESPONSE_STEPS 4096 /* heads, runs of content and framing bytes in one message */
@@ -56,14 +57,17 @@ static __always_inline __u32 response_load(struct sk_msg_md *msg, struct http1_b
 static __always_inline void response_body(struct response_run *run, const struct http1 *h)
 {
 	bool no_body = run->conn->no_body >> (run->answered & 63) & 1;
+	__u64 bytes = h->head_len;
 
 	run->body.kind = BODY_LENGTH;
 	run->body.step = h->status < 200;
 	run->body.left = h->head_len;
 	run->anchor = run->seq + run->off;
-	if (h->status < 200 || no_body || h->status == 204 || h->status == 304)
+	if (h->status < 200)
 		return;
-	if (h->flags & HTTP1_CHUNKED) {
+	if (no_body || h->status == 204 || h->status == 304) {
+		/* nothing follows */
+	} else if (h->flags & HTTP1_CHUNKED) {
 		run->off += h->head_len;
 		run->anchor += h->head_len;
 		run->body.kind = BODY_CHUNKED;
@@ -72,9 +76,14 @@ static __always_inline void response_body(struct response_run *run, const struct
 		run->body.left = 0;
 	} else if (h->flags & HTTP1_LENGTH) {
 		run->body.left += h->content_length;
+		bytes = run->body.left;
 	} else {
+		bytes = run->size - run->off;
 		response_lost(run);
 	}
+	metrics_head(run->conn, run->answered, h->status, bytes, run->anchor);
+	if (run->body.kind == BODY_UNTIL_CLOSE)
+		metrics_response(run->conn, run->answered);
 }
 
 static __always_inline void response_head(struct response_run *run)
@@ -99,6 +108,8 @@ static __always_inline void response_head(struct response_run *run)
 		run->tunnel = (run->conn->flags & CONN_UPGRADE) && run->conn->allowed - run->answered == 1;
 		run->close = !run->tunnel;
 		response_lost(run);
+		metrics_head(run->conn, run->answered, h->status, h->head_len, run->seq + run->off);
+		metrics_response(run->conn, run->answered);
 	} else {
 		response_body(run, h);
 	}
@@ -120,8 +131,17 @@ static __always_inline void response_chunk(struct response_run *run)
 	run->anchor = run->seq + run->off;
 	if (result < 0)
 		response_lost(run);
-	else if (result)
-		run->body.kind = BODY_LENGTH; /* of which nothing is left */
+	if (result <= 0)
+		return;
+	metrics_chunks(run->conn, run->anchor);
+	run->body.kind = BODY_LENGTH; /* of which nothing is left */
+}
+
+/* An interim response answers nothing. */
+static __always_inline void response_over(struct response_run *run)
+{
+	if (!run->body.step)
+		metrics_response(run->conn, run->answered);
 }
 
 static long response_step(__u32 i __attribute__((unused)), struct response_run *run)
@@ -145,7 +165,8 @@ static long response_step(__u32 i __attribute__((unused)), struct response_run *
 	} else {
 		gone = run->seq + run->off - run->anchor;
 		if (gone >= body->left) {
-			run->answered += !body->step; /* an interim response answers nothing */
+			response_over(run);
+			run->answered += !body->step;
 			body->kind = BODY_NONE;
 			body->step = 0;
 		} else {
@@ -174,6 +195,16 @@ static __always_inline void response_resume(struct response_run *run)
 		run->body.left += ahead;
 		run->anchor = run->seq;
 	}
+}
+
+/* The message is read. What it completes counts now: the next one may be long in coming. */
+static __always_inline void response_measure(struct response_run *run)
+{
+	if (run->body.kind == BODY_CHUNKED)
+		metrics_chunks(run->conn, run->anchor);
+	else if (run->body.kind == BODY_LENGTH && !seq_before(run->seq + run->size, run->anchor) &&
+		 run->seq + run->size - run->anchor >= run->body.left)
+		response_over(run);
 }
 
 static __always_inline void response_commit(const struct response_run *run, __u64 cookie)

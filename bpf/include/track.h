@@ -73,6 +73,8 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 	if (conn.listener.flags & LISTENER_GONE)
 		return;
 	cookie = bpf_get_socket_cookie(ops);
+	if (conn.listener.sample && bpf_get_prandom_u32() <= conn.listener.sample)
+		conn.flags |= CONN_MEASURED;
 	conn.netns = bpf_get_netns_cookie(ops);
 	conn.opened_at = bpf_ktime_get_boot_ns();
 	if (track_insert(ops, &conn, cookie)) {
@@ -80,6 +82,8 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 		return;
 	}
 	STATS_INC(guarded);
+	if (conn.flags & CONN_MEASURED)
+		STATS_INC(measured);
 	__sync_fetch_and_add(&c->conns_open, 1);
 }
 

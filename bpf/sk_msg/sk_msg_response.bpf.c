@@ -29,6 +29,7 @@ int sk_msg_response(struct sk_msg_md *msg)
 		scratch_release(slot);
 	if (run.off < run.size)
 		response_lost(&run); /* more pieces than one message should have */
+	response_measure(&run);
 	response_commit(&run, *cookie);
 	return SK_PASS;
 }
