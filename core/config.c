@@ -44,6 +44,7 @@ static void listeners_free(struct config *config)
 		struct listener_config *listener = &config->listeners[i];
 
 		free(listener->name);
+		free(listener->response_headers);
 		if (listener->auth)
 			auth_free(listener->auth);
 		free(listener->auth);

@@ -68,6 +68,8 @@ struct listener_config {
 	enum listener_mode mode;
 	enum listener_protocol protocol;
 	bool enforce;		  /* default true; false: a dry run, nothing is denied */
+	bool license_headers;	  /* default false */
+	char *response_headers;	  /* lines, each with CR LF; NULL: none */
 	struct auth_config *auth; /* NULL: the global block */
 };
 

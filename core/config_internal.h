@@ -172,6 +172,8 @@ void request_limits_free(struct config *config);
 /* config_responses.c */
 extern const struct rule metrics_rules[];
 int metrics_finish(struct reader *r, void *object);
+int read_response_headers(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int response_headers_finish(struct reader *r);
 
 /* config_auth.c */
 /* Whether there is no other spelling of the path that servers read as the same. */

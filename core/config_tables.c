@@ -138,6 +138,8 @@ static const struct rule listener_rules[] = {
 	NAME("mode", struct listener_config, mode, listener_modes, LISTENER_GUARD, "\"guard\""),
 	NAME("protocol", struct listener_config, protocol, listener_protocols, LISTENER_HTTP, "\"http\""),
 	BOOL("enforce", struct listener_config, enforce),
+	{ .key = "response_headers", .read = read_response_headers, .expected = "an object" },
+	BOOL("license_headers", struct listener_config, license_headers),
 	{ .key = "auth",
 	  .read = read_auth,
 	  .expected = "an object",
@@ -308,5 +310,7 @@ int config_finish(struct reader *r)
 
 	if (err == 0)
 		err = request_limits_finish(r);
+	if (err == 0)
+		err = response_headers_finish(r);
 	return err < 0 ? err : listeners_finish(r);
 }

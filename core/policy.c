@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "core/policy.h"
+#include "core/policy_headers.h"
 #include "core/policy_keys.h"
 #include "core/policy_names.h"
 #include "core/policy_rules.h"
@@ -166,6 +167,24 @@ static int write_limits(int fd, const struct config *config, uint32_t generation
 	return r;
 }
 
+static int write_headers(int fd, const struct config *config, uint32_t generation)
+{
+	struct header_block block;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->n_listeners; i++) {
+		__u32 place = headers_place(config, i), at;
+
+		if (!place)
+			continue;
+		at = (generation & 1) * MPBPF_HEADERS_MAX + place - 1;
+		r = header_block_of(config, i, generation, &block);
+		if (r == 0)
+			r = bpf_map_update_elem(fd, &at, &block, BPF_ANY);
+	}
+	return r;
+}
+
 static int write_generation(const struct maps *maps, const struct config *config, uint32_t generation, uint32_t old)
 {
 	const struct ddos_config *ddos = &config->ddos;
@@ -183,6 +202,9 @@ static int write_generation(const struct maps *maps, const struct config *config
 	if (r < 0)
 		return r;
 	r = write_limits(maps->fd[MAP_LIMITS], config, generation);
+	if (r < 0)
+		return r;
+	r = write_headers(maps->fd[MAP_HEADERS], config, generation);
 	if (r < 0)
 		return r;
 	r = names_publish(maps, config, generation, old, numbers);

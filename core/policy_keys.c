@@ -5,6 +5,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 
+#include "core/policy_headers.h"
 #include "core/policy_keys.h"
 #include "core/policy_rules.h"
 #include "core/util.h"
@@ -100,6 +101,7 @@ int listener_of(const struct config *config, size_t i, uint32_t generation, stru
 			 (overfull(&config->license) ? LISTENER_OVERFULL : 0),
 		.rule_first = first,
 		.limits = rules_default_limits(config, i),
+		.headers = headers_place(config, i),
 		.metrics = metrics_flags(&config->metrics),
 		.sample = metrics_flags(&config->metrics) ? config->metrics.sample_rate * UINT32_MAX : 0,
 	};

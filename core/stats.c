@@ -166,7 +166,7 @@ cJSON *stats_json(const struct stats *stats)
 			 { "open", stats->conns_open > 0 ? stats->conns_open : 0 },
 			 { "unguarded_at_load", stats->unguarded }, { "refused", r->refused }, { "broken", r->broken },
 			 { "closed", r->conns_closed }, { "held_packets", r->held }, { "measured", r->measured },
-			 { "unmeasured", r->unmeasured }))
+			 { "unmeasured", r->unmeasured }, { "unadded", r->unadded }))
 		return json;
 	cJSON_Delete(json);
 	return NULL;

@@ -100,6 +100,8 @@ static __always_inline void track_close(struct bpf_sock_ops *ops)
 	change = conn_become(conn, CONN_CLOSED);
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
+	if (conn->sending & SENDING_PIECE)
+		bpf_map_delete_elem(&pieces, &cookie);
 	bpf_map_delete_elem(&conns, &cookie);
 	STATS_INC(conns_closed);
 	if (c)

@@ -27,6 +27,10 @@
 #define MPBPF_HOLD_MAX (256 << 10)  /* bytes of one connection that the helper may hold; beyond it TCP waits */
 #define MPBPF_BURST_MAX (1 << 20)   /* bytes handed back at a stretch before the client is made to pause */
 #define MPBPF_PIPELINE_MAX 16	    /* requests of one connection that wait for their responses; <= 64 (no_body) */
+#define MPBPF_HEADERS_MAX 64	    /* different sets of response headers in one configuration */
+#define MPBPF_HEADERS_SIZE 512	    /* bytes of one set */
+#define MPBPF_PIECES_MAX 1024	    /* response heads that came in pieces and are not complete */
+#define MPBPF_PIECES_SIZE 2048	    /* bytes of such a head; power of two */
 #define MPBPF_METRICS_MAX 16384	    /* counters of responses and buckets of latency that are in use */
 #define MPBPF_PREFIX_NAMES 128	    /* names[1..127]: path prefixes that are measured apart */
 #define MPBPF_NAMES_MAX 2304	    /* names[128..]: listeners, of two generations and more */
@@ -148,7 +152,7 @@ struct listener {
 	__u64 rule_first; /* bit (c & 63) for each character c that follows the first '/' of a path with a rule; "/": all */
 	__u64 limits;	  /* bits of the limits that hold for paths without a rule */
 	__u16 name;	  /* its number in `names`; 0: none */
-	__u16 pad;
+	__u16 headers;	  /* 1 + its place in `headers`; 0: nothing is added to responses */
 	__u32 sample;	  /* a connection is measured when a random number is not above it; 0: none is */
 };
 
@@ -289,6 +293,33 @@ struct name {
 	char text[MPBPF_PATH_KEY];
 };
 
+/* ---- response headers ---- */
+
+/*
+ * headers[(generation & 1) * MPBPF_HEADERS_MAX + n]: lines, each with CR LF, that go behind the status line. As a push must
+ * have a constant size, white space behind the last value fills them up to 128, 256 or 512 bytes.
+ */
+struct header_block {
+	__u32 generation;
+	__u32 len;
+	char text[MPBPF_HEADERS_SIZE];
+};
+
+/* The head of a response, as far as the service has sent it. */
+struct piece {
+	__u32 seq;    /* TCP sequence number that it begins at */
+	__u32 len;    /* bytes of it that came */
+	__u32 pushed; /* bytes that were added to it */
+	__u32 pad;
+	__u8 b[MPBPF_PIECES_SIZE];
+};
+
+/* What sk_msg alone keeps of a connection. */
+enum sending_flags {
+	SENDING_PUSHED = 1 << 0, /* pushed_end is valid */
+	SENDING_PIECE = 1 << 1,	 /* it has an entry in `pieces` */
+};
+
 /* What is measured of a connection. Requests are counted when they pass; only one that passes alone is timed. */
 struct exchange {
 	__u64 begun;	/* CLOCK_MONOTONIC, ns: when request number `begun_of` passed; 0: it is not timed */
@@ -337,7 +368,8 @@ struct conn {
 	struct bpf_spin_lock lock;
 	__u8 state; /* enum conn_state */
 	__u8 flags; /* enum conn_flags */
-	__u16 pad;
+	__u8 sending; /* enum sending_flags */
+	__u8 pad;
 	struct http1_body request;
 	struct http1_body response; /* BODY_UNTIL_CLOSE: nobody knows where it ends, denials close the connection */
 	__u64 asked;		    /* bytes given to the helper, all told */
@@ -358,6 +390,8 @@ struct conn {
 	__u64 netns;	 /* cookie of the network namespace */
 	__u64 opened_at; /* CLOCK_BOOTTIME, ns */
 	struct exchange exchange;
+	__u32 pushed_end; /* TCP sequence number behind the headers that were added last */
+	__u32 pad2;
 };
 
 /* ---- the helper channel ---- */
@@ -450,6 +484,7 @@ struct request_stats {
 	__u64 would[REQUEST_REASON_MAX]; /* denials that a dry run let pass; each request is among `reasons` as well */
 	__u64 measured;	    /* connections that were sampled */
 	__u64 unmeasured;   /* what `metrics` had no room for */
+	__u64 unadded;	    /* responses that headers should have been added to, and the send buffer was too full */
 };
 
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
@@ -470,14 +505,16 @@ MPBPF_ASSERT_SIZE(struct bucket, 8);
 MPBPF_ASSERT_SIZE(struct verdict_key, 24);
 MPBPF_ASSERT_SIZE(struct verdict, 32);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
+MPBPF_ASSERT_SIZE(struct header_block, 8 + MPBPF_HEADERS_SIZE);
+MPBPF_ASSERT_SIZE(struct piece, 16 + MPBPF_PIECES_SIZE);
 MPBPF_ASSERT_SIZE(struct metric_key, 8);
 MPBPF_ASSERT_SIZE(struct metric, 16);
 MPBPF_ASSERT_SIZE(struct name, 8 + MPBPF_PATH_KEY);
 MPBPF_ASSERT_SIZE(struct exchange, 48);
-MPBPF_ASSERT_SIZE(struct conn, 224);
+MPBPF_ASSERT_SIZE(struct conn, 232);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
 MPBPF_ASSERT_SIZE(struct conn_op, 128);
-MPBPF_ASSERT_SIZE(struct request_stats, 312);
+MPBPF_ASSERT_SIZE(struct request_stats, 320);
 
 #endif

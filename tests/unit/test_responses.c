@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include <cjson/cJSON.h>
 
+#include "core/config.h"
+#include "core/policy_headers.h"
 #include "core/policy_names.h"
 #include "core/responses.h"
 #include "method.h"
@@ -191,6 +193,85 @@ static void names_keep_their_numbers(void **state)
 	assert_int_equal(names[0].generation, 0);
 }
 
+static struct config *parse(const char *text)
+{
+	struct config *config = NULL;
+	struct config_error err = {};
+
+	if (config_parse(text, strlen(text), "mpbpf.json", NULL, &config, &err) < 0)
+		fail_msg("%s", err.text);
+	return config;
+}
+
+static void refused(const char *text, const char *what)
+{
+	struct config *config = NULL;
+	struct config_error err = {};
+
+	assert_int_equal(config_parse(text, strlen(text), "mpbpf.json", NULL, &config, &err), -EINVAL);
+	if (!strstr(err.text, what))
+		fail_msg("%s: does not say %s", err.text, what);
+}
+
+#define LISTENER(name, port, more) "{\"name\": \"" name "\", \"port\": " port more "}"
+#define CONFIG(more, listeners) "{\"version\": \"1\"" more ", \"listeners\": [" listeners "]}"
+#define HEADERS(text) ", \"response_headers\": {" text "}"
+#define LICENSED ", \"license\": {\"license_key\": \"PENG-AAAA-BBBB-CCCC-DDDD-WXYZ\"}"
+
+static void headers_as_lines(void **state)
+{
+	static const char lines[] = "X-License-Edition: community\r\nX-License-Key: PENG-****-****-****-****-WXYZ\r\n"
+				    "X-MarchProxy-Edition: community\r\nX-A: b c";
+	struct config *config = parse(CONFIG(
+		LICENSED,
+		LISTENER("a", "1", "") "," LISTENER("b", "2", HEADERS("\"X-A\": \"b c\"")) "," LISTENER(
+			"c", "3",
+			HEADERS("\"X-A\": \"b c\"") ", \"license_headers\": true") "," LISTENER("d", "4",
+												HEADERS("\"X-A\": \"b c\""))));
+	struct header_block block;
+
+	(void)state;
+	assert_int_equal(header_block_of(config, 0, 7, &block), 0);
+	assert_int_equal(block.len, 0);
+	assert_int_equal(header_block_of(config, 1, 7, &block), 0);
+	assert_int_equal(block.len, 128);
+	assert_int_equal(block.generation, 7);
+	assert_memory_equal(block.text, "X-A: b c ", 9);
+	assert_memory_equal(block.text + 125, " \r\n", 3);
+	assert_int_equal(header_block_of(config, 2, 7, &block), 0);
+	assert_int_equal(block.len, 128);
+	assert_memory_equal(block.text, lines, sizeof(lines) - 1);
+	for (size_t i = sizeof(lines) - 1; i < 126; i++)
+		assert_int_equal(block.text[i], ' ');
+	assert_int_equal(headers_place(config, 0), 0);
+	assert_int_equal(headers_place(config, 1), 1);
+	assert_int_equal(headers_place(config, 2), 2);
+	assert_int_equal(headers_place(config, 3), 1);
+	config_free(config);
+}
+
+#define LONG "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+#define LONGER LONG LONG "0123456789012345678901234567890123456789"
+
+static void headers_that_are_refused(void **state)
+{
+	(void)state;
+	refused(CONFIG("", LISTENER("a", "1", HEADERS("\"X A\": \"b\""))), "token");
+	refused(CONFIG("", LISTENER("a", "1", HEADERS("\"X-A\": \"b\\r\\nX-B: c\""))), "visible ASCII");
+	refused(CONFIG("", LISTENER("a", "1", HEADERS("\"X-A\": \"\""))), "visible ASCII");
+	refused(CONFIG("", LISTENER("a", "1", HEADERS("\"content-length\": \"5\""))), "framing");
+	refused(CONFIG("", LISTENER("a", "1", HEADERS("\"Transfer-Encoding\": \"chunked\""))), "framing");
+	refused(CONFIG("", LISTENER("a", "1", HEADERS("\"X-A\": 5"))), "listeners[0].response_headers.X-A");
+	refused(CONFIG("", LISTENER("a", "1",
+				    HEADERS("\"A\": \"" LONGER "\", \"B\": \"" LONGER "\", \"C\": \"" LONG "\""))),
+		"at most 512 bytes");
+	refused(CONFIG(LICENSED,
+		       LISTENER("a", "1",
+				HEADERS("\"A\": \"" LONGER "\", \"B\": \"" LONGER "\"") ", \"license_headers\": true")),
+		"at most 512 bytes");
+	refused(CONFIG("", LISTENER("a", "1", ", \"license_headers\": true")), "a license");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +282,8 @@ int main(void)
 		cmocka_unit_test(methods_by_their_first_bytes),
 		cmocka_unit_test(sums_by_name),
 		cmocka_unit_test(names_keep_their_numbers),
+		cmocka_unit_test(headers_as_lines),
+		cmocka_unit_test(headers_that_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("responses", tests, NULL, NULL);
