@@ -59,6 +59,7 @@ static __always_inline __u32 response_load(struct sk_msg_md *msg, struct http1_b
 		return bpf_probe_read_kernel(buf->b, within(n, MPBPF_HEAD_MAX), data) ? 0 : n;
 	if (have >= MPBPF_PIECES_SIZE)
 		return 0;
+	forget(have); /* of the bound, which older verifiers do not see in a copy */
 	if (n > MPBPF_PIECES_SIZE)
 		n = MPBPF_PIECES_SIZE;
 	return bpf_probe_read_kernel(buf->b + (have & (MPBPF_PIECES_SIZE - 1)), within(n, MPBPF_PIECES_SIZE), data) ? 0
