@@ -45,6 +45,7 @@ static void listeners_free(struct config *config)
 		struct listener_config *listener = &config->listeners[i];
 
 		free(listener->name);
+		free(listener->response_headers);
 		if (listener->auth)
 			auth_free(listener->auth);
 		free(listener->auth);
@@ -87,6 +88,7 @@ void config_free(struct config *config)
 	auth_free(&config->auth);
 	license_free(&config->license);
 	request_limits_free(config);
+	strings_free(config->metrics.prefixes, config->metrics.n_prefixes);
 	services_free(config);
 	routes_free(config);
 	strings_free(config->warnings, config->n_warnings);

@@ -101,6 +101,8 @@ struct listener_config {
 	enum listener_mode mode;
 	enum listener_protocol protocol;
 	bool enforce;		  /* default true; false: a dry run, nothing is denied */
+	bool license_headers;	  /* default false */
+	char *response_headers;	  /* lines, each with CR LF; NULL: none */
 	struct auth_config *auth; /* NULL: the global block */
 };
 
@@ -131,9 +133,13 @@ struct request_limit_config {
 	bool enforce;	/* default true */
 };
 
+#define METRICS_PREFIXES_MAX 60 /* so that two generations of them find numbers */
+
 struct metrics_config {
 	bool request, response, timing, size; /* enable_*_metrics, default true */
 	double sample_rate;		      /* 0 to 1, default 1 */
+	char **prefixes;		      /* canonical paths that are measured apart */
+	size_t n_prefixes;		      /* at most METRICS_PREFIXES_MAX */
 };
 
 struct service_config {

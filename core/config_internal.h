@@ -159,12 +159,23 @@ int read_cidrs(struct reader *r, const cJSON *item, const struct rule *rule, voi
 bool is_name(const char *text);
 
 /* config_limits.c */
+#define PREFIX_TEXT                                                        \
+	"an absolute path of at most 110 bytes, canonical: visible ASCII " \
+	"without % \\ ; ? # \" < > [ ] ^ ` { | }, no empty, . or .. segment"
+/* Stores a copy without a '/' at its end, but for "/" itself. */
+int read_prefix(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 extern const struct rule request_limit_rule;
 extern const struct rule license_rules[];
 int read_license(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 int request_limits_finish(struct reader *r);
 void license_free(struct license_config *license);
 void request_limits_free(struct config *config);
+
+/* config_responses.c */
+extern const struct rule metrics_rules[];
+int metrics_finish(struct reader *r, void *object);
+int read_response_headers(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int response_headers_finish(struct reader *r);
 
 /* config_auth.c */
 /* Whether there is no other spelling of the path that servers read as the same. */

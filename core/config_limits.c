@@ -9,10 +9,6 @@
 #define GATES_MAX 256
 #define PREFIX_MAX (MPBPF_PATH_KEY - 2) /* room for the '/' or the NUL that a key ends in, and one to spare */
 
-#define PREFIX_TEXT                                                   \
-	"an absolute path of at most 110 bytes, canonical: visible ASCII " \
-	"without % \\ ; ? # \" < > [ ] ^ ` { | }, no empty, . or .. segment"
-
 /* PENG- and five groups of four. */
 static bool is_license_key(const char *text)
 {
@@ -30,7 +26,7 @@ static bool is_license_key(const char *text)
 }
 
 /* A path as keys have it: without a '/' at its end, but for "/" itself. */
-static int read_prefix(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+int read_prefix(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
 {
 	char **prefix = (char **)((char *)base + rule->offset);
 	size_t len;

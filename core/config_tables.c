@@ -147,6 +147,8 @@ static const struct rule listener_rules[] = {
 	NAME("mode", struct listener_config, mode, listener_modes, LISTENER_GUARD, "\"guard\""),
 	NAME("protocol", struct listener_config, protocol, listener_protocols, LISTENER_HTTP, "\"http\""),
 	BOOL("enforce", struct listener_config, enforce),
+	{ .key = "response_headers", .read = read_response_headers, .expected = "an object" },
+	BOOL("license_headers", struct listener_config, license_headers),
 	{ .key = "auth",
 	  .read = read_auth,
 	  .expected = "an object",
@@ -167,22 +169,6 @@ static int read_listener(struct reader *r, const cJSON *item, const struct rule 
 
 static const struct rule listener_rule = {
 	.read = read_listener, .expected = "an object", .of = listener_rules, .finish = listener_finish
-};
-
-/* ---- metrics ---- */
-
-static const struct rule metrics_rules[] = {
-	BOOL("enable_request_metrics", struct metrics_config, request),
-	BOOL("enable_response_metrics", struct metrics_config, response),
-	BOOL("enable_timing_metrics", struct metrics_config, timing),
-	BOOL("enable_size_metrics", struct metrics_config, size),
-	{ .key = "sample_rate",
-	  .read = read_number,
-	  .expected = "a number from 0 to 1",
-	  FIELD(struct metrics_config, sample_rate),
-	  .min = 0,
-	  .max = 1 },
-	{},
 };
 
 /* ---- services, routes ---- */
@@ -260,7 +246,7 @@ const struct rule config_rules[] = {
 	  .of = license_rules,
 	  .flags = RULE_SECRET },
 	ARRAY("request_limits", struct config, request_limits, n_request_limits, 0, MPBPF_LIMITS_MAX, &request_limit_rule),
-	OBJECT("metrics", struct config, metrics, metrics_rules, .flags = RULE_INERT),
+	OBJECT("metrics", struct config, metrics, metrics_rules, .finish = metrics_finish),
 	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule, .flags = RULE_INERT),
 	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),
 	{},
@@ -334,5 +320,7 @@ int config_finish(struct reader *r)
 
 	if (err == 0)
 		err = request_limits_finish(r);
+	if (err == 0)
+		err = response_headers_finish(r);
 	return err < 0 ? err : listeners_finish(r);
 }

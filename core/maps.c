@@ -35,6 +35,10 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_TARGET] = "target",
 	[MAP_ASKS] = "asks",
 	[MAP_REQUEST_STATS] = "request_stats",
+	[MAP_METRICS] = "metrics",
+	[MAP_NAMES] = "names",
+	[MAP_HEADERS] = "headers",
+	[MAP_PIECES] = "pieces",
 };
 
 void maps_close(struct maps *maps)

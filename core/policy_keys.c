@@ -5,6 +5,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 
+#include "core/policy_headers.h"
 #include "core/policy_keys.h"
 #include "core/policy_rules.h"
 #include "core/util.h"
@@ -73,6 +74,12 @@ static bool overfull(const struct license_config *license)
 	return license->given && license->current_proxies > most;
 }
 
+static uint8_t metrics_flags(const struct metrics_config *metrics)
+{
+	return (metrics->request ? METRICS_REQUEST : 0) | (metrics->response ? METRICS_RESPONSE : 0) |
+	       (metrics->timing ? METRICS_TIMING : 0) | (metrics->size ? METRICS_SIZE : 0);
+}
+
 int listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
 		struct listener *ret)
 {
@@ -98,6 +105,9 @@ int listener_of(const struct config *config, size_t i, uint32_t generation, stru
 			 (overfull(&config->license) ? LISTENER_OVERFULL : 0),
 		.rule_first = first,
 		.limits = rules_default_limits(config, i),
+		.headers = headers_place(config, i),
+		.metrics = metrics_flags(&config->metrics),
+		.sample = metrics_flags(&config->metrics) ? config->metrics.sample_rate * UINT32_MAX : 0,
 	};
 	return 0;
 }

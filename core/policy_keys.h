@@ -13,7 +13,7 @@ uint32_t generation_next(uint32_t generation);
 
 void policy_of(const struct config *config, uint32_t generation, struct policy *ret);
 void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret);
-/* Key and value of listener `i`. 0 or -ENOMEM. */
+/* Key and value of listener `i`, whose number in `names` (value.name) is left 0. 0 or -ENOMEM. */
 int listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
 		 struct listener *ret);
 

@@ -97,6 +97,21 @@ bool rules_unlicensed(const struct license_config *license, const char *path)
 	return feature && !licensed(license, feature);
 }
 
+uint8_t rules_prefix(const struct metrics_config *metrics, const char *path)
+{
+	size_t longest = 0, number = 0;
+
+	for (size_t i = 0; i < metrics->n_prefixes; i++) {
+		const char *prefix = metrics->prefixes[i];
+
+		if (covers(prefix, path) && strlen(prefix) > longest) {
+			longest = strlen(prefix);
+			number = i + 1;
+		}
+	}
+	return number;
+}
+
 static struct path_rule rule_at(const struct config *config, size_t i, const char *path)
 {
 	struct path_rule rule = { .limits = rules_default_limits(config, i) };
@@ -116,6 +131,7 @@ static struct path_rule rule_at(const struct config *config, size_t i, const cha
 		if ((concerned >> k & 1) && limit->prefix && covers(limit->prefix, path))
 			rule.limits |= 1ULL << k;
 	}
+	rule.prefix = rules_prefix(&config->metrics, path);
 	return rule;
 }
 
@@ -143,6 +159,8 @@ static size_t collect(const struct config *config, size_t i, struct path_entry *
 	for (size_t k = 0; k < config->n_request_limits; k++)
 		if ((concerned >> k & 1) && config->request_limits[k].prefix)
 			to[n++].path = config->request_limits[k].prefix;
+	for (size_t k = 0; k < config->metrics.n_prefixes; k++)
+		to[n++].path = config->metrics.prefixes[k];
 	return n;
 }
 
@@ -154,7 +172,8 @@ int rules_of(const struct config *config, size_t i, struct path_entry **ret, siz
 	size_t n, kept = 0;
 
 	auth = config_auth(config, i, &number);
-	n = auth->n_exempt_paths + ARRAY_SIZE(built_in) + config->license.n_gates + config->n_request_limits;
+	n = auth->n_exempt_paths + ARRAY_SIZE(built_in) + config->license.n_gates + config->n_request_limits +
+	    config->metrics.n_prefixes;
 	entries = calloc(n, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;

@@ -32,4 +32,10 @@ uint64_t rules_default_limits(const struct config *config, size_t i);
 /* Whether a path needs a feature that the licence lacks. False without a licence in the configuration. */
 bool rules_unlicensed(const struct license_config *license, const char *path);
 
+/*
+ * Under which of metrics.prefixes a path is measured: 1 + its index, of the longest that covers it, or 0. In rules_of() too:
+ * whoever publishes the rules puts the number in `names` in its place.
+ */
+uint8_t rules_prefix(const struct metrics_config *metrics, const char *path);
+
 #endif

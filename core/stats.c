@@ -165,7 +165,8 @@ cJSON *stats_json(const struct stats *stats)
 	    ADD_COUNTERS(json, "connections", { "guarded", r->guarded },
 			 { "open", stats->conns_open > 0 ? stats->conns_open : 0 },
 			 { "unguarded_at_load", stats->unguarded }, { "refused", r->refused }, { "broken", r->broken },
-			 { "closed", r->conns_closed }, { "held_packets", r->held }))
+			 { "closed", r->conns_closed }, { "held_packets", r->held }, { "measured", r->measured },
+			 { "unmeasured", r->unmeasured }, { "unadded", r->unadded }))
 		return json;
 	cJSON_Delete(json);
 	return NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "core/responses.h"
 #include "core/runtime.h"
 #include "core/stats.h"
 #include "core/util.h"
@@ -75,12 +76,14 @@ int cmd_status(const struct context *c)
 static void print_counters(const cJSON *json, const char *prefix)
 {
 	const cJSON *one;
+	size_t i = 0;
 
 	cJSON_ArrayForEach(one, json) {
-		char name[64];
+		char name[256], number[16];
 
-		snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] ? "." : "", one->string);
-		if (cJSON_IsObject(one))
+		snprintf(number, sizeof(number), "%zu", i++);
+		snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] ? "." : "", one->string ?: number);
+		if (cJSON_IsObject(one) || cJSON_IsArray(one))
 			print_counters(one, name);
 		else
 			printf("%-36s %.0f\n", name, cJSON_GetNumberValue(one));
@@ -91,6 +94,7 @@ int cmd_stats(const struct context *c)
 {
 	_cleanup_(runtime_close) struct runtime runtime = RUNTIME_EMPTY;
 	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
+	_cleanup_(responses_free_ptr) struct responses *responses = NULL;
 	struct runtime_facts facts = {};
 	struct stats stats;
 	cJSON *json;
@@ -102,6 +106,8 @@ int cmd_stats(const struct context *c)
 	if (r != EXIT_DONE)
 		return r;
 	r = stats_read(&maps, &stats);
+	if (r == 0)
+		r = responses_read(&maps, &responses);
 	if (r < 0) {
 		log_line("reading the counters: %s", strerror(-r));
 		return EXIT_FAILED;
@@ -109,6 +115,10 @@ int cmd_stats(const struct context *c)
 	if (runtime_open(c->pin_root, false, &runtime) == 0 && runtime_facts_read(&runtime, &facts) == 0)
 		stats.unguarded = facts.unguarded;
 	json = stats_json(&stats);
+	if (json && !responses_json(json, responses)) {
+		cJSON_Delete(json);
+		json = NULL;
+	}
 	if (c->json || !json)
 		return view_print_json(json);
 	print_counters(json, "");

@@ -217,6 +217,7 @@ void judge_head(const struct judge *judge, const struct listener *listener, cons
 	*ret = (struct judgement){ .reason = r == -ENOMEM ? REQUEST_HELPER_DOWN : REQUEST_BAD };
 	if (r < 0)
 		return;
+	ret->prefix = rule.prefix;
 	ret->reason = REQUEST_EXEMPT;
 	if (rule.flags & PATH_EXEMPT)
 		return;

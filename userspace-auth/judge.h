@@ -26,6 +26,7 @@ struct judgement {
 	uint64_t limits; /* bits */
 	uint64_t token[2];
 	uint64_t subject;
+	uint8_t prefix; /* path_rule.prefix */
 };
 
 /*

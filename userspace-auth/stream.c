@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "core/util.h"
+#include "method.h"
 #include "replies.h"
 
 /* Runs conn_update. Returns op->result, or -errno of the call. */
@@ -64,6 +65,14 @@ int stream_append(struct stream_env *env, struct stream *stream, const void *dat
 	return 0;
 }
 
+/* The same, and tells how many bytes of the request before passed. */
+static int stream_op(struct stream_env *env, struct stream *stream, struct conn_op *op)
+{
+	op->passed = stream->passed;
+	stream->passed = 0;
+	return conn_op(env, stream->cookie, op);
+}
+
 /* The first n bytes are dealt with. */
 static void stream_take(struct stream_env *env, struct stream *stream, size_t n)
 {
@@ -83,6 +92,7 @@ static int stream_hand(struct stream_env *env, struct stream *stream, size_t n)
 	if (r < 0)
 		return r;
 	stream->handed += n;
+	stream->passed += n;
 	stream_take(env, stream, n);
 	return 0;
 }
@@ -135,15 +145,25 @@ static int answer_send(struct stream_env *env, struct stream *stream, enum reque
 		snprintf(digits, sizeof(digits), "%*u", REPLY_RETRY_LEN, retry_s);
 		memcpy(text + reply->retry - REPLY_RETRY_LEN, digits, REPLY_RETRY_LEN);
 	}
-	memcpy(text + reply->len, "0\r\n\r\n", 5);
-	return channel_send(&env->channel, stream->cookie, true, text, reply->len + 5);
+	memcpy(text + reply->len, "0\r\n\r\n", REPLY_END_LEN);
+	return channel_send(&env->channel, stream->cookie, true, text, reply->len + REPLY_END_LEN);
+}
+
+/* Of the head at the front. */
+static uint8_t stream_method(const struct stream *stream)
+{
+	return stream->len < sizeof(uint64_t) ? METHOD_OTHER
+					      : method_of(http1_word((const struct http1_buf *)stream->buf, 0));
 }
 
 static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
-				      const struct http1 *h)
+				      uint8_t prefix, const struct http1 *h)
 {
-	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason };
-	int r = conn_op(env, stream->cookie, &op);
+	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason, .method = stream_method(stream), .prefix = prefix };
+	int r;
+
+	op.passed = replies[reason].close ? 0 : h->head_len;
+	r = conn_op(env, stream->cookie, &op);
 
 	if (r == -EAGAIN && !op.out_lost)
 		return STREAM_WAIT;
@@ -169,12 +189,13 @@ static enum stream_result stream_allow(struct stream_env *env, struct stream *st
 	op->op = CONN_OP_ALLOW;
 	op->no_body = h && h->method == HTTP1_METHOD_HEAD;
 	op->upgrade = h && (h->flags & HTTP1_WEBSOCKET);
-	r = conn_op(env, stream->cookie, op);
+	op->method = stream_method(stream);
+	r = stream_op(env, stream, op);
 	if (r == -EAGAIN)
 		return STREAM_WAIT;
 	if (r == -EDQUOT) {
 		stream->retry_s = op->retry_s;
-		return stream_deny(env, stream, REQUEST_RATE, h);
+		return stream_deny(env, stream, REQUEST_RATE, op->prefix, h);
 	}
 	/* Where framing is unknown, all that is here passes, and the kernel will think the same of what follows. */
 	if (r || stream_hand(env, stream, h ? h->head_len : stream->len) < 0)
@@ -195,13 +216,14 @@ static enum stream_result stream_decide(struct stream_env *env, struct stream *s
 		.limits = j->limits,
 		.token = { j->token[0], j->token[1] },
 		.subject = j->subject,
+		.prefix = j->prefix,
 		.listener = listener->index,
 		.generation = env->judge.maps->control->generation,
 		.dry = dry,
 	};
 
 	if (j->reason >= REQUEST_BAD && !dry)
-		return stream_deny(env, stream, j->reason, h);
+		return stream_deny(env, stream, j->reason, j->prefix, h);
 	if (j->reason >= REQUEST_BAD) {
 		op.reason = REQUEST_OPEN;
 		op.would = j->reason;
@@ -257,7 +279,7 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 		op.request = stream->body;
 		op.state = stream->body.kind == BODY_NONE ? CONN_HEAD : stream->discard ? CONN_DISCARD : CONN_BODY;
 	}
-	r = conn_op(env, stream->cookie, &op);
+	r = stream_op(env, stream, &op);
 	if (r < 0 && r != -EAGAIN)
 		return STREAM_CLOSE;
 	if (r == -EAGAIN && stream->handed > MPBPF_BURST_MAX) {

@@ -33,6 +33,7 @@ struct stream {
 	struct http1 head;	/* the head at the front, as far as it is read */
 	size_t scanned;		/* bytes of it that were read */
 	size_t handed;		/* bytes handed back at a stretch */
+	uint32_t passed;	/* of those, bytes that the kernel was not told of yet */
 	uint32_t retry_s;	/* over a limit: when there is room again */
 	int64_t since;		/* CLOCK_MONOTONIC ns when the bytes at the front came */
 };

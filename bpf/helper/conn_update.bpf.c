@@ -2,6 +2,8 @@
 /* Floor 2: what the helper decided, put into the connection's record under its lock. */
 #include "ban.h"
 #include "bucket.h"
+#include "metrics.h"
+#include "replies.h"
 
 #define EAGAIN 11
 #define ENOENT 2
@@ -20,7 +22,7 @@ static __always_inline int conn_return(struct conn *conn, const struct conn_op *
 	return 0;
 }
 
-static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __s64 *change)
+static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __u64 now, __s64 *change)
 {
 	if (op->op == CONN_OP_CLOSE) {
 		*change = conn_become(conn, CONN_CLOSED);
@@ -34,6 +36,7 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 	case CONN_OP_ALLOW:
 		if (conn_pending(conn, conn->write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn))
 			return -EAGAIN;
+		metrics_begin(conn, now, !conn_pending(conn, conn->write_seq), op->method, op->prefix);
 		conn_allow(conn, op->no_body, op->upgrade);
 		return 0;
 	case CONN_OP_DENY: return conn_idle(conn, conn->write_seq) ? 0 : -EAGAIN;
@@ -59,6 +62,20 @@ static __always_inline int conn_count(const struct conn *conn, const struct conn
 	return buckets_take(run);
 }
 
+/* What the operation tells of requests; a denial's bytes are those of the request that it denies. */
+static __always_inline void conn_measure(const struct conn *conn, const struct conn_op *op)
+{
+	__u32 reason = op->reason;
+
+	if (op->op == CONN_OP_ALLOW)
+		metrics_request(conn, 1, 0);
+	forget(reason);
+	if (op->op != CONN_OP_DENY || reason >= REQUEST_REASON_MAX)
+		return;
+	metrics_denied(conn, op->method, op->prefix, reply_status(reason), op->passed,
+		       replies[reason].len + REPLY_END_LEN);
+}
+
 /*
  * An XDP program that stands on no interface: the helper runs it with the operation as the packet. A SYSCALL program would take
  * it as its context, but those sleep, and in Linux 6.1 nothing that sleeps may hold a bpf_spin_lock.
@@ -71,6 +88,7 @@ int conn_update(struct xdp_md *ctx)
 	struct conn *conn;
 	struct bucket_run run = {};
 	__s64 change = 0;
+	__u64 now;
 
 	if ((void *)(op + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
@@ -85,8 +103,12 @@ int conn_update(struct xdp_md *ctx)
 		op->retry_s = run.retry_s;
 		return XDP_PASS;
 	}
+	/* Of the request before this operation. */
+	if (in.op != CONN_OP_DENY && in.passed)
+		metrics_request(conn, 0, in.passed);
+	now = metrics_now(conn);
 	bpf_spin_lock(&conn->lock);
-	in.result = conn_apply(conn, &in, &change);
+	in.result = conn_apply(conn, &in, now, &change);
 	in.out_state = conn->state;
 	in.out_lost = conn_lost(conn);
 	in.pending = conn_pending(conn, conn->write_seq);
@@ -102,6 +124,8 @@ int conn_update(struct xdp_md *ctx)
 		stats_reason(in.reason);
 	if (!in.result && in.op == CONN_OP_DENY)
 		ban_note(&conn->remote, in.reason);
+	if (!in.result)
+		conn_measure(conn, &in);
 	op->result = in.result;
 	op->out_state = in.out_state;
 	op->out_lost = in.out_lost;

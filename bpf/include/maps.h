@@ -12,12 +12,23 @@
 /* Where a head is read: see scratch.h. */
 #define SCRATCHES 4
 
+/* Where in a message a response head begins, and what goes into it. */
+struct heading {
+	__u32 off, size; /* of what is left of the message */
+	__u32 room;	 /* so many bytes of the message are certain to go out */
+	__u32 slot;	 /* in `headers` */
+	__u32 generation;
+	__u32 line_end; /* what was added begins here, in the head */
+};
+
 struct scratch {
 	struct http1_buf buf;
 	struct http1 head;
 	struct path_key path;
 	struct verdict_key token;
 	__u32 retry_s; /* for REQUEST_RATE: see replies.h */
+	struct piece piece;	  /* of responses: see headers.h */
+	struct heading heading;
 };
 
 struct scratches {
@@ -198,6 +209,38 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratches);
 } scratches __weak SEC(".maps");
+
+/* The L7 programs write; stats reads. Full: what would need a new entry is not counted (request_stats.unmeasured). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, MPBPF_METRICS_MAX);
+	__type(key, struct metric_key);
+	__type(value, struct metric);
+} metrics __weak SEC(".maps");
+
+/* Agent fills the half of the next generation; sk_msg reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_HEADERS_MAX);
+	__type(key, __u32);
+	__type(value, struct header_block);
+} headers __weak SEC(".maps");
+
+/* Sk_msg writes and reads, sockops deletes. Full: where that connection's responses end is not known. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MPBPF_PIECES_MAX);
+	__type(key, __u64);
+	__type(value, struct piece);
+} pieces __weak SEC(".maps");
+
+/* Agent writes; stats reads. Full of names that are in use: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MPBPF_NAMES_MAX);
+	__type(key, __u32);
+	__type(value, struct name);
+} names __weak SEC(".maps");
 
 /* The L7 programs write; stats reads. */
 struct {

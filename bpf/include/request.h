@@ -11,6 +11,8 @@
 #include "ask.h"
 #include "ban.h"
 #include "bucket.h"
+#include "method.h"
+#include "metrics.h"
 #include "reply.h"
 #include "siphash.h"
 
@@ -36,6 +38,9 @@ struct request {
 	__u32 blocks;		/* the service may block in recv() on this socket */
 	__u32 denied;		/* `reason` is a denial, whoever gives the answer */
 	__u32 would;		/* a denial that a dry run lets pass; 0: none */
+	__u8 method;		/* enum method */
+	__u8 prefix;		/* path_rule.prefix */
+	__u8 pad[2];
 	struct bucket_run count; /* what it counts against when it passes */
 	struct http1_body body; /* what follows behind this skb, once it is accepted or denied */
 };
@@ -191,6 +196,7 @@ static __always_inline enum outcome head_judge(struct scratch *s, const struct c
 	/* What follows the first '/' tells most paths that have no rule; the path may end there. */
 	if (conn->listener.rule_first >> (s->buf.b[HTTP1_AT(s->head.target_off + 1)] & 63) & 1)
 		rule = path_rule_of(s, conn);
+	rq->prefix = rule ? rule->prefix : 0;
 	rq->reason = REQUEST_EXEMPT;
 	if (rule && (rule->flags & PATH_EXEMPT))
 		return OUTCOME_PASS;
@@ -250,6 +256,12 @@ static __always_inline enum outcome head_rest(struct __sk_buff *skb, struct requ
 	return outcome;
 }
 
+/* Of the head at the start of the buffer. Global: its branches would multiply those of its caller. */
+__weak __noinline int request_method(struct scratch *s)
+{
+	return s ? method_of(http1_word(&s->buf, 0)) : METHOD_OTHER;
+}
+
 /* A head comes next. */
 static __always_inline enum outcome request_head(struct __sk_buff *skb, struct request *rq, struct conn *conn,
 						 struct scratch *s)
@@ -270,6 +282,7 @@ static __always_inline enum outcome request_head(struct __sk_buff *skb, struct r
 	if (!n || bpf_skb_load_bytes(skb, 0, s->buf.b, within(n, MPBPF_HEAD_MAX)))
 		return OUTCOME_CLOSE;
 	outcome = head_judge(s, conn, c, n, rq);
+	rq->method = request_method(s);
 	if (outcome != OUTCOME_ASK)
 		outcome = head_rest(skb, rq, &s->head, outcome);
 	if (outcome == OUTCOME_DENY && conn_is_dry(conn))
@@ -385,6 +398,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 		return -1;
 	stats_reason(rq->reason);
 	ban_note(&conn->remote, rq->reason);
+	metrics_denied(conn, rq->method, rq->prefix, reply_status(rq->reason), rq->len, rq->len);
 	if (!conn_reply_queued(conn, rq->write_seq))
 		conn->reply_end = rq->write_seq;
 	conn->reply_end += rq->len;
@@ -401,12 +415,14 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 static __always_inline int request_pass(const struct request *rq, struct conn *conn)
 {
 	if (rq->allowed) {
+		metrics_begin(conn, metrics_now(conn), !conn_pending(conn, rq->write_seq), rq->method, rq->prefix);
 		conn_allow(conn, rq->head, rq->upgrade);
 		stats_reason(rq->reason);
 		stats_would(rq->would);
 	}
 	if (conn->state == CONN_TUNNEL)
 		return SK_PASS;
+	metrics_request(conn, rq->allowed, rq->len);
 	conn->request = rq->body;
 	conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_BODY;
 	return SK_PASS;

@@ -25,7 +25,10 @@ static __always_inline void stats_reason(__u32 reason)
 static __always_inline void stats_would(__u32 reason)
 {
 	forget(reason);
-	if (reason && reason < REQUEST_REASON_MAX)
+	if (reason >= REQUEST_REASON_MAX)
+		return;
+	forget(reason); /* of the bound, which clang would test on a copy, both at once */
+	if (reason)
 		STATS_INC(would[reason]);
 }
 

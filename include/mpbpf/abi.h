@@ -29,6 +29,13 @@
 #define MPBPF_HOLD_MAX (256 << 10)  /* bytes of one connection that the helper may hold; beyond it TCP waits */
 #define MPBPF_BURST_MAX (1 << 20)   /* bytes handed back at a stretch before the client is made to pause */
 #define MPBPF_PIPELINE_MAX 16	    /* requests of one connection that wait for their responses; <= 64 (no_body) */
+#define MPBPF_HEADERS_MAX 64	    /* different sets of response headers in one configuration */
+#define MPBPF_HEADERS_SIZE 512	    /* bytes of one set */
+#define MPBPF_PIECES_MAX 1024	    /* response heads that came in pieces and are not complete */
+#define MPBPF_PIECES_SIZE 2048	    /* bytes of such a head; power of two */
+#define MPBPF_METRICS_MAX 16384	    /* counters of responses and buckets of latency that are in use */
+#define MPBPF_PREFIX_NAMES 128	    /* names[1..127]: path prefixes that are measured apart */
+#define MPBPF_NAMES_MAX 2304	    /* names[128..]: listeners, of two generations and more */
 
 /* An IPv4 address is mapped into IPv6 (RFC 4291, section 2.5.5.2): one key shape for both families. */
 struct addr {
@@ -153,9 +160,12 @@ struct listener {
 	__u16 auth;  /* which auth block: 0 the global one, else 1 + listener index */
 	__u16 rules; /* which of the sets of path rules */
 	__u8 flags;  /* enum listener_flags */
-	__u8 pad;
+	__u8 metrics; /* enum metrics_flags: what is measured of a connection that is sampled */
 	__u64 rule_first; /* bit (c & 63) for each character c that follows the first '/' of a path with a rule; "/": all */
 	__u64 limits;	  /* bits of the limits that hold for paths without a rule */
+	__u16 name;	  /* its number in `names`; 0: none */
+	__u16 headers;	  /* 1 + its place in `headers`; 0: nothing is added to responses */
+	__u32 sample;	  /* a connection is measured when a random number is not above it; 0: none is */
 };
 
 /*
@@ -178,7 +188,8 @@ enum path_flags {
 /* What holds for a path and all below it: of the longest prefix, which has taken over what shorter ones say. */
 struct path_rule {
 	__u32 flags; /* enum path_flags */
-	__u32 pad;
+	__u8 prefix; /* the number in `names` under which responses are measured; 0: none */
+	__u8 pad[3];
 	__u64 limits; /* bits */
 };
 
@@ -268,6 +279,98 @@ struct revocation {
 	__u32 pad;
 };
 
+/* ---- metrics ---- */
+
+enum metrics_flags {
+	METRICS_REQUEST = 1 << 0,  /* requests by method */
+	METRICS_RESPONSE = 1 << 1, /* responses by status */
+	METRICS_TIMING = 1 << 2,
+	METRICS_SIZE = 1 << 3,
+};
+
+/* What metric_key.at means. */
+enum metric_kind {
+	METRIC_REQUEST,	 /* enum method; sum: bytes of requests */
+	METRIC_RESPONSE, /* status; sum: bytes of responses */
+	METRIC_FIRST,	 /* bucket (histogram.h) of the time to the first byte of a response; sum: ns */
+	METRIC_LAST,	 /* the same to its last byte */
+	METRIC_KIND_MAX
+};
+
+enum method {
+	METHOD_OTHER,
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_PUT,
+	METHOD_DELETE,
+	METHOD_PATCH,
+	METHOD_OPTIONS,
+	METHOD_CONNECT,
+	METHOD_TRACE,
+	METHOD_MAX
+};
+
+struct metric_key {
+	__u16 listener; /* number in `names` */
+	__u8 prefix;	/* the same; 0: none */
+	__u8 kind;	/* enum metric_kind */
+	__u16 at;
+	__u16 pad;
+};
+
+struct metric {
+	__u64 count;
+	__u64 sum;
+};
+
+/* Value of `names`: whose counters bear that number. A number keeps its name as long as a configuration has it. */
+struct name {
+	__u32 generation; /* the last that had it; 0: the number is free */
+	__u32 pad;
+	char text[MPBPF_PATH_KEY];
+};
+
+/* ---- response headers ---- */
+
+/*
+ * headers[(generation & 1) * MPBPF_HEADERS_MAX + n]: lines, each with CR LF, that go behind the status line. As a push must
+ * have a constant size, white space behind the last value fills them up to 128, 256 or 512 bytes.
+ */
+struct header_block {
+	__u32 generation;
+	__u32 len;
+	char text[MPBPF_HEADERS_SIZE];
+};
+
+/* The head of a response, as far as the service has sent it. */
+struct piece {
+	__u32 seq;    /* TCP sequence number that it begins at */
+	__u32 len;    /* bytes of it that came */
+	__u32 pushed; /* bytes that were added to it */
+	__u32 pad;
+	__u8 b[MPBPF_PIECES_SIZE];
+};
+
+/* What sk_msg alone keeps of a connection. */
+enum sending_flags {
+	SENDING_PUSHED = 1 << 0, /* pushed_end is valid */
+	SENDING_PIECE = 1 << 1,	 /* it has an entry in `pieces` */
+};
+
+/* What is measured of a connection. Requests are counted when they pass; only one that passes alone is timed. */
+struct exchange {
+	__u64 begun;	/* CLOCK_MONOTONIC, ns: when request number `begun_of` passed; 0: it is not timed */
+	__u64 out;	/* bytes of the response under way */
+	__u32 begun_of; /* conn.allowed before it */
+	__u32 counted;	/* responses counted, modulo 2^32: one that is sent again counts once */
+	__u32 out_seq;	/* a chunked response: TCP sequence number up to which `out` counts */
+	__u16 status;	/* of the response under way */
+	__u8 method;	/* enum method; of the last allowed request */
+	__u8 pad;
+	__u8 prefix[MPBPF_PIPELINE_MAX]; /* of request n, at n modulo that */
+};
+
 /* How far a message body is read. `left` is the rest of the body, or of the present chunk. */
 enum body_kind { BODY_NONE, BODY_LENGTH, BODY_CHUNKED, BODY_UNTIL_CLOSE, BODY_KIND_MAX };
 
@@ -292,6 +395,7 @@ enum conn_state {
 enum conn_flags {
 	CONN_UPGRADE = 1 << 0, /* the last allowed request asked for `Upgrade: websocket` */
 	CONN_REPLIED = 1 << 1, /* reply_end is valid: the kernel answered on this connection */
+	CONN_MEASURED = 1 << 2, /* sampled: `exchange` is kept */
 };
 
 /*
@@ -302,7 +406,8 @@ struct conn {
 	struct bpf_spin_lock lock;
 	__u8 state; /* enum conn_state */
 	__u8 flags; /* enum conn_flags */
-	__u16 pad;
+	__u8 sending; /* enum sending_flags */
+	__u8 pad;
 	struct http1_body request;
 	struct http1_body response; /* BODY_UNTIL_CLOSE: nobody knows where it ends, denials close the connection */
 	__u64 asked;		    /* bytes given to the helper, all told */
@@ -322,6 +427,9 @@ struct conn {
 	__u32 write_seq; /* TCP write_seq as last seen in CONN_HELPER, by sk_skb or the gate */
 	__u64 netns;	 /* cookie of the network namespace */
 	__u64 opened_at; /* CLOCK_BOOTTIME, ns */
+	struct exchange exchange;
+	__u32 pushed_end; /* TCP sequence number behind the headers that were added last */
+	__u32 pad2;
 };
 
 /* ---- the helper channel ---- */
@@ -381,6 +489,9 @@ struct conn_op {
 	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
 	__u8 would;		   /* CONN_OP_ALLOW: the denial that a dry run lets pass; 0: none */
 	__u8 dry;		   /* CONN_OP_ALLOW: over a limit it passes too */
+	__u8 method;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
+	__u8 prefix;		   /* the same: path_rule.prefix */
+	__u16 pad;
 	__u64 limits;		   /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
 	__u32 listener;		   /* CONN_OP_ALLOW, with limits: its index, */
 	__u32 generation;	   /* and the generation that all this is of */
@@ -392,6 +503,7 @@ struct conn_op {
 	__u32 out_lost; /* responses are BODY_UNTIL_CLOSE */
 	__u32 pending;	/* allowed requests whose response is not known to be complete */
 	__u32 retry_s; /* result -EDQUOT: over a limit, for so long */
+	__u32 passed;  /* in: bytes of the request under way that went to the service since the last operation */
 	__u64 out_asked;
 };
 
@@ -408,6 +520,9 @@ struct request_stats {
 	__u64 conns_closed; /* guarded connections that ended */
 	__u64 broken;	    /* connections given up: bytes could not be kept (ring full, agent gone) */
 	__u64 would[REQUEST_REASON_MAX]; /* denials that a dry run let pass; each request is among `reasons` as well */
+	__u64 measured;	    /* connections that were sampled */
+	__u64 unmeasured;   /* what `metrics` had no room for */
+	__u64 unadded;	    /* responses that headers should have been added to, and the send buffer was too full */
 };
 
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
@@ -419,7 +534,7 @@ MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
 MPBPF_ASSERT_SIZE(struct xdp_stats, 120);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
-MPBPF_ASSERT_SIZE(struct listener, 24);
+MPBPF_ASSERT_SIZE(struct listener, 32);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);
 MPBPF_ASSERT_SIZE(struct path_rule, 16);
 MPBPF_ASSERT_SIZE(struct limit, 32);
@@ -430,10 +545,16 @@ MPBPF_ASSERT_SIZE(struct verdict, 40);
 MPBPF_ASSERT_SIZE(struct revocation_key, 16);
 MPBPF_ASSERT_SIZE(struct revocation, 24);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
-MPBPF_ASSERT_SIZE(struct conn, 168);
+MPBPF_ASSERT_SIZE(struct header_block, 8 + MPBPF_HEADERS_SIZE);
+MPBPF_ASSERT_SIZE(struct piece, 16 + MPBPF_PIECES_SIZE);
+MPBPF_ASSERT_SIZE(struct metric_key, 8);
+MPBPF_ASSERT_SIZE(struct metric, 16);
+MPBPF_ASSERT_SIZE(struct name, 8 + MPBPF_PATH_KEY);
+MPBPF_ASSERT_SIZE(struct exchange, 48);
+MPBPF_ASSERT_SIZE(struct conn, 232);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
 MPBPF_ASSERT_SIZE(struct conn_op, 128);
-MPBPF_ASSERT_SIZE(struct request_stats, 296);
+MPBPF_ASSERT_SIZE(struct request_stats, 320);
 
 #endif

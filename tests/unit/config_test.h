@@ -164,7 +164,12 @@ static inline void assert_defaults(const struct config *config)
 	assert_false(config->license.is_enterprise);
 	assert_int_equal(config->license.max_proxies, 3);
 	assert_int_equal(config->license.current_proxies, 0);
-	assert_int_equal(config->license.n_features, 0);
+	assert_int_equal(config->license.n_features + config->license.n_gates, 0);
+	assert_int_equal(config->n_request_limits + config->metrics.n_prefixes, 0);
+	assert_false(config->ddos.ban.enabled);
+	assert_int_equal(config->ddos.ban.failures, 20);
+	assert_int_equal(config->ddos.ban.window_s, 60);
+	assert_int_equal(config->ddos.ban.ban_s, 600);
 	assert_true(config->metrics.request && config->metrics.response && config->metrics.timing &&
 		    config->metrics.size);
 	assert_true(config->metrics.sample_rate == 1);

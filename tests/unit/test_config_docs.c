@@ -183,7 +183,24 @@ static void documented_defaults_are_the_real_ones(void **state)
 	block = strndup(text, strstr(text, "\n```") - text);
 	config = parse(block);
 	assert_defaults(config);
-	assert_int_equal(config->n_warnings, 4);
+	assert_int_equal(config->n_warnings, 3);
+}
+
+/* Whoever looks for a key finds it in use. */
+static void every_key_is_in_the_full_example(void **state)
+{
+	size_t len;
+	_cleanup_free_ char *full = example("full.json", &len);
+	char want[64];
+
+	(void)state;
+	for (size_t i = 0; i < n_keys; i++) {
+		const char *name = strrchr(keys[i].path, '.');
+
+		snprintf(want, sizeof(want), "\"%s\":", name ? name + 1 : keys[i].path);
+		if (!strstr(full, want))
+			fail_msg("%s is not in examples/full.json", keys[i].path);
+	}
 }
 
 /* Each default of a leaf, as its row gives it, stands in the block of defaults as well. */
@@ -219,6 +236,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(documented_examples_load),
 	cmocka_unit_test(the_first_example_is_the_minimal_file),
 	cmocka_unit_test(documented_defaults_are_the_real_ones),
+	cmocka_unit_test(every_key_is_in_the_full_example),
 	cmocka_unit_test(rows_agree_with_the_block_of_defaults),
 };
 
