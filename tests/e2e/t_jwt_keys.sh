@@ -3,7 +3,7 @@
 # Public keys and claims against a real service, and keys that change while requests are under way: what is gone is refused at
 # the next request, what stays is never refused, and a file that cannot be used changes nothing.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 sandbox "$@"
 
 net_up
@@ -16,6 +16,10 @@ done
 openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out "$work/rsa1.key" 2>/dev/null
 openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out "$work/rsa2.key" 2>/dev/null
 chmod 600 "$work"/*.key
+
+base64url() {
+	openssl base64 -A | tr '+/' '-_' | tr -d '='
+}
 
 # jwk NAME: the public half of an Ed25519 key as JWK; its kid is its name
 jwk() {
@@ -49,8 +53,9 @@ answer() {
 	http -H "$(bearer "$1")" /echo
 }
 
-answers() {
-	[ "$(answer "$1")" = "$2" ]
+# answered STATUS TOKEN: for wait_for
+answered() {
+	[ "$(answer "$2")" = "$1" ]
 }
 
 claims='{"iss":"issuer","aud":["web","api"],"groups":["staff"],"level":2}'
@@ -59,9 +64,9 @@ for name in kept old new; do
 done
 # shellcheck disable=SC2154
 jwks kept old && mv "$work/jwks.new" "$work/jwks.json"
-config_write '.auth |= (del(.jwt_secret) | .jwt_algorithm = "EdDSA" | .jwt_jwks_file = "jwks.json" | .jwt_issuer = "issuer" |
-	.jwt_audience = "api" | .jwt_required_claims = {"groups": ["staff", "admin"], "level": 2}) |
-	.listeners += [{"name": "pem", "port": 8081, "auth": {"jwt_algorithm": ["HS256", "RS256"],
+config_write auth.jwt_secret= 'auth.jwt_algorithm="EdDSA"' 'auth.jwt_jwks_file="jwks.json"' 'auth.jwt_issuer="issuer"' \
+	'auth.jwt_audience="api"' 'auth.jwt_required_claims={"groups": ["staff", "admin"], "level": 2}' \
+	'listeners=[{"name": "web", "port": 8080}, {"name": "pem", "port": 8081, "auth": {"jwt_algorithm": ["HS256", "RS256"],
 		"jwt_public_key_file": "keys/jwt.pem", "jwt_secret_file": "jwt.key"}}]'
 openssl pkey -in "$work/rsa1.key" -pubout -out "$keys/..1/jwt.pem"
 openssl pkey -in "$work/rsa2.key" -pubout -out "$keys/..2/jwt.pem"
@@ -89,30 +94,23 @@ port=8081
 is "$(answer "$(signed rsa1 RS256 '{}')")" 200 "RS256 with the key of the PEM file"
 is "$(answer "$(signed rsa2 RS256 '{}')")" 403 "RS256 with another key"
 is "$(answer "$(jwt '{}')")" 200 "HS256 with the secret beside it"
-is "$(answer "$(jwt '{}' "$(cat "$keys/jwt.pem")")")" 403 "HS256 with the public key for a secret"
+text=$(printf '{"alg":"HS256"}' | base64url).$(printf '{}' | base64url)
+mac=$(printf '%s' "$text" | openssl dgst -sha256 -hmac "$(<"$keys/jwt.pem")" -binary | base64url)
+is "$(answer "$text.$mac")" 403 "HS256 with the public key for a secret"
 port=8080
 
 # ---- the set is replaced while connections are open ----
 
-mkfifo "$work/commands"
-: >"$work/answers"
-script <"$work/commands" >>"$work/answers" &
-exec {open}>"$work/commands"
+session open "connect $server_ip 8080"
 # open_ask TOKEN: the status for it on the connection that stays open
 open_ask() {
-	local n
-	n=$(wc -l <"$work/answers")
-	printf '%s\n' "send GET /echo HTTP/1.1\r\nHost: server\r\n$(bearer "$1")\r\n\r\n" read >&"$open"
-	wait_for 5 eval '[ "$(wc -l <"$work/answers")" -gt '"$n"' ]'
-	tail -n 1 "$work/answers" | cut -d ' ' -f 1
+	session_read open "send GET /echo HTTP/1.1\r\nHost: server\r\n$(bearer "$1")\r\n\r\n" status
 }
-echo "connect $server_ip 8080" >&"$open"
 is "$(open_ask "$kept") $(open_ask "$old") $(open_ask "$new")" "200 200 403" "on an open connection: kept, old, new"
-in_client "$tools/httpload" load "$server_ip" 8080 -c 2 -t 9 -H "$(bearer "$kept")" "/1000=$work/web/www/1000" >"$work/load" &
-load=$!
+load_start load "$server_ip" 8080 -c 2 -p 10 -H "$(bearer "$kept")" "/1000=$work/web/www/1000"
 
 jwks kept new && mv "$work/jwks.new" "$work/jwks.json"
-check "a renamed set is in force" wait_for 4 answers "$new" 200
+check "a renamed set is in force" wait_for 4 answered 200 "$new"
 is "$(open_ask "$kept") $(open_ask "$old") $(open_ask "$new")" "200 403 200" "the open connection: the old key is refused"
 is "$(answer "$old")" 403 "a new connection too"
 is "$(grep -c 'a key file has changed: generation' "$log")" 1 "which is said once"
@@ -125,17 +123,17 @@ said() {
 printf '{"keys":[' >"$work/jwks.json"
 check "a broken set is said" wait_for 4 grep -q 'the keys in force stay: .*jwt_jwks_file.*jwks.json.*valid JSON' "$log"
 is "$(open_ask "$kept") $(open_ask "$old") $(open_ask "$new")" "200 403 200" "the keys in force stay"
-sleep 2.2
+pause 2200
 is "$(said)" 1 "it is said once"
 rm "$work/jwks.json"
 check "a set that is gone is said" wait_for 4 grep -q 'the keys in force stay: .*No such file' "$log"
 is "$(open_ask "$kept") $(open_ask "$new")" "200 200" "the keys in force stay"
 jwks kept old && cat "$work/jwks.new" >"$work/jwks.json"
-check "a set written in place is in force" wait_for 4 answers "$old" 200
+check "a set written in place is in force" wait_for 4 answered 200 "$old"
 is "$(open_ask "$kept") $(open_ask "$old") $(open_ask "$new")" "200 200 403" "the open connection: the new key is refused"
 is "$(said)" 2 "nothing more was said"
-wait "$load"
-matches "$(cat "$work/load")" '^requests=[0-9]{3,} errors=0 mismatched=0 connections=2 200=[0-9]+$' \
+load_end load
+matches "$(<"$work/load")" '^requests=[0-9]{3,} errors=0 mismatched=0 connections=2 200=[0-9]+$' \
 	"no request with the key that stayed was refused through all this"
 
 # ---- links, and secrets ----
@@ -145,15 +143,14 @@ t1=$(signed rsa1 RS256 '{}')
 t2=$(signed rsa2 RS256 '{}')
 is "$(answer "$t1") $(answer "$t2")" "200 403" "the PEM file's key"
 ln -s ..2 "$keys/..next" && mv -T "$keys/..next" "$keys/..data"
-check "a link that leads elsewhere is followed" wait_for 4 answers "$t2" 200
+check "a link that leads elsewhere is followed" wait_for 4 answered 200 "$t2"
 is "$(answer "$t1")" 403 "the key of before is refused"
 printf '%s' "$secret-2" >"$work/jwt.key"
-check "a secret file that changed is in force" wait_for 4 answers "$(jwt '{}' "$secret-2")" 200
+check "a secret file that changed is in force" wait_for 4 answered 200 "$(jwt '{}' "$secret-2")"
 is "$(answer "$(jwt '{}')")" 403 "the secret of before is refused"
 generation=$(mpbpf status --json | jq .generation)
 between "$generation" 5 20 "each change was a new policy"
 touch "$work/jwt.key"
-sleep 2.2
+pause 2200
 is "$(mpbpf status --json | jq .generation)" "$generation" "a file that was only touched changes nothing"
-exec {open}>&-
 tap_done

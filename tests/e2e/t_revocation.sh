@@ -3,41 +3,21 @@
 # A revoked token, subject or jti is refused at the next request of every open connection, and stays so through all that empties
 # the cache; an end that was given is kept.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 sandbox "$@"
 
 # ---- kept connections ----
 
-declare -A kept_in=()
-
-# kept_open NAME: a connection that is open from here on
-kept_open() {
-	mkfifo "$work/$1.in"
-	in_client "$tools/httpc" <"$work/$1.in" >"$work/$1.out" &
-	exec {fd}>"$work/$1.in"
-	kept_in[$1]=$fd
-	kept_say "$1" "connect ${host:-$server_ip} 8080"
-}
-
-kept_say() {
-	printf '%s\n' "${@:2}" >&"${kept_in[$1]}"
-}
-
-# kept_answer NAME: the status of the answer that comes next
-kept_answer() {
-	local n
-	n=$(wc -l <"$work/$1.out")
-	kept_say "$1" read
-	wait_for 6 eval '[ "$(wc -l <"$work/'"$1"'.out")" -gt '"$n"' ]'
-	tail -n +$((n + 1)) "$work/$1.out" | cut -d ' ' -f 1
-}
-
-# kept NAME TOKEN: the status of a request on it, which is long enough to be answered by the kernel
+# kept NAME TOKEN: the status of a request on the connection of that name, which is long enough to be answered by the kernel
 kept() {
-	kept_say "$1" "send GET /echo HTTP/1.1\\r\\nHost: server\\r\\n$(bearer "$2")\\r\\nX-Filler: $filler\\r\\n\\r\\n"
-	kept_answer "$1"
+	session_read "$1" "send GET /echo HTTP/1.1\r\nHost: server\r\n$(bearer "$2")\r\nX-Filler: $filler\r\n\r\n" status
 }
-filler=$(head -c 120 /dev/zero | tr '\0' x)
+printf -v filler '%0120d' 0
+
+# kept_is STATUS NAME TOKEN: for wait_for
+kept_is() {
+	[ "$(kept "$2" "$3")" = "$1" ]
+}
 
 # verdict ARGS: mpbpf verdict, its whole output kept
 verdict() {
@@ -56,19 +36,20 @@ of_token() {
 }
 
 claims() {
-	jwt "{\"sub\":\"$1\",\"jti\":\"$2\",\"exp\":$(($(date +%s) + ${3:-600}))}"
+	jwt "{\"sub\":\"$1\",\"jti\":\"$2\",\"exp\":$((EPOCHSECONDS + 600 * slow))}"
 }
 
 net_up
 mkdir "$cgroup/a" "$cgroup/b"
 cgroup_b=$cgroup/b cgroup=$cgroup/a
 server_start
-config_write '.listeners += [{"name": "other", "port": 8081, "auth": {"jwt_secret": .auth.jwt_secret, "leeway_s": 3600}}]'
+config_write 'listeners=[{"name": "web", "port": 8080}, {"name": "other", "port": 8081, "auth": {
+	"jwt_secret": "'"$secret"'", "leeway_s": 3600}}]'
 nginx_start "$work/other" "$cgroup" 8081
 mpbpf_load
 one=$(claims alice id-1) two=$(claims alice id-2) three=$(claims bob id-3) four=$(claims carol id-4)
 for c in a b c d s; do
-	kept_open "$c"
+	session "$c" "connect $server_ip 8080"
 done
 
 # ---- by token ----
@@ -87,7 +68,7 @@ is "$(http -H "$(bearer "$three")" /echo)" 403 "a new connection is refused"
 is "$(port=8081 http -H "$(bearer "$three")" /echo)" 403 "also where another auth block had not seen the token"
 is "$(port=8081 http -H "$(bearer "$three")" /echo) $(moved requests.asked)" "403 1" "which asked once"
 end=$(verdict list --json | jq '.revocations[0].expires')
-between "$end" $(($(date +%s) + 600 + 3600)) $(($(date +%s) + 600 + 2 * 86400)) "it outlasts the token under any leeway"
+between "$end" $((EPOCHSECONDS + 600 + 3600)) $((EPOCHSECONDS + 600 * slow + 2 * 86400)) "it outlasts the token under any leeway"
 check "to revoke it again changes nothing" of_token revoke "$three"
 is "$(verdict list --json | jq -c '[.revocations[].expires]')" "[$end]" "not its end either"
 
@@ -117,15 +98,13 @@ is "$(kept c "${encoded%%=*}") $(kept a static-token-1) $(kept b "$encoded")" "4
 six=$(claims dave id-6)
 accessed_reset
 before
-kept_say d "send GET /echo HTTP/1.1\\r\\nHost: server\\r\\n$(bearer "$six")\\r\\n"
-kept_say s "send GET /echo HTTP/1.1\\r\\nHost: server\\r\\n$(bearer "$five")\\r\\n"
-wait_for 3 eval '[ "$(moved requests.asked)" -ge 2 ]'
+session d "send GET /echo HTTP/1.1\r\nHost: server\r\n$(bearer "$six")\r\n"
+session s "send GET /echo HTTP/1.1\r\nHost: server\r\n$(bearer "$five")\r\n"
+wait_for 3 moved_is requests.asked -ge 2
 is "$(moved requests.asked)" 2 "half of each of two requests is held"
 check "a subject that was never seen is revoked" verdict revoke --sub dave
 check "and a token that is cached" of_token revoke "$five"
-kept_say d "send \\r\\n"
-kept_say s "send \\r\\n"
-is "$(kept_answer d) $(kept_answer s)" "403 403" "requests of which half was held are judged by that"
+is "$(session_read d 'send \r\n' status) $(session_read s 'send \r\n' status)" "403 403" "requests of which half was held are judged by that"
 accessed_is 0 "the service saw neither"
 
 # ---- what is said of it ----
@@ -181,23 +160,32 @@ check "no agent: a token is revoked" of_token revoke "$seven"
 is "$(kept b "$seven")" 403 "no agent: at its next request it is refused"
 check "no agent: flush" verdict flush
 agent_start
-wait_for 10 eval '[ "$(http -H "$(bearer "$(claims new id-10)")" /echo)" = 200 ]'
+wait_for 10 http_is 200 -H "$(bearer "$(claims new id-10)")" /echo
 seven=$(claims erin id-11)
 refused "a new agent"
 
 # ---- an end ----
 
+# How many entries the map has, ended ones among them.
+revocations() {
+	bpftool -j map dump pinned "$pin_root/maps/revocations" | jq length
+}
+
+revocations_at_most() {
+	[ "$(revocations)" -le "$1" ]
+}
+
 ten=$(claims henry id-12)
 is "$(kept a "$ten")" 200 "a good token"
-check "it is revoked for 2 s" of_token revoke "$ten" --for 2s
+check "it is revoked for a while" of_token revoke "$ten" --for $((2 * slow))s
 is "$(kept a "$ten") $(kept b "$ten")" "403 403" "and refused"
-between "$(of_token show "$ten" --json | jq ".revoked_until - $(date +%s)")" 0 2 "for no longer"
+between "$(of_token show "$ten" --json | jq ".revoked_until - $EPOCHSECONDS")" 0 $((2 * slow)) "for no longer"
 before
-wait_for 5 eval '[ "$(kept a "$ten")" = 200 ]'
+wait_for 5 kept_is 200 a "$ten"
 is "$(kept a "$ten") $(kept b "$ten")" "200 200" "then it is good again"
 is "$(moved requests.asked)" 1 "after it was asked for once"
 matches "$(of_token show "$ten")" '^not revoked$' "show says so"
-n=$(bpftool -j map dump pinned "$pin_root/maps/revocations" | jq length)
+n=$(revocations)
 is "$(verdict list --json | jq '.revocations | length')" $((n - 1)) "list does not show what has ended"
 eleven=$(claims judy id-16)
 is "$(kept a "$eleven")" 200 "a good token"
@@ -211,25 +199,25 @@ check "a revocation that the cache missed" bpftool map update pinned "$pin_root/
 is "$(kept a "$eleven")" 200 "so it passes"
 before
 agent_start
-wait_for 10 eval '[ "$(kept a "$eleven")" = 403 ]'
+wait_for 10 kept_is 403 a "$eleven"
 is "$(kept a "$eleven") $(moved requests.asked)" "403 0" "a new agent holds the cache against the revocations"
-wait_for 10 eval '[ "$(bpftool -j map dump pinned "$pin_root/maps/revocations" | jq length)" -le "$n" ]'
-is "$(bpftool -j map dump pinned "$pin_root/maps/revocations" | jq length)" "$n" "and deletes what has ended"
+wait_for 10 revocations_at_most "$n"
+is "$(revocations)" "$n" "and deletes what has ended"
 check "a subject for 1 s" verdict revoke --sub ivan --for 1s
 check "and for an hour" verdict revoke --sub ivan --for 1h
-sleep 1.1
+pause 1100
 is "$(kept a "$(claims ivan id-13)")" 403 "the last word counts"
 check "a jti for 1 s" verdict revoke --jti id-14 --for 1s
-sleep 2
-n=$(bpftool -j map dump pinned "$pin_root/maps/revocations" | jq length)
+pause 2000
+n=$(revocations)
 check "another one" verdict revoke --jti id-15
-is "$(bpftool -j map dump pinned "$pin_root/maps/revocations" | jq length)" "$n" "revoke deletes what has ended"
+is "$(revocations)" "$n" "revoke deletes what has ended"
 
 # ---- another instance ----
 
 link_up eth1 1
-nginx_start "$work/b" "$cgroup_b" 8082
-jq '.listeners = [{"name": "b", "port": 8082}]' "$config" >"$work/b.json"
+nginx_start "$work/third" "$cgroup_b" 8082
+config=$work/b.json config_write 'listeners=[{"name": "b", "port": 8082}]'
 
 # other COMMAND [ARGS]: the same in the other instance
 other() {
@@ -247,7 +235,7 @@ check "it unloads" other mpbpf unload
 
 # Each token is asked for the first time just when it is revoked.
 late=0
-for i in $(seq 20); do
+for i in {1..20}; do
 	t=$(claims kim "race-$i")
 	http -H "$(bearer "$t")" /echo >"$work/first" &
 	first=$!
