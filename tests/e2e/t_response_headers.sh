@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Header lines that the kernel adds: to every final response head, however it is sent; never into a body, and no byte is changed.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 sandbox "$@"
 
 # Sends its responses in the ways that services do; the body of /N/big is the file.
@@ -58,12 +58,14 @@ request() {
 net_up
 server_start
 shapes_start
-config_write '.license = {"license_key": "PENG-ABCD-EFGH-1234-5678-WXYZ", "is_enterprise": true}
-	| .listeners[0].license_headers = true
-	| .listeners += [
-		{"name": "shapes", "port": 8090, "auth": {"require_auth": false},
-			"response_headers": {"X-Node": "node-1", "X-Zone": "a b"}},
-		{"name": "plain", "port": 8091, "auth": {"require_auth": false}}]'
+# config_with SHAPES: the configuration, with more members for the listener of that name
+config_with() {
+	config_write 'license={"license_key": "PENG-ABCD-EFGH-1234-5678-WXYZ", "is_enterprise": true}' \
+		'listeners=[{"name": "web", "port": 8080, "license_headers": true},
+			{"name": "shapes", "port": 8090, "auth": {"require_auth": false}'"$1"'},
+			{"name": "plain", "port": 8091, "auth": {"require_auth": false}}]'
+}
+config_with ', "response_headers": {"X-Node": "node-1", "X-Zone": "a b"}'
 nginx_start "$work/plain" "$cgroup" 8091
 mpbpf_load
 auth=$(bearer "$(token headers)")
@@ -71,20 +73,27 @@ www=$work/web/www
 
 # ---- the licence's ----
 
-http -H "$auth" /1000 >/dev/null
-field() { tr -d '\r' <"$work/head" | sed -n "s/^$1: *//p" | sed 's/ *$//'; }
+# field NAME: of the last answer that curl got
+field() {
+	local name value
+	while IFS=: read -r name value; do
+		[[ ${name,,} != "${1,,}" ]] || echo $value
+	done < <(tr -d '\r' <"$work/head")
+}
+
+curled -H "$auth" /1000 >/dev/null
 is "$(field X-License-Edition)" enterprise "X-License-Edition"
 is "$(field X-License-Key)" 'PENG-****-****-****-****-WXYZ' "X-License-Key, masked"
 is "$(field X-MarchProxy-Edition)" enterprise "X-MarchProxy-Edition"
 is "$(head -n 1 "$work/head" | tr -d '\r')" "HTTP/1.1 200 OK" "the status line comes first"
 check "the body is the service's" cmp "$work/body" "$www/1000"
-http -H "$auth" -I /1000 >/dev/null
+curled -H "$auth" -I /1000 >/dev/null
 is "$(field X-License-Edition)" enterprise "HEAD"
-http -H "$auth" /none >/dev/null
+curled -H "$auth" /none >/dev/null
 is "$(field X-License-Edition)" enterprise "404"
-http /denied >/dev/null
+curled /denied >/dev/null
 is "$(field X-License-Edition)" "" "not what mpbpf answers itself"
-port=8091 http /1000 >/dev/null
+port=8091 curled /1000 >/dev/null
 is "$(grep -c '^X-' "$work/head")" 0 "not on a listener that does not ask for it"
 
 # ---- every shape, on one connection that is kept ----
@@ -125,14 +134,20 @@ for path in 204 304 head; do
 	is "$(sed 's/^204 0$\|^304 0$\|^200 0$/ok/' "$work/out" | paste -sd '|')" "ok|node-1|200 5|node-1" "$path: no body, and another behind it"
 done
 
-# raw PATH...: pipelined requests, and all that comes back
+# raw PATH...: pipelined requests, and all that comes back within a second
 raw() {
 	local path requests=
-	for path in "$@"; do requests+="GET $path HTTP/1.1\r\nHost: a\r\n\r\n"; done
+	for path in "$@"; do
+		requests+="GET $path HTTP/1.1\r\nHost: a\r\n\r\n"
+	done
 	# shellcheck disable=SC2059
-	in_client bash -c "exec 3<>/dev/tcp/$server_ip/8090; printf '$requests' >&3; timeout 1 cat <&3" | tr -d '\r'
+	in_client bash -c "exec 3<>/dev/tcp/$server_ip/8090; printf '$requests' >&3; timeout $slow cat <&3" | tr -d '\r'
 }
-count() { grep -ac "$1" "$work/out"; }
+
+count() {
+	grep -ac "$1" "$work/out"
+}
+
 raw /interim >"$work/out"
 is "$(count "$added")" 1 "an interim response gets nothing"
 is "$(grep -an -A1 '^HTTP/1.1' "$work/out" | sed -n 2p | sed 's/^[0-9]*-//')" "Link: </a>" "its head is as it was"
@@ -147,11 +162,13 @@ is "$(grep -ao 'HTTP/1.1 2' "$work/out" | wc -l)" 8 "and no head too many"
 for size in 4096 16384; do
 	in_server sysctl -qw net.ipv4.tcp_wmem="4096 $size $size"
 	in_client sysctl -qw net.ipv4.tcp_rmem="4096 $size $size"
+	n=$(scaled 400 16)
 	before
-	is "$(in_client "$tools/httpload" load "$server_ip" 8080 -c 8 -n 400 -H "$auth" "/300000=$www/300000" "/1000=$www/1000")" \
-		"requests=400 errors=0 mismatched=0 connections=8 200=400" "buffers of $size bytes: nginx, each body right"
-	is "$(in_client "$tools/httpload" load "$server_ip" 8090 -c 8 -n 200 "/big=$www/300000" "/big-apart=$www/300000")" \
-		"requests=200 errors=0 mismatched=0 connections=8 200=200" "head and body in one send"
+	is "$(in_client "$tools/httpload" load "$server_ip" 8080 -c 8 -n "$n" -H "$auth" "/300000=$www/300000" "/1000=$www/1000")" \
+		"requests=$n errors=0 mismatched=0 connections=8 200=$n" "buffers of $size bytes: nginx, each body right"
+	n=$(scaled 200 16)
+	is "$(in_client "$tools/httpload" load "$server_ip" 8090 -c 8 -n "$n" "/big=$www/300000" "/big-apart=$www/300000")" \
+		"requests=$n errors=0 mismatched=0 connections=8 200=$n" "head and body in one send"
 	is "$(moved connections.broken)" 0 "and no connection had to be given up"
 done
 
@@ -202,22 +219,21 @@ cat >"$work/slow.mjs" <<-'END'
 	}
 END
 before
-out=$(in_client timeout 60 node "$work/slow.mjs" "$server_ip" 100 "$www/300000")
-is "${out% with*}" "whole=400 wrong=0 cut=0" "400 responses to a slow reader are right"
-between "${out##*=}" 20 400 "those that surely go out have the headers"
+n=$(scaled 100 20)
+out=$(in_client timeout $((60 * slow)) node "$work/slow.mjs" "$server_ip" "$n" "$www/300000")
+is "${out% with*}" "whole=$((4 * n)) wrong=0 cut=0" "responses to a slow reader are right"
+between "${out##*=}" $((n / 5)) $((4 * n)) "those that surely go out have the headers"
 is "$(moved connections.broken)" 0 "and no connection had to be given up"
 in_server sysctl -qw net.ipv4.tcp_wmem="4096 16384 4194304"
 in_client sysctl -qw net.ipv4.tcp_rmem="4096 131072 6291456"
 
 # ---- reload ----
 
-jq '.listeners[1].response_headers = {"X-Node": "node-2"}' "$config" >"$config.2"
-mv "$config.2" "$config"
+config_with ', "response_headers": {"X-Node": "node-2"}'
 check "reload" mpbpf reload --config "$config"
 raw /one >"$work/out"
 is "$(count 'X-Node: node-2')/$(count X-Zone)" "1/0" "other headers"
-jq 'del(.listeners[1].response_headers)' "$config" >"$config.2"
-mv "$config.2" "$config"
+config_with ''
 check "reload without" mpbpf reload --config "$config"
 raw /one >"$work/out"
 is "$(count X-Node)" 0 "none"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What is measured of requests and responses: methods, statuses, sizes and times, in all, by listener and by prefix.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 sandbox "$@"
 
 # A service that is slow where the path says so: /MS waits before its head, /MS/MS before its last byte too. It says how long
@@ -33,11 +33,13 @@ slow_start() {
 
 # slow N PATH: asks N times; what the service and the client measured goes to $work/served and $work/seen
 slow() {
-	local i
+	local args=() i
 	echo ready >"$work/slow.out"
-	for i in $(seq "$1"); do
-		in_client curl -s -o /dev/null -w '%{time_pretransfer} %{time_starttransfer} %{time_total}\n' "http://$server_ip:8090$2"
-	done | awk '{ printf "%d %d\n", ($2 - $1) * 1e6, ($3 - $1) * 1e6 }' >"$work/seen"
+	for ((i = 0; i < $1; i++)); do
+		args+=(-o /dev/null "http://$server_ip:8090$2")
+	done
+	in_client curl -s -w '%{time_pretransfer} %{time_starttransfer} %{time_total}\n' "${args[@]}" |
+		awk '{ printf "%d %d\n", ($2 - $1) * 1e6, ($3 - $1) * 1e6 }' >"$work/seen"
 	grep -v ready "$work/slow.out" >"$work/served"
 }
 
@@ -50,7 +52,42 @@ middle() {
 timed() {
 	local least most
 	least=$(middle "$work/served" "$2") most=$(middle "$work/seen" "$2")
-	between "$(printf '%.0f' "$1")" $((least - least / 20 - 2000)) $((most + most / 20 + 2000)) "$3"
+	between "$1" $((least - least / 20 - 2000)) $((most + most / 20 + 2000 * slow)) "$3"
+}
+
+# of ARRAY PREFIX NAME...: these counters in one line; those that did not occur are 0
+of() {
+	local -n array=$1
+	local name line=
+	for name in "${@:3}"; do
+		line+=" ${array[$2$name]:-0}"
+	done
+	echo "${line# }"
+}
+
+# below ARRAY PREFIX: which counters there are under that name, and how much they count
+below() {
+	local -n array=$1
+	local path
+	for path in "${!array[@]}"; do
+		[[ $path != "$2"* ]] || echo "${path#"$2"}=${array[$path]}"
+	done | sort | joined
+}
+
+# timings ARRAY NAME: how many a histogram has, for its last bucket counts the others as well
+timings() {
+	local -n array=$1
+	local i=0 n=0
+	while [ -n "${array[$2.histogram.$i.count]-}" ]; do
+		n=${array[$2.histogram.$i.count]}
+		i=$((i + 1))
+	done
+	echo "$n"
+}
+
+# timed_since NAME: how many were timed since `before`
+timed_since() {
+	echo $(($(timings figures "$1") - $(timings figures_before "$1")))
 }
 
 load() {
@@ -60,8 +97,9 @@ load() {
 net_up
 server_start
 slow_start
-config_write '.listeners += [{"name": "slow", "port": 8090, "auth": {"require_auth": false}}]
-	| .metrics = {"prefixes": ["/echo", "/dav", "/healthz"]}'
+web='{"name": "web", "port": 8080}'
+late='{"name": "slow", "port": 8090, "auth": {"require_auth": false}}'
+config_write "listeners=[$web, $late]" 'metrics.prefixes=["/echo", "/dav", "/healthz"]'
 mpbpf_load
 www=$work/web/www
 auth=$(bearer "$(token responses)")
@@ -69,24 +107,24 @@ other=$(bearer "$(token second)")
 
 # ---- methods, statuses, prefixes ----
 
-for i in 1 2 3; do http -H "$auth" /echo >/dev/null; done
-http -H "$auth" /echo/below >/dev/null
-http -H "$auth" /echoes >/dev/null
-http -H "$auth" /none >/dev/null
-http -H "$auth" -I /1000 >/dev/null
-http -H "$auth" -X DELETE /echo >/dev/null
-http -H "$auth" -X BREW /echo >/dev/null
-http -H "$auth" -T "$www/1000" /dav/put >/dev/null
+for path in /echo /echo /echo /echo/below /echoes /none; do
+	http -H "$auth" "$path" >/dev/null
+done
+curled -H "$auth" -I /1000 >/dev/null
+curled -H "$auth" -X DELETE /echo >/dev/null
+curled -H "$auth" -X BREW /echo >/dev/null
+curled -H "$auth" -T "$www/1000" /dav/put >/dev/null
 http /healthz >/dev/null
-is "$(figure 'listeners.web.methods | [.GET, .HEAD, .DELETE, .PUT, .other, .POST] | @csv')" "7,1,1,1,1,0" "requests by method"
-is "$(figure 'listeners.web.responses.status | to_entries | map(.key + "=" + (.value | tostring)) | join(" ")')" \
-	"200=9 201=1 404=1" "responses by status"
-is "$(accessed | awk '{ n[$3]++ } END { print n[200], n[201], n[404] }')" "9 1 1" "as the service says"
-is "$(figure 'responses.classes | [.["1xx"], .["2xx"], .["3xx"], .["4xx"], .["5xx"]] | @csv')" "0,10,0,1,0" "and by class"
-is "$(figure 'prefixes | keys | join(" ")')" "/dav /echo /healthz" "prefixes that were asked for"
-is "$(figure 'prefixes["/echo"].methods | [.GET, .DELETE, .other] | @csv')" "4,1,1" "requests of one prefix, at a / boundary"
-is "$(figure 'prefixes["/dav"].responses.status["201"]')" 1 "responses of another"
-is "$(figure 'prefixes["/healthz"].responses.status["200"]')" 1 "an exempt path has its prefix as well"
+figures_read figures
+is "$(of figures listeners.web.methods. GET HEAD DELETE PUT other POST)" "7 1 1 1 1 0" "requests by method"
+is "$(below figures listeners.web.responses.status.)" "200=9 201=1 404=1" "responses by status"
+accessed_is 11 "as many as the service saw"
+is "$(printf '%s\n' "${accesses[@]}" | cut -d ' ' -f 3 | sort | tally)" "9 200 1 201 1 404" "and as it says"
+is "$(of figures responses.classes. 1xx 2xx 3xx 4xx 5xx)" "0 10 0 1 0" "and by class"
+is "$(below figures prefixes. | tr ' ' '\n' | sed 's/\..*//' | sort -u | joined)" "/dav /echo /healthz" "prefixes that were asked for"
+is "$(of figures prefixes./echo.methods. GET DELETE other)" "4 1 1" "requests of one prefix, at a / boundary"
+is "$(of figures prefixes. /dav.responses.status.201 /healthz.responses.status.200)" "1 1" \
+	"responses of another; an exempt path has its prefix as well"
 
 # ---- answers of the kernel and of the helper ----
 
@@ -99,11 +137,10 @@ script <<-END >/dev/null
 	send GET bad\r\n\r\n
 	read
 END
-is "$(moved 'responses.status["401"] // 0')" 1 "401"
-is "$(moved 'responses.status["403"] // 0')" 2 "403, of the helper and of the kernel"
-is "$(moved 'responses.status["400"] // 0')" 1 "400"
-is "$(moved 'prefixes["/echo"].responses.classes["4xx"]')" 2 "denials count for their prefix"
-is "$(moved 'latency_us.histogram | map(.count) | max // 0')" 0 "nobody is timed for them"
+after
+is "$(of moved responses.status. 401 403 400)" "1 2 1" "401; 403, of the helper and of the kernel; 400"
+is "$(of moved prefixes./echo.responses. classes.4xx)" 2 "denials count for their prefix"
+is "$(timed_since latency_us)" 0 "nobody is timed for them"
 
 # ---- sizes ----
 
@@ -128,24 +165,30 @@ script >"$work/out" <<-END
 	chunked $www/300000 5000
 	read
 END
-is "$(tr '\n' ' ' <"$work/out")" "200 20000 200 20000 200 20000 201 0 201 0 " "requests with bodies, and one in pieces"
+is "$(joined <"$work/out")" "200 20000 200 20000 200 20000 201 0 201 0" "requests with bodies, and one in pieces"
 # 60 chunks of 5000 bytes: "1388\r\n", "\r\n", and "0\r\n\r\n"
-length() { printf '%b' "$1" | wc -c; }
+length() {
+	printf '%b' "$1" | wc -c
+}
 is "$(moved bytes.in)" $((3 * $(length "$request") + $(length "$body") + 300000 + $(length "$chunks") + 300000 + 60 * 8 + 5)) \
 	"bytes of requests, whoever let them pass"
-in_client curl -s -o /dev/null -D "$work/h" -H "$auth" "http://$server_ip:8080/20000"
-head_len=$(wc -c <"$work/h")
+curled -H "$auth" /20000 >/dev/null
+head_len=$(wc -c <"$work/head")
+n=$(scaled 1000)
 before
-is "$(load "$server_ip" 8080 -c 4 -n 1000 -H "$auth" "/20000=$www/20000")" \
-	"requests=1000 errors=0 mismatched=0 connections=4 200=1000" "1,000 responses"
-is "$(moved bytes.out)" $((1000 * (20000 + head_len))) "their bytes"
-is "$(moved 'responses.status["200"]')" 1000 "each counted once"
+is "$(load "$server_ip" 8080 -c 4 -n "$n" -H "$auth" "/20000=$www/20000")" \
+	"requests=$n errors=0 mismatched=0 connections=4 200=$n" "many responses"
+after
+is "${moved[bytes.out]}" $((n * (20000 + head_len))) "their bytes"
+is "${moved[responses.status.200]}" "$n" "each counted once"
+n=$(scaled 200 8)
 before
 # A reader that is slower than the service: the end of each response is sent in several attempts.
-is "$(load "$server_ip" 8080 -c 8 -n 200 -H "$auth" "/300000=$www/300000")" \
-	"requests=200 errors=0 mismatched=0 connections=8 200=200" "200 long responses"
-is "$(moved 'responses.status["200"]')" 200 "each counted once, however often its end is sent"
-is "$(moved 'latency_last_us.histogram | map(.count) | max // 0')" 200 "and timed once"
+is "$(load "$server_ip" 8080 -c 8 -n "$n" -H "$auth" "/300000=$www/300000")" \
+	"requests=$n errors=0 mismatched=0 connections=8 200=$n" "long responses"
+after
+is "${moved[responses.status.200]}" "$n" "each counted once, however often its end is sent"
+is "$(timed_since latency_last_us)" "$n" "and timed once"
 
 # ---- pipelining ----
 
@@ -157,69 +200,73 @@ script >"$work/out" <<-END
 	read
 	read
 END
-is "$(moved 'responses.status["200"]')" 2 "pipelined: two found"
-is "$(moved 'responses.status["404"]')" 1 "one not"
-is "$(moved 'prefixes["/echo"].responses.status["200"]')" 1 "each under its own prefix"
-between "$(moved 'latency_us.histogram | map(.count) | max // 0')" 1 3 "those that passed alone are timed"
+after
+is "$(of moved responses.status. 200 404)" "2 1" "pipelined: two found, one not"
+is "$(of moved prefixes./echo.responses.status. 200)" 1 "each under its own prefix"
+between "$(timed_since latency_us)" 1 3 "those that passed alone are timed"
 
 # ---- times ----
 
 slow 5 /50/100
-slow=$(figure listeners.slow)
-timed "$(jq .latency_us.p50 <<<"$slow")" 1 "the time to the first byte"
-timed "$(jq .latency_last_us.p50 <<<"$slow")" 2 "and to the last"
-between "$(jq '.latency_last_us.p50 - .latency_us.p50 | floor' <<<"$slow")" 90000 10000000 "which are told apart"
-is "$(jq '.latency_us.histogram[-1].count' <<<"$slow")" 5 "the histogram has all five"
+figures_read figures
+first=${figures[listeners.slow.latency_us.p50]} last=${figures[listeners.slow.latency_last_us.p50]}
+timed "$first" 1 "the time to the first byte"
+timed "$last" 2 "and to the last"
+between "$((last - first))" 90000 10000000 "which are told apart"
+is "$(timings figures listeners.slow.latency_us)" 5 "the histogram has all five"
 slow 41 /120
-timed "$(figure listeners.slow.latency_us.p50)" 1 "times of another length"
-is "$(figure 'listeners.slow.latency_us.histogram[-1].count')" 46 "the histogram adds up"
+figures_read figures
+timed "${figures[listeners.slow.latency_us.p50]}" 1 "times of another length"
+is "$(timings figures listeners.slow.latency_us)" 46 "the histogram adds up"
 
 # ---- over a reload ----
 
-jq '.metrics.prefixes = ["/dav", "/new", "/echo"] | .listeners = [.listeners[1], .listeners[0]]' "$config" >"$config.2"
-mv "$config.2" "$config"
-before
-check "reload" mpbpf reload --config "$config"
-is "$(moved 'listeners.web.responses.classes["2xx"]')" 0 "a listener keeps its counters"
-http -H "$auth" /echo >/dev/null
-is "$(moved 'listeners.web.responses.classes["2xx"]')" 1 "and its name, though its place is another"
-is "$(moved 'prefixes["/echo"].responses.classes["2xx"]')" 1 "so does a prefix"
+# reload WHAT MEMBER=JSON...
+reload() {
+	config_write "listeners=[$late, $web]" "${@:2}"
+	check "reload: $1" mpbpf reload --config "$config"
+	before
+}
+
+# ask N: so many good requests
+ask() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		http -H "$auth" /echo >/dev/null
+	done
+	after
+}
+
+figures_read figures
+count=${figures[listeners.web.responses.classes.2xx]}
+reload "in another order" 'metrics.prefixes=["/dav", "/new", "/echo"]'
+is "${figures_before[listeners.web.responses.classes.2xx]}" "$count" "a listener keeps its counters"
+ask 1
+is "$(of moved listeners.web.responses.classes. 2xx)" 1 "and its name, though its place is another"
+is "$(of moved prefixes./echo.responses.classes. 2xx)" 1 "so does a prefix"
 
 # ---- switches ----
 
-jq '.metrics = {"enable_request_metrics": false, "enable_timing_metrics": false}' "$config" >"$config.2"
-mv "$config.2" "$config"
-check "reload without requests and times" mpbpf reload --config "$config"
-before
-http -H "$auth" /echo >/dev/null
-http -H "$auth" /echo >/dev/null
-is "$(moved 'methods | add')" 0 "no methods"
-is "$(moved 'responses.status["200"]')" 2 "statuses"
-is "$(moved 'latency_us.histogram | map(.count) | max // 0')" 0 "no times"
-between "$(moved bytes.in)" 100 2000 "bytes in"
-jq '.metrics = {"enable_response_metrics": false, "enable_size_metrics": false}' "$config" >"$config.2"
-mv "$config.2" "$config"
-check "reload without responses and sizes" mpbpf reload --config "$config"
-before
-http -H "$auth" /echo >/dev/null
-is "$(moved methods.GET)" 1 "methods"
-is "$(moved 'responses.classes | add')" 0 "no statuses"
-is "$(moved bytes.in)/$(moved bytes.out)" "0/0" "no bytes"
-is "$(moved 'latency_us.histogram | map(.count) | max // 0')" 1 "times"
-jq '.metrics = {"sample_rate": 0}' "$config" >"$config.2"
-mv "$config.2" "$config"
-check "reload with a sample rate of 0" mpbpf reload --config "$config"
-before
-for i in 1 2 3; do http -H "$auth" /echo >/dev/null; done
-is "$(moved 'methods | add')/$(moved 'responses.classes | add')/$(moved bytes.out)/$(moved connections.measured)" "0/0/0/0" \
-	"a sample rate of 0: nothing is measured"
-is "$(moved requests.allowed)" 3 "but judged all the same"
-jq '.metrics = {"sample_rate": 0.5}' "$config" >"$config.2"
-mv "$config.2" "$config"
-check "reload with a sample rate of 0.5" mpbpf reload --config "$config"
-before
-in_client bash -c "for i in \$(seq 200); do exec 3<>/dev/tcp/$server_ip/8080; exec 3>&-; done"
+reload "without requests and times" metrics.enable_request_metrics=false metrics.enable_timing_metrics=false
+ask 2
+is "$(below moved methods. | tr ' ' '\n' | grep -vc '=0$')" 0 "no methods"
+is "$(of moved responses.status. 200)" 2 "statuses"
+is "$(timed_since latency_us)" 0 "no times"
+between "${moved[bytes.in]}" 100 2000 "bytes in"
+reload "without responses and sizes" metrics.enable_response_metrics=false metrics.enable_size_metrics=false
+ask 1
+is "$(of moved methods. GET)" 1 "methods"
+is "$(below moved responses.classes. | tr ' ' '\n' | grep -vc '=0$')" 0 "no statuses"
+is "$(of moved bytes. in out)" "0 0" "no bytes"
+is "$(timed_since latency_us)" 1 "times"
+reload "a sample rate of 0" metrics.sample_rate=0
+ask 3
+is "$(of moved '' methods.GET responses.classes.2xx bytes.out connections.measured)" "0 0 0 0" "nothing is measured"
+is "${moved[requests.allowed]}" 3 "but judged all the same"
+reload "a sample rate of 0.5" metrics.sample_rate=0.5
+for i in {1..200}; do echo "connect $server_ip 8080"; done | script
+after
 # Six times the standard deviation of 200 throws of a coin.
-between "$(moved connections.measured)" 58 142 "a sample rate of 0.5: about half of the connections"
-is "$(figure connections.unmeasured)" 0 "nothing was left out for want of room"
+between "${moved[connections.measured]}" 58 142 "a sample rate of 0.5: about half of the connections"
+is "${figures[connections.unmeasured]}" 0 "nothing was left out for want of room"
 tap_done
