@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Floor 5: `mpbpf status` and `mpbpf stats`. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <cjson/cJSON.h>
@@ -72,6 +73,12 @@ int cmd_status(const struct context *c)
 	return EXIT_DONE;
 }
 
+/* As the JSON has it: counts are whole, times may not be. */
+static void print_counter(const char *name, double value)
+{
+	printf(value == (uint64_t)value ? "%-36s %.0f\n" : "%-36s %.15g\n", name, value);
+}
+
 /* One line a counter, by its path in the JSON: both forms always show the same. */
 static void print_counters(const cJSON *json, const char *prefix)
 {
@@ -86,7 +93,7 @@ static void print_counters(const cJSON *json, const char *prefix)
 		if (cJSON_IsObject(one) || cJSON_IsArray(one))
 			print_counters(one, name);
 		else
-			printf("%-36s %.0f\n", name, cJSON_GetNumberValue(one));
+			print_counter(name, cJSON_GetNumberValue(one));
 	}
 }
 
