@@ -97,15 +97,15 @@ int conn_update(struct xdp_md *ctx)
 	conn = bpf_map_lookup_elem(&conns, &in.cookie);
 	if (!conn)
 		return XDP_PASS;
+	/* Of the request before this operation. */
+	if (in.op != CONN_OP_DENY && in.passed)
+		metrics_request(conn, 0, in.passed);
 	/* Before the lock, under which no function may be called; given back when the request does not pass. */
 	if (in.op == CONN_OP_ALLOW && in.limits && conn_count(conn, &in, &run) && !in.dry) {
 		op->result = -EDQUOT;
 		op->retry_s = run.retry_s;
 		return XDP_PASS;
 	}
-	/* Of the request before this operation. */
-	if (in.op != CONN_OP_DENY && in.passed)
-		metrics_request(conn, 0, in.passed);
 	now = metrics_now(conn);
 	bpf_spin_lock(&conn->lock);
 	in.result = conn_apply(conn, &in, now, &change);

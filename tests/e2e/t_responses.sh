@@ -245,6 +245,21 @@ ask 1
 is "$(of moved listeners.web.responses.classes. 2xx)" 1 "and its name, though its place is another"
 is "$(of moved prefixes./echo.responses.classes. 2xx)" 1 "so does a prefix"
 
+# ---- over a limit ----
+
+request="GET /echo HTTP/1.1\r\nHost: a\r\n$other\r\n\r\n"
+reload "with a limit" 'request_limits=[{"name": "one", "per": "token", "rate": 0.001, "burst": 1}]'
+is "$(script <<-END | joined
+	connect $server_ip 8080
+	send $request$request
+	status
+	status
+END
+)" "200 429" "of two requests in one segment the second is over a limit"
+after
+is "$(of moved '' methods.GET responses.status.200 responses.status.429)" "2 1 1" "both are counted"
+is "${moved[bytes.in]}" $((2 * $(length "$request"))) "with the bytes of both"
+
 # ---- switches ----
 
 reload "without requests and times" metrics.enable_request_metrics=false metrics.enable_timing_metrics=false
