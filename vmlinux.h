@@ -528,6 +528,24 @@ struct sock_common {
 	possible_net_t skc_net;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct sk_msg_sg {
+	u32 size;
+};
+
+struct sk_msg {
+	struct sk_msg_sg sg;
+	struct sock *sk;
+	struct list_head list;
+};
+
+struct sk_psock {
+	struct list_head ingress_msg;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	int sk_wmem_queued;
@@ -537,6 +555,7 @@ struct sock {
 		int len;
 	} sk_backlog;
 	struct socket *sk_socket;
+	void *sk_user_data;
 };
 
 struct inet_sock {

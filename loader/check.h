@@ -24,6 +24,7 @@ struct bpf_program;
 #define CHECK_IO_MS 2000  /* an answer that takes longer never comes */
 #define CHECK_QUIET_MS 40 /* nothing came for so long: nothing comes */
 #define CHECK_TOKEN "mpbpf-check"
+#define CHECK_BEARER "Authorization: Bearer " CHECK_TOKEN "\r\n"
 #define CHECK_FREE "/free"	      /* a path that needs no token */
 #define CHECK_DENIED "203.0.113.0/24" /* TEST-NET-3 (RFC 5737) */
 
@@ -46,6 +47,7 @@ enum check_feature {
 	CHECK_MEMBARRIER,
 	CHECK_VERSION,
 	CHECK_FIONREAD,
+	CHECK_TCP_BPF_IOCTL,
 	CHECK_SPLICE,
 	CHECK_SLEEPABLE_LOCK,
 	CHECK_MAX
@@ -133,6 +135,7 @@ int check_deny_order(struct check *c);
 int check_pass_backpressure(struct check *c);
 int check_partial_send(struct check *c);
 int check_fionread(struct check *c);
+int check_tcp_bpf_ioctl(struct check *c);
 int check_splice(struct check *c);
 int check_sleepable_lock(struct check *c);
 

@@ -79,6 +79,16 @@ static int link_to_cgroup(struct check *c, const struct bpf_program *program, en
 	return link < 0 ? check_fail(c, "linking %s to a cgroup: %s", bpf_program__name(program), strerror(-link)) : 0;
 }
 
+static int attach_fexit(struct check *c, const struct bpf_program *program)
+{
+	int link;
+
+	if (bpf_program__fd(program) < 0)
+		return 0;
+	link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(program));
+	return link < 0 ? check_fail(c, "attaching %s: %s", bpf_program__name(program), strerror(-link)) : 0;
+}
+
 int check_guard_attach(struct check *c)
 {
 	_cleanup_(peers_close) struct peers peers = PEERS_EMPTY;
@@ -86,6 +96,8 @@ int check_guard_attach(struct check *c)
 	int r;
 
 	r = attach_verdicts(c);
+	if (r == 0)
+		r = attach_fexit(c, c->guard.object->progs.fexit_tcp_ioctl);
 	if (r < 0)
 		return r;
 	fd = open(c->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -17,7 +17,6 @@
 #include "userspace-auth/helper.h"
 
 #define HELPER_S 25
-#define BEARER "Authorization: Bearer " CHECK_TOKEN "\r\n"
 #define SMALL_RESPONSE "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define BIG_RESPONSE (1 << 20)
 #define BIG_PIECE (64 << 10)
@@ -100,7 +99,7 @@ static int expect_moved(struct check *c, const struct moved *before, struct move
 static int exchange(struct check *c, const struct peers *peers, size_t cut, struct moved want, const char *what)
 {
 	char request[512];
-	size_t len = io_request(request, sizeof(request), "GET", "/with-token", BEARER);
+	size_t len = io_request(request, sizeof(request), "GET", "/with-token", CHECK_BEARER);
 	struct moved before = read_moved(c);
 	int r = 0;
 

@@ -10,37 +10,79 @@
 #include "core/util.h"
 #include "loader/check.h"
 #include "loader/check_io.h"
+#include "loader/object.h"
 #include "mpbpf.skel.h"
 
 #define MOVE_MS 200
 
-/* A request that is let through and waits to be read: `*ret_len` bytes at `request`. */
-static int let_wait(struct check *c, struct peers *peers, char *request, size_t size, size_t *ret_len)
+/* A request that waits to be read: one that passed its verdict, or with a token one that the helper handed back. */
+static int let_wait(struct check *c, struct peers *peers, bool handed_back, char *request, size_t size, size_t *ret_len)
 {
+	static const char what[] = "a request that waits to be read";
 	int r = peers_open(c, NULL, peers);
+	size_t cut = 0;
 
-	*ret_len = io_request(request, size, "GET", CHECK_FREE, "");
+	*ret_len = io_request(request, size, "GET", handed_back ? "/with-token" : CHECK_FREE,
+			      handed_back ? CHECK_BEARER : "");
+	/* A head in two segments is for the helper, whatever is known of its token. */
+	if (r == 0 && handed_back) {
+		cut = *ret_len / 2;
+		r = io_say(c, peers->client, request, cut, what);
+		if (r == 0)
+			r = io_expect_silence(c, peers->server, what);
+	}
 	if (r == 0)
-		r = io_say(c, peers->client, request, *ret_len, "a request that needs no token");
+		r = io_say(c, peers->client, request + cut, *ret_len - cut, what);
 	if (r == 0 && !io_wait(peers->server, POLLIN, CHECK_IO_MS))
 		r = check_fail(c, "an allowed request did not come");
 	return r;
 }
 
-int check_fionread(struct check *c)
+/* What FIONREAD tells, before any of it is read and after a part. */
+static int count_waiting(struct check *c, bool handed_back)
 {
+	const char *how = handed_back ? "handed back" : "behind a verdict";
 	_cleanup_(peers_close) struct peers peers = PEERS_EMPTY;
-	char request[256];
-	int r, told = 0;
+	char request[512], part[30];
+	int r, told = 0, rest = 0;
 	size_t len;
 
-	r = let_wait(c, &peers, request, sizeof(request), &len);
+	r = let_wait(c, &peers, handed_back, request, sizeof(request), &len);
 	if (r < 0)
 		return r;
 	if (ioctl(peers.server, FIONREAD, &told) < 0)
 		return check_fail(c, "FIONREAD: %s", strerror(errno));
-	return (size_t)told == len ? check_ok(c, "tells the length of what waits behind a verdict")
-				   : check_fail(c, "%zu bytes wait, and it tells %d", len, told);
+	if (recv(peers.server, part, sizeof(part), MSG_DONTWAIT) != sizeof(part))
+		return check_fail(c, "a part of what waits cannot be read");
+	if (ioctl(peers.server, FIONREAD, &rest) < 0)
+		return check_fail(c, "FIONREAD: %s", strerror(errno));
+	if ((size_t)told != len || (size_t)rest != len - sizeof(part))
+		return check_fail(c, "%zu bytes wait %s, and it tells %d; %zu after a part was read, and it tells %d",
+				  len, how, told, len - sizeof(part), rest);
+	return 0;
+}
+
+int check_fionread(struct check *c)
+{
+	int r = count_waiting(c, false);
+
+	if (r == 0)
+		r = count_waiting(c, true);
+	return r < 0 ? r
+		     : check_ok(c, "tells the length of what waits, behind a verdict and handed back by the helper");
+}
+
+int check_tcp_bpf_ioctl(struct check *c)
+{
+	switch (object_fionread()) {
+	case OBJECT_FIONREAD_KERNEL:
+		return check_ok(c, "the kernel counts what another socket's program puts into a socket");
+	case OBJECT_FIONREAD_ADDED:
+		return check_fail(c, "the kernel does not count what another socket's program puts into a socket");
+	default:
+		return check_fail(c,
+				  "the kernel does not count it, and takes no program that would: is it locked down?");
+	}
 }
 
 /* What splice() moves out of the socket within MOVE_MS, or -errno. */
@@ -67,7 +109,7 @@ int check_splice(struct check *c)
 	size_t len;
 	ssize_t n;
 
-	r = let_wait(c, &peers, request, sizeof(request), &len);
+	r = let_wait(c, &peers, false, request, sizeof(request), &len);
 	if (r < 0)
 		return r;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)

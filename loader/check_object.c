@@ -10,6 +10,7 @@
 #include "core/policy.h"
 #include "core/util.h"
 #include "loader/check.h"
+#include "loader/object.h"
 #include "mpbpf.skel.h"
 
 #define ENTRIES 1200 /* no other instance is likely to have that many: its maps can be told from theirs */
@@ -69,7 +70,11 @@ static int shrink(struct mpbpf *object, bool l7)
 /* The programs of a kind: `only` this one, or without it all that guarding needs. */
 static bool is_wanted(const struct mpbpf *object, const struct bpf_program *program, const struct bpf_program *only)
 {
-	return only ? program == only : program != object->progs.xdp_ingress && program != object->progs.sleepable_lock;
+	if (only)
+		return program == only;
+	if (program == object->progs.fexit_tcp_ioctl)
+		return object_fionread() == OBJECT_FIONREAD_ADDED;
+	return program != object->progs.xdp_ingress && program != object->progs.sleepable_lock;
 }
 
 int check_object_load(struct check *c, struct mpbpf *object, const struct bpf_program *only)
@@ -77,11 +82,11 @@ int check_object_load(struct check *c, struct mpbpf *object, const struct bpf_pr
 	struct bpf_program *program;
 	int r;
 
+	if (!c->context->verbose)
+		libbpf_set_print(on_libbpf);
 	bpf_object__for_each_program(program, object->obj)
 		bpf_program__set_autoload(program, is_wanted(object, program, only));
 	complaint[0] = '\0';
-	if (!c->context->verbose)
-		libbpf_set_print(on_libbpf);
 	r = shrink(object, !only);
 	if (r == 0)
 		r = mpbpf__load(object);

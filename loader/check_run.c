@@ -59,10 +59,14 @@ const struct check_row check_rows[CHECK_MAX] = {
 			       "a reload waits 0.1 s for the last program under the old policy, twice",
 			       check_membarrier },
 	[CHECK_VERSION] = { "version", 0, 0, "partial_send decides, the version only explains", check_version },
-	[CHECK_FIONREAD] = { "fionread", 0, NEED(CHECK_GUARD_ATTACH),
-			     "nothing: a guarded service that asks FIONREAD for waiting bytes is told fewer; recv() and "
-			     "poll() are right",
+	[CHECK_FIONREAD] = { "fionread", 0, NEED(CHECK_HELPER_CHANNEL),
+			     "nothing: a guarded service that asks FIONREAD for waiting bytes, as nginx does, is told fewer and "
+			     "may wait for ever; recv() and poll() are right",
 			     check_fionread },
+	[CHECK_TCP_BPF_IOCTL] = { "tcp_bpf_ioctl", 0, NEED(CHECK_BTF),
+				  "a program behind tcp_ioctl() adds it to what FIONREAD tells (the kernel logs that it "
+				  "writes to user memory); `fionread` shows whether that works",
+				  check_tcp_bpf_ioctl },
 	[CHECK_SPLICE] = { "splice", 0, NEED(CHECK_GUARD_ATTACH),
 			   "nothing: a service that splices from its sockets cannot be guarded; one that reads can",
 			   check_splice },

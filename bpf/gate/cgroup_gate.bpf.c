@@ -2,8 +2,7 @@
 /* Floor 2: packets that TCP should see later, or not at all: the only back-pressure that a redirected stream can have. */
 #include "gate.h"
 
-SEC("cgroup_skb/ingress")
-int cgroup_gate(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int cgroup_gate(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 

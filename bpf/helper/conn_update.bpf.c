@@ -80,8 +80,7 @@ static __always_inline void conn_measure(const struct conn *conn, const struct c
  * An XDP program that stands on no interface: the helper runs it with the operation as the packet. A SYSCALL program would take
  * it as its context, but those sleep, and in Linux 6.1 nothing that sleeps may hold a bpf_spin_lock.
  */
-SEC("xdp")
-int conn_update(struct xdp_md *ctx)
+SEC("xdp") int conn_update(struct xdp_md *ctx)
 {
 	struct conn_op *op = (void *)(long)ctx->data;
 	struct conn_op in;
@@ -134,5 +133,4 @@ int conn_update(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

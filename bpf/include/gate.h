@@ -64,7 +64,7 @@ static __always_inline bool gate_fin(struct __sk_buff *skb)
 		return true;
 	if (data[0] >> 4 == 4)
 		off = (data[0] & 15) * 4;
-	data += off + 13;	/* the flags of the TCP header */
+	data += off + 13; /* the flags of the TCP header */
 	return data + 1 > end || (*data & 1);
 }
 

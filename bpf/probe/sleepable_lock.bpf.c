@@ -2,8 +2,7 @@
 /* Floor 2: never run; whether it loads tells `mpbpf check` if a program that sleeps may hold a bpf_spin_lock. */
 #include "maps.h"
 
-SEC("?syscall")
-int sleepable_lock(void *ctx __attribute__((unused)))
+SEC("?syscall") int sleepable_lock(void *ctx __attribute__((unused)))
 {
 	__u64 cookie = 0;
 	struct conn *conn = bpf_map_lookup_elem(&conns, &cookie);
@@ -16,5 +15,4 @@ int sleepable_lock(void *ctx __attribute__((unused)))
 	return 0;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

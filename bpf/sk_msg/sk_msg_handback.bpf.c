@@ -2,8 +2,7 @@
 /* Floor 2: what the helper sends goes where `target` says: into the service's socket, or to the client. */
 #include "maps.h"
 
-SEC("sk_msg")
-int sk_msg_handback(struct sk_msg_md *msg)
+SEC("sk_msg") int sk_msg_handback(struct sk_msg_md *msg)
 {
 	struct target *t;
 	__u32 zero = 0;

@@ -2,8 +2,7 @@
 /* Floor 2: the bytes that the service sends on a guarded connection. */
 #include "response.h"
 
-SEC("sk_msg")
-int sk_msg_response(struct sk_msg_md *msg)
+SEC("sk_msg") int sk_msg_response(struct sk_msg_md *msg)
 {
 	struct response_run run = { .msg = msg, .size = msg->size };
 	struct bpf_sock *sk = msg->sk;

@@ -2,8 +2,7 @@
 /* Floor 2: the bytes that a client sends on a guarded connection. */
 #include "request.h"
 
-SEC("sk_skb/stream_verdict")
-int sk_skb_request(struct __sk_buff *skb)
+SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 {
 	struct request rq = { .len = skb->len };
 	struct bpf_sock *sk = skb->sk;

@@ -2,8 +2,7 @@
 /* Floor 2: handshakes that end on a guarded port, and the end of guarded connections. */
 #include "track.h"
 
-SEC("sockops")
-int sockops_track(struct bpf_sock_ops *ops)
+SEC("sockops") int sockops_track(struct bpf_sock_ops *ops)
 {
 	__u32 op = ops->op, state = ops->args[1];
 

@@ -3,8 +3,7 @@
 #include "classify.h"
 #include "l4.h"
 
-SEC("xdp.frags")
-int xdp_ingress(struct xdp_md *ctx)
+SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 {
 	struct packet pkt = {};
 	enum xdp_reason reason;

@@ -151,7 +151,7 @@ figure() {
 # figure_is PATH OPERATOR NUMBER: for wait_for
 figure_is() {
 	figures_read figures
-	[ "${figures[$1]:-none}" "$2" "$3" ]
+	test "${figures[$1]:-none}" "$2" "$3"
 }
 
 # `before` remembers the counters; `after` reads them anew into `figures`, and into `moved` how far each has gone since. moved
@@ -180,5 +180,5 @@ moved() {
 # moved_is PATH OPERATOR NUMBER: for wait_for
 moved_is() {
 	after
-	[ "${moved[$1]:-none}" "$2" "$3" ]
+	test "${moved[$1]:-none}" "$2" "$3"
 }

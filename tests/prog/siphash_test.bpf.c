@@ -26,8 +26,7 @@ static __always_inline void siphash_run(void)
 	c->runs++;
 }
 
-SEC("syscall")
-int siphash_syscall(void *ctx)
+SEC("syscall") int siphash_syscall(void *ctx)
 {
 	(void)ctx;
 	siphash_run();
@@ -35,13 +34,11 @@ int siphash_syscall(void *ctx)
 }
 
 /* The same where BPF_PROG_TEST_RUN can repeat and time it. */
-SEC("xdp")
-int siphash_xdp(struct xdp_md *ctx)
+SEC("xdp") int siphash_xdp(struct xdp_md *ctx)
 {
 	(void)ctx;
 	siphash_run();
 	return XDP_PASS;
 }
 
-char LICENSE[] SEC("license")
-= "GPL";
+char LICENSE[] SEC("license") = "GPL";
