@@ -13,7 +13,7 @@
 
 #define NSEC_PER_SEC 1000000000ULL
 #define BUCKET_SWAPS_MAX 16 /* swaps lost to other CPUs before a request is counted unseen */
-#define RETRY_MAX 99999 /* seconds: five digits of Retry-After */
+#define RETRY_MAX 99999	    /* seconds: five digits of Retry-After */
 
 /* What a request counts against, and what became of that. No pointers, so that global functions can take it. */
 struct bucket_run {
@@ -38,7 +38,8 @@ static __always_inline __u64 bucket_source(const struct addr *addr)
 }
 
 /* A limit by token holds without one too: by what else tells one client from another. */
-static __always_inline void bucket_key_of(const struct bucket_run *run, const struct limit *limit, struct bucket_key *key)
+static __always_inline void bucket_key_of(const struct bucket_run *run, const struct limit *limit,
+					  struct bucket_key *key)
 {
 	__u32 per = limit->per;
 
