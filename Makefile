@@ -40,7 +40,7 @@ WARNINGS = -Wall -Wextra -Werror
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I. -Iinclude -Ibpf/include $(WARNINGS)
 CFLAGS = -std=gnu11 -O2 -g $(WARNINGS)
 CPPFLAGS = -D_GNU_SOURCE $(INCLUDES)
-LDLIBS = -lbpf -lelf -lz -lcjson -ljwt -lcrypto -levent -lcap-ng
+LDLIBS = -lbpf -lelf -lz -lcjson -lcrypto -levent -lcap-ng
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 DEPFLAGS = -MMD -MP
 
@@ -74,7 +74,12 @@ E2E_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
 RUNNER := $(wildcard tests/runner/t_*.sh tests/vm/t_*.sh)
 BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_LIB := $(BUILD)/libfuzz.a
+FUZZED := $(wildcard core/base64.c core/config*.c core/json.c core/jw*.c core/policy_headers.c \
+	userspace-auth/jw*.c userspace-auth/signature.c)
 FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+
+SMUGGLE := $(BUILD)/tests/smuggle/smuggle
 
 # ---- targets ----
 
@@ -84,7 +89,7 @@ FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcar
 all: $(PROGRAMS) ## build mpbpf and mpbpfd (default)
 
 TEST_ENV = CMOCKA_MESSAGE_OUTPUT=TAP
-TEST_PARTS = $(PROGRAMS) $(UNIT) $(PROG) $(PROG_BPF) $(FUZZ) $(FUZZ_TOOLS) $(E2E_TOOLS) $(BENCH_TOOLS)
+TEST_PARTS = $(PROGRAMS) $(UNIT) $(PROG) $(PROG_BPF) $(FUZZ) $(FUZZ_TOOLS) $(E2E_TOOLS) $(BENCH_TOOLS) $(SMUGGLE)
 
 check: $(TEST_PARTS) | $(DEPS) ## every test there is: layers, runner, unit, prog, fuzz (short), e2e
 	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) tests/layers.sh $(RUNNER) $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
@@ -98,7 +103,7 @@ check-prog: $(PROG) $(PROG_BPF) | $(DEPS) ## the BPF programs through BPF_PROG_T
 check-fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a short, repeatable fuzz run and the comparison with node's parser
 	$(PROVE) $(PROVE_FLAGS) $(wildcard tests/fuzz/t_*.sh)
 
-check-e2e: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## end to end in network namespaces (root)
+check-e2e: $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## end to end in network namespaces (root)
 	$(PROVE) $(PROVE_FLAGS) $(E2E)
 
 layers: $(PROGRAMS) ## fail on an include that points up
@@ -110,10 +115,10 @@ demo: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## real requests and a packet flood aga
 bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk four ways and XDP ns per packet (root); ROUNDS, SECONDS
 	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/bench.sh
 
-fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a long fuzz run; FUZZ_SECONDS
+fuzz: $(FUZZ) $(FUZZ_TOOLS) $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## a long fuzz run, smuggling too (root); FUZZ_SECONDS
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/long.sh
 
-KSELFTEST = $(PROGRAMS) $(BPF_OBJECT) $(PROG) $(PROG_BPF) $(E2E_TOOLS)
+KSELFTEST = $(PROGRAMS) $(BPF_OBJECT) $(PROG) $(PROG_BPF) $(E2E_TOOLS) $(SMUGGLE)
 # The folder is laid out as this tree is, so that a test finds everything where it always does; tests/e2e/t_docs.sh holds
 # the documents against the sources.
 KSELFTEST_TREE = README.md CONTRIBUTING.md LICENSE LICENSES Makefile vmlinux.h bpf core userspace-auth loader agent include \
@@ -232,16 +237,30 @@ $(E2E_TOOLS): $(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lpthread -Wl,--as-needed $(LDLIBS)
 
+$(SMUGGLE): $(call obj,$(wildcard tests/smuggle/*.c))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lcrypto
+
 $(FUZZ_TOOLS): $(BUILD)/tests/fuzz/%: $(BUILD)/san/tests/fuzz/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
-$(FUZZ): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c | $(DEPS)
-	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(CLANG) -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize=function \
-		-fno-sanitize-recover=all $(CPPFLAGS) $(DEPFLAGS) -MF $@.d $< -o $@
+FUZZ_CFLAGS = -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=address,undefined -fno-sanitize=function -fno-sanitize-recover=all
 
-DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) \
-	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(LOADER) $(AGENT) $(wildcard tests/prog/*.c tests/bench/*.c tests/e2e/*.c)) \
+# What fuzz targets run that is no header, built so that the fuzzer sees where it goes.
+$(BUILD)/fuzz/%.o: %.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link $(CPPFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(FUZZ_LIB): $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZED))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(FUZZ): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(CPPFLAGS) $(DEPFLAGS) -MF $@.d $< $(FUZZ_LIB) -o $@ \
+		-lcjson -lcrypto
+
+DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) $(patsubst %.c,$(BUILD)/fuzz/%.d,$(FUZZED)) \
+	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(LOADER) $(AGENT) $(wildcard $(patsubst %,tests/%/*.c,prog bench e2e smuggle))) \
 	$(patsubst %.c,$(BUILD)/san/%.d,$(CORE) $(AUTH) $(wildcard tests/unit/*.c tests/fuzz/*.c))
 -include $(wildcard $(DEPFILES))

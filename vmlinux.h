@@ -536,6 +536,22 @@ struct socket {
 	struct file *file;
 };
 
+struct netns_ipv4 {
+	unsigned int sysctl_tcp_notsent_lowat;
+};
+
+struct net {
+	struct netns_ipv4 ipv4;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	possible_net_t skc_net;
+};
+
 struct list_head {
 	struct list_head *next;
 };
@@ -568,6 +584,9 @@ struct sk_psock {
 };
 
 struct sock {
+	struct sock_common __sk_common;
+	int sk_wmem_queued;
+	int sk_sndbuf;
 	struct sk_buff_head sk_receive_queue;
 	struct {
 		int len;
@@ -587,6 +606,9 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 write_seq;
+	u32 snd_nxt;
+	u32 mss_cache;
+	u32 notsent_lowat;
 };
 
 #pragma clang attribute pop

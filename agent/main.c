@@ -12,7 +12,9 @@
 #include "agent/agent.h"
 #include "agent/clockwatch.h"
 #include "agent/control.h"
+#include "agent/keywatch.h"
 #include "agent/privileges.h"
+#include "agent/revocations.h"
 #include "core/system.h"
 #include "core/util.h"
 #include "loader/commands.h"
@@ -137,7 +139,9 @@ static void on_hangup(evutil_socket_t signal, short what, void *data)
 /* What the loop serves beside the helper. */
 struct serving {
 	struct clockwatch *clock;
+	struct revocations *revocations;
 	struct control_server *control;
+	struct keywatch *keys;
 	struct event *signals[3];
 };
 
@@ -160,7 +164,11 @@ static int serving_open(struct serving *s, struct agent *agent)
 	if (r == 0)
 		r = clockwatch_open(agent->base, agent->maps.control, &s->clock);
 	if (r == 0)
+		r = revocations_open(agent->base, agent->options->pin_root, &agent->maps, &s->revocations);
+	if (r == 0)
 		r = control_open(agent, &s->control);
+	if (r == 0)
+		r = keywatch_open(agent, &s->keys);
 	if (r == 0)
 		r = privileges_drop();
 	if (r < 0)
@@ -170,7 +178,9 @@ static int serving_open(struct serving *s, struct agent *agent)
 
 static void serving_close(struct serving *s)
 {
+	keywatch_close(s->keys);
 	control_close(s->control);
+	revocations_close(s->revocations);
 	clockwatch_close(s->clock);
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++)
 		if (s->signals[i])

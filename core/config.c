@@ -18,7 +18,9 @@ static struct config *config_new(void)
 				.packets = 10000,
 				.max_sources = MPBPF_SOURCES_MAX,
 				.mode = RATE_ENFORCE },
-		.ddos = { .drop_invalid = true, .syn_cookies = SYN_COOKIES_AUTO },
+		.ddos = { .drop_invalid = true,
+			  .syn_cookies = SYN_COOKIES_AUTO,
+			  .ban = { .failures = 20, .window_s = 60, .ban_s = 600 } },
 		.license = { .max_proxies = 3 },
 		.metrics = { .request = true, .response = true, .timing = true, .size = true, .sample_rate = 1 },
 		.max_verdicts = MPBPF_VERDICTS_MAX,
@@ -44,19 +46,12 @@ static void listeners_free(struct config *config)
 		struct listener_config *listener = &config->listeners[i];
 
 		free(listener->name);
+		free(listener->response_headers);
 		if (listener->auth)
 			auth_free(listener->auth);
 		free(listener->auth);
 	}
 	free(config->listeners);
-}
-
-static void license_free(struct license_config *license)
-{
-	if (license->license_key)
-		explicit_bzero(license->license_key, strlen(license->license_key));
-	free(license->license_key);
-	strings_free(license->features, license->n_features);
 }
 
 static void services_free(struct config *config)
@@ -93,9 +88,12 @@ void config_free(struct config *config)
 	listeners_free(config);
 	auth_free(&config->auth);
 	license_free(&config->license);
+	request_limits_free(config);
+	strings_free(config->metrics.prefixes, config->metrics.n_prefixes);
 	services_free(config);
 	routes_free(config);
 	strings_free(config->warnings, config->n_warnings);
+	strings_free(config->key_files, config->n_key_files);
 	free(config);
 }
 
@@ -105,19 +103,18 @@ void config_free_ptr(struct config **config)
 	*config = NULL;
 }
 
-static void digest_free(EVP_MD_CTX **digest)
+static int parse_document(struct reader *r, const struct blob *text, cJSON **ret)
 {
-	EVP_MD_CTX_free(*digest);
-}
+	size_t at, line, column;
+	int err;
 
-static int digest_begin(EVP_MD_CTX **ret)
-{
-	_cleanup_(digest_free) EVP_MD_CTX *digest = EVP_MD_CTX_new();
-
-	if (!digest || !EVP_DigestInit_ex(digest, EVP_sha256(), NULL))
-		return -ENOMEM;
-	*ret = TAKE_PTR(digest);
-	return 0;
+	err = json_read(text->data, text->len, ret, &at);
+	if (err == -ENOMEM)
+		return reader_nomem(r);
+	if (err == 0)
+		return 0;
+	json_place(text->data, at, &line, &column);
+	return reader_error(r, -EINVAL, "line %zu, column %zu: expected valid JSON", line, column);
 }
 
 static int read_document(struct reader *r, const struct blob *text)
@@ -128,7 +125,7 @@ static int read_document(struct reader *r, const struct blob *text)
 
 	if (digest_add(r->digest, text->data, text->len) < 0)
 		return reader_nomem(r);
-	err = json_parse(r, text, &json);
+	err = parse_document(r, text, &json);
 	if (err < 0)
 		return err;
 	err = document.read(r, json, &document, r->config);
@@ -139,17 +136,19 @@ static int read_document(struct reader *r, const struct blob *text)
 static int config_read(struct reader *r, const struct blob *text, struct config **ret)
 {
 	_cleanup_(config_free_ptr) struct config *config = config_new();
-	_cleanup_(digest_free) EVP_MD_CTX *digest = NULL;
+	_cleanup_(digest_free) EVP_MD_CTX *digest = NULL, *keys_digest = NULL;
 	int err;
 
-	if (!config || digest_begin(&digest) < 0)
+	if (!config || digest_begin(&digest) < 0 || digest_begin(&keys_digest) < 0)
 		return reader_nomem(r);
 	r->config = config;
 	r->digest = digest;
+	r->keys_digest = keys_digest;
 	err = text ? read_document(r, text) : 0;
 	if (err < 0)
 		return err;
-	if (!EVP_DigestFinal_ex(digest, config->digest, NULL))
+	if (!EVP_DigestFinal_ex(digest, config->digest, NULL) ||
+	    !EVP_DigestFinal_ex(keys_digest, config->keys_digest, NULL))
 		return reader_nomem(r);
 	*ret = TAKE_PTR(config);
 	return 0;
@@ -199,6 +198,29 @@ int config_load(const char *path, struct config **ret, struct config_error *err)
 	}
 	r.dir = dir;
 	return config_read(&r, &text, ret);
+}
+
+int config_keys_current(const struct config *config)
+{
+	_cleanup_(digest_free) EVP_MD_CTX *digest = NULL;
+	uint8_t now[sizeof(config->keys_digest)];
+	size_t i;
+	int err;
+
+	if (digest_begin(&digest) < 0)
+		return -ENOMEM;
+	for (i = 0; i < config->n_key_files; i++) {
+		_cleanup_blob_ struct blob file = {};
+
+		err = file_read(config->key_files[i], CONFIG_KEYS_MAX, &file, NULL);
+		if (err < 0)
+			return err == -ENOMEM ? err : 0;
+		if (digest_add(digest, file.data, file.len) < 0)
+			return -ENOMEM;
+	}
+	if (!EVP_DigestFinal_ex(digest, now, NULL))
+		return -ENOMEM;
+	return !memcmp(now, config->keys_digest, sizeof(now));
 }
 
 const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number)

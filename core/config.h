@@ -2,7 +2,7 @@
 /*
  * Floor 3: the configuration file as typed values.
  *
- * config_load() reads JSON (RFC 8259), checks every key, type and range, reads secret files, fills in every default,
+ * config_load() reads JSON (RFC 8259), checks every key, type and range, reads key files, fills in every default,
  * and either gives a complete configuration or an error that names file, path in it, value and what was expected.
  */
 #ifndef MPBPF_CORE_CONFIG_H
@@ -14,6 +14,7 @@
 #include <linux/types.h>
 #include <linux/bpf.h>
 
+#include "core/jwt_key.h"
 #include "mpbpf/abi.h"
 
 /*
@@ -35,22 +36,54 @@ struct rate_limit_config {
 
 enum syn_cookies { SYN_COOKIES_OFF, SYN_COOKIES_AUTO, SYN_COOKIES_ALWAYS };
 
+/* Sources that are denied too often are dropped for a while. */
+struct ban_config {
+	bool enabled;	   /* default false: behind one address there may be many clients */
+	uint32_t failures; /* 401 and 403 within the window, 1 to 1000000, default 20 */
+	uint32_t window_s; /* 1 to 86400, default 60 */
+	uint32_t ban_s;	   /* 1 to 2592000, default 600 */
+};
+
 struct ddos_config {
 	bool drop_invalid;	      /* default true */
 	enum syn_cookies syn_cookies; /* default auto; accepted, not acted on */
 	struct cidr *deny, *allow;
 	size_t n_deny, n_allow; /* together at most MPBPF_CIDRS_MAX */
+	struct ban_config ban;
 };
 
-enum jwt_algorithm { JWT_HS256, JWT_HS384, JWT_HS512 };
+#define JWT_KEYS_MAX 64 /* of one auth block: a token without kid may have to be tried with each */
+
+/* A JSON value that a claim may have. */
+enum claim_kind { CLAIM_STRING, CLAIM_NUMBER, CLAIM_BOOLEAN };
+
+struct claim_value {
+	enum claim_kind kind;
+	char *text;    /* strings */
+	double number; /* numbers */
+	bool boolean;
+};
+
+/* What a claim must be: one of the values. */
+struct claim_rule {
+	char *name;
+	struct claim_value *values;
+	size_t n_values;
+};
 
 /* One auth block: the global one, or a listener's own, which then wins as a whole. */
 struct auth_config {
-	char *secret; /* raw bytes; NULL: no JWT is valid */
+	char *secret; /* raw bytes, for HS*, without kid; NULL: none */
 	size_t secret_len;
-	enum jwt_algorithm algorithm; /* default JWT_HS256 */
-	bool require_auth;	      /* default true */
-	char **tokens;		      /* base64_tokens */
+	char *public_key_file, *jwks_file;  /* as the configuration names them; NULL: none */
+	struct jwt_key *keys;		    /* of both files, each good for one of `algorithms` at least */
+	size_t n_keys;			    /* at most JWT_KEYS_MAX */
+	uint32_t algorithms;		    /* bits of 1 << enum jwt_algorithm, default HS256 */
+	struct claim_rule issuer, audience; /* no values: not asked for */
+	struct claim_rule *claims;	    /* required beside these */
+	size_t n_claims;
+	bool require_auth; /* default true */
+	char **tokens;	   /* base64_tokens */
 	size_t n_tokens;
 	char **exempt_paths; /* canonical absolute paths, no trailing '/' but for "/" itself */
 	size_t n_exempt_paths;
@@ -67,20 +100,46 @@ struct listener_config {
 	uint16_t port;	     /* 1 to 65535 */
 	enum listener_mode mode;
 	enum listener_protocol protocol;
+	bool enforce;		  /* default true; false: a dry run, nothing is denied */
+	bool license_headers;	  /* default false */
+	char *response_headers;	  /* lines, each with CR LF; NULL: none */
 	struct auth_config *auth; /* NULL: the global block */
 };
 
+/* Paths at or below `prefix` need `feature`. */
+struct feature_gate {
+	char *prefix, *feature;
+};
+
 struct license_config {
+	bool given; /* there is a license object; without one nothing is gated */
 	char *license_key;
 	bool is_enterprise;
 	uint32_t max_proxies, current_proxies;
 	char **features; /* names whose value is true */
 	size_t n_features;
+	struct feature_gate *gates; /* beside the built-in ones (policy_rules.c), over which they win */
+	size_t n_gates;
 };
+
+/* A token bucket over the requests that pass. */
+struct request_limit_config {
+	char *name;
+	enum limit_per per;
+	double rate;	/* a second, 0.001 to 1000000 */
+	uint32_t burst; /* 1 to 1000000; default: the rate, rounded up */
+	char *listener; /* NULL: all, each by itself when per listener */
+	char *prefix;	/* canonical path; NULL: all */
+	bool enforce;	/* default true */
+};
+
+#define METRICS_PREFIXES_MAX 60 /* so that two generations of them find numbers */
 
 struct metrics_config {
 	bool request, response, timing, size; /* enable_*_metrics, default true */
 	double sample_rate;		      /* 0 to 1, default 1 */
+	char **prefixes;		      /* canonical paths that are measured apart */
+	size_t n_prefixes;		      /* at most METRICS_PREFIXES_MAX */
 };
 
 struct service_config {
@@ -105,6 +164,8 @@ struct config {
 	size_t n_listeners;
 	struct auth_config auth;
 	struct license_config license;
+	struct request_limit_config *request_limits; /* at most MPBPF_LIMITS_MAX */
+	size_t n_request_limits;
 	struct metrics_config metrics;
 	struct service_config *services;
 	size_t n_services;
@@ -113,7 +174,10 @@ struct config {
 	uint32_t max_verdicts; /* cache.max_verdicts, 1024 to 4194304, default MPBPF_VERDICTS_MAX; fixed at load */
 	char **warnings;       /* "FILE: PATH: what" is legal, but perhaps not meant; a command prints them once */
 	size_t n_warnings;
-	uint8_t digest[32]; /* SHA-256 of the file and of the secret files that it names, in their order */
+	char **key_files; /* every secret and key file that was read, as it was opened */
+	size_t n_key_files;
+	uint8_t keys_digest[32]; /* SHA-256 of those files, in that order */
+	uint8_t digest[32];	 /* SHA-256 of the file and of the key files that it names, in the order of reading */
 };
 
 /*
@@ -127,18 +191,21 @@ struct config_error {
 /*
  * config_load - path: regular file of at most 1 MiB, or NULL for the built-in defaults (no listener)
  *
- * Returns 0; -EINVAL: content is wrong; -errno of open/read of the file itself or of a secret file (-EFBIG: too large,
+ * Returns 0; -EINVAL: content is wrong; -errno of open/read of the file itself or of a key file (-EFBIG: too large,
  * -EISDIR: a directory, -ENOTSUP: no regular file); -ENOMEM. *ret is untouched on failure and err->text is set on every
  * failure.
  */
 int config_load(const char *path, struct config **ret, struct config_error *err);
-/* The same from memory; `name` is the file in errors, relative secret files are looked for in `dir` (NULL: here). */
+/* The same from memory; `name` is the file in errors, relative key files are looked for in `dir` (NULL: here). */
 int config_parse(const char *text, size_t len, const char *name, const char *dir, struct config **ret,
 		 struct config_error *err);
 /* Overwrites secrets before freeing. NULL is fine. */
 void config_free(struct config *config);
 /* For _cleanup_(config_free_ptr). */
 void config_free_ptr(struct config **config);
+
+/* Are the key files still as they were read? 1, 0 (also when one cannot be read any more), or -ENOMEM. */
+int config_keys_current(const struct config *config);
 
 /* The auth block that holds for listener `i` and its number in keys (struct listener.auth). */
 const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number);

@@ -76,6 +76,21 @@ int file_read(const char *path, size_t max, struct blob *ret, mode_t *ret_mode)
 	return 0;
 }
 
+void digest_free(EVP_MD_CTX **digest)
+{
+	EVP_MD_CTX_free(*digest);
+}
+
+int digest_begin(EVP_MD_CTX **ret)
+{
+	_cleanup_(digest_free) EVP_MD_CTX *digest = EVP_MD_CTX_new();
+
+	if (!digest || !EVP_DigestInit_ex(digest, EVP_sha256(), NULL))
+		return -ENOMEM;
+	*ret = TAKE_PTR(digest);
+	return 0;
+}
+
 int digest_add(EVP_MD_CTX *digest, const void *data, size_t len)
 {
 	uint64_t prefix = htobe64(len);

@@ -12,10 +12,12 @@
 #include <openssl/evp.h>
 
 #include "core/config.h"
+#include "core/json.h"
 #include "core/util.h"
 
 #define CONFIG_FILE_MAX (1 << 20)
 #define CONFIG_SECRET_MAX (64 << 10)
+#define CONFIG_KEYS_MAX (256 << 10)
 
 /* Bytes that may be secret: wiped before they are freed. A NUL stands behind them. */
 struct blob {
@@ -27,11 +29,11 @@ struct blob {
 
 /* One reading of one document. */
 struct reader {
-	const char *name, *dir; /* the file as errors call it; where relative secret files are */
+	const char *name, *dir; /* the file as errors call it; where relative key files are */
 	struct config *config;	/* filled in place */
 	struct config_error *err;
-	EVP_MD_CTX *digest;
-	size_t n_paths, n_cidrs; /* so far, in all */
+	EVP_MD_CTX *digest, *keys_digest; /* running: of everything, of the key files */
+	size_t n_paths, n_cidrs;	  /* so far, in all */
 	size_t path_len;
 	char path[256]; /* of the value that is being read: "listeners[0].port" */
 };
@@ -137,30 +139,73 @@ struct shown {
 struct shown show_item(const cJSON *item, const struct rule *rule);
 struct shown show_text(const char *text);
 
-/* config_json.c: bytes to cJSON, strictly by RFC 8259 */
-int json_parse(struct reader *r, const struct blob *text, cJSON **ret);
-/* Overwrites every string in the tree, then deletes it. NULL is fine. */
-void json_wipe(cJSON **json);
-
 /* config_file.c */
 void blob_wipe(struct blob *blob);
 /* A whole regular file of at most `max` bytes. Returns 0 or -errno; ret is untouched on failure. */
 int file_read(const char *path, size_t max, struct blob *ret, mode_t *ret_mode);
+/* SHA-256, begun. Returns 0 or -ENOMEM. */
+int digest_begin(EVP_MD_CTX **ret);
 /* Adds length and bytes to the running digest. Returns 0 or -ENOMEM. */
 int digest_add(EVP_MD_CTX *digest, const void *data, size_t len);
+/* For _cleanup_(digest_free). */
+void digest_free(EVP_MD_CTX **digest);
 
 /* config_net.c */
 int read_address(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 int read_cidrs(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 
+/* config_tables.c */
+#define NAME_TEXT "a name of 1 to 64 visible ASCII characters"
+bool is_name(const char *text);
+
+/* config_limits.c */
+#define PREFIX_TEXT                                                        \
+	"an absolute path of at most 110 bytes, canonical: visible ASCII " \
+	"without % \\ ; ? # \" < > [ ] ^ ` { | }, no empty, . or .. segment"
+/* Stores a copy without a '/' at its end, but for "/" itself. */
+int read_prefix(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+extern const struct rule request_limit_rule;
+extern const struct rule license_rules[];
+int read_license(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int request_limits_finish(struct reader *r);
+void license_free(struct license_config *license);
+void request_limits_free(struct config *config);
+
+/* config_responses.c */
+extern const struct rule metrics_rules[];
+int metrics_finish(struct reader *r, void *object);
+int read_response_headers(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+int response_headers_finish(struct reader *r);
+
 /* config_auth.c */
+/* Whether there is no other spelling of the path that servers read as the same. */
+bool path_is_canonical(const char *path);
 extern const struct rule auth_rules[];
 void auth_init(struct auth_config *auth);
 /* Allocates the block and reads it: a listener's own. */
 int read_auth(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
-/* Warns of a secret that is too short for its algorithm. */
+/* Reads the key files, now that the algorithms are known, and warns of what is not as good as it could be. */
 int auth_finish(struct reader *r, void *object);
 void auth_free(struct auth_config *auth);
+
+/* config_keys.c */
+bool is_file_name(const char *text);
+/*
+ * A file of `max` bytes at most that `name` stands for, beside the configuration if that is relative; into the digest and
+ * config->key_files. Returns 0, or the error after reader_fail().
+ */
+int key_file_read(struct reader *r, const char *name, size_t max, struct blob *ret, mode_t *ret_mode);
+/* Fills auth->keys from public_key_file and jwks_file. */
+int keys_read(struct reader *r, struct auth_config *auth);
+/* Warns when others may read what is secret. */
+int warn_if_readable(struct reader *r, mode_t mode);
+
+/* config_claims.c */
+/* A string or an array of strings, into a struct claim_rule. */
+int read_claim_strings(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+/* {"claim": value or [values]}, into auth_config.claims. */
+int read_claims(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+void claim_rule_free(struct claim_rule *rule);
 
 /* config_tables.c: every key there is; the documentation is held against it */
 extern const struct rule config_rules[];

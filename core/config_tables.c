@@ -5,8 +5,6 @@
 
 #include "core/config_internal.h"
 
-#define FEATURES_MAX 64
-
 /* ---- what strings may be ---- */
 
 static bool is_visible(const char *text, size_t max)
@@ -22,7 +20,7 @@ static bool is_visible(const char *text, size_t max)
 	return len >= 1 && len <= max;
 }
 
-static bool is_name(const char *text)
+bool is_name(const char *text)
 {
 	return is_visible(text, 64);
 }
@@ -37,23 +35,6 @@ static bool is_prefix(const char *text)
 	return text[0] == '/' && is_visible(text, 1024);
 }
 
-/* PENG- and five groups of four. */
-static bool is_license_key(const char *text)
-{
-	size_t i;
-
-	if (strncmp(text, "PENG-", 5) || strlen(text) != 29)
-		return false;
-	for (i = 5; text[i]; i++) {
-		bool dash = i % 5 == 4;
-
-		if (dash ? text[i] != '-' : !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", text[i]))
-			return false;
-	}
-	return true;
-}
-
-#define NAME_TEXT "a name of 1 to 64 visible ASCII characters"
 #define HOST_TEXT "a host of 1 to 253 visible ASCII characters"
 
 static const struct rule host_rule = TEXT_ELEMENT(is_host, HOST_TEXT);
@@ -92,6 +73,14 @@ static const struct rule rate_limit_rules[] = {
 	{},
 };
 
+static const struct rule ban_rules[] = {
+	BOOL("enabled", struct ban_config, enabled),
+	INTEGER("failures", struct ban_config, failures, 1, 1000000),
+	INTEGER("window_s", struct ban_config, window_s, 1, 86400),
+	INTEGER("ban_s", struct ban_config, ban_s, 1, 2592000),
+	{},
+};
+
 static const struct rule ddos_rules[] = {
 	BOOL("drop_invalid", struct ddos_config, drop_invalid),
 	{ .key = "syn_cookies",
@@ -109,6 +98,7 @@ static const struct rule ddos_rules[] = {
 	  .expected = "an array",
 	  FIELD(struct ddos_config, allow),
 	  .count = offsetof(struct ddos_config, n_allow) },
+	OBJECT("ban", struct ddos_config, ban, ban_rules),
 	{},
 };
 
@@ -156,6 +146,9 @@ static const struct rule listener_rules[] = {
 	INTEGER("port", struct listener_config, port, 1, 65535, .flags = RULE_REQUIRED),
 	NAME("mode", struct listener_config, mode, listener_modes, LISTENER_GUARD, "\"guard\""),
 	NAME("protocol", struct listener_config, protocol, listener_protocols, LISTENER_HTTP, "\"http\""),
+	BOOL("enforce", struct listener_config, enforce),
+	{ .key = "response_headers", .read = read_response_headers, .expected = "an object" },
+	BOOL("license_headers", struct listener_config, license_headers),
 	{ .key = "auth",
 	  .read = read_auth,
 	  .expected = "an object",
@@ -170,83 +163,12 @@ static int read_listener(struct reader *r, const cJSON *item, const struct rule 
 	struct listener_config *listener = base;
 
 	listener->any = true;
+	listener->enforce = true;
 	return read_keys(r, item, rule, listener);
 }
 
 static const struct rule listener_rule = {
 	.read = read_listener, .expected = "an object", .of = listener_rules, .finish = listener_finish
-};
-
-/* ---- license, metrics ---- */
-
-static int read_feature(struct reader *r, const cJSON *features, const cJSON *item, struct license_config *license)
-{
-	static const struct rule feature_rule = { .expected = "true or false" };
-	const cJSON *earlier;
-	char **name;
-
-	for (earlier = features->child; earlier != item; earlier = earlier->next) {
-		if (!strcmp(earlier->string, item->string))
-			return reader_fail(r, "(given twice)", "each key once");
-	}
-	if (!cJSON_IsBool(item))
-		return reader_refuse(r, item, &feature_rule);
-	if (cJSON_IsFalse(item))
-		return 0;
-	if (array_grow(&license->features, license->n_features, sizeof(*license->features)) < 0)
-		return reader_nomem(r);
-	name = &license->features[license->n_features];
-	*name = strdup(item->string);
-	if (!*name)
-		return reader_nomem(r);
-	license->n_features++;
-	return 0;
-}
-
-/* The names are those of the features that a license may have, and are not checked further. */
-static int read_features(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
-{
-	struct license_config *license = base;
-	const cJSON *child;
-	int err;
-
-	if (!cJSON_IsObject(item))
-		return reader_refuse(r, item, rule);
-	if (cJSON_GetArraySize(item) > FEATURES_MAX)
-		return reader_fail(r, show_item(item, rule).text, "at most %d features", FEATURES_MAX);
-	cJSON_ArrayForEach(child, item) {
-		size_t before = path_key(r, child->string);
-
-		err = read_feature(r, item, child, license);
-		if (err < 0)
-			return err;
-		path_restore(r, before);
-	}
-	return 0;
-}
-
-static const struct rule license_rules[] = {
-	STRING("license_key", struct license_config, license_key, is_license_key,
-	       "PENG- and five groups of four characters A-Z or 0-9, joined by -", .flags = RULE_SECRET),
-	BOOL("is_enterprise", struct license_config, is_enterprise),
-	{ .key = "features", .read = read_features, .expected = "an object" },
-	INTEGER("max_proxies", struct license_config, max_proxies, 0, 4294967295),
-	INTEGER("current_proxies", struct license_config, current_proxies, 0, 4294967295),
-	{},
-};
-
-static const struct rule metrics_rules[] = {
-	BOOL("enable_request_metrics", struct metrics_config, request),
-	BOOL("enable_response_metrics", struct metrics_config, response),
-	BOOL("enable_timing_metrics", struct metrics_config, timing),
-	BOOL("enable_size_metrics", struct metrics_config, size),
-	{ .key = "sample_rate",
-	  .read = read_number,
-	  .expected = "a number from 0 to 1",
-	  FIELD(struct metrics_config, sample_rate),
-	  .min = 0,
-	  .max = 1 },
-	{},
 };
 
 /* ---- services, routes ---- */
@@ -317,8 +239,15 @@ const struct rule config_rules[] = {
 	ARRAY("listeners", struct config, listeners, n_listeners, 0, MPBPF_LISTENERS_MAX, &listener_rule),
 	OBJECT("auth", struct config, auth, auth_rules, .finish = auth_finish, .flags = RULE_SECRET),
 	{ .key = "cache", .read = read_object, .expected = "an object", .of = cache_rules },
-	OBJECT("license", struct config, license, license_rules, .flags = RULE_SECRET | RULE_INERT),
-	OBJECT("metrics", struct config, metrics, metrics_rules, .flags = RULE_INERT),
+	{ .key = "license",
+	  .read = read_license,
+	  .expected = "an object",
+	  FIELD(struct config, license),
+	  .of = license_rules,
+	  .flags = RULE_SECRET },
+	ARRAY("request_limits", struct config, request_limits, n_request_limits, 0, MPBPF_LIMITS_MAX,
+	      &request_limit_rule),
+	OBJECT("metrics", struct config, metrics, metrics_rules, .finish = metrics_finish),
 	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule, .flags = RULE_INERT),
 	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),
 	{},
@@ -356,9 +285,9 @@ static int routes_finish(struct reader *r)
 /* Legal, for a maintenance page is made so; more often a secret was forgotten. */
 static int warn_if_closed(struct reader *r, const struct auth_config *auth)
 {
-	if (!auth->require_auth || auth->secret || auth->n_tokens)
+	if (!auth->require_auth || auth->secret || auth->n_keys || auth->n_tokens)
 		return 0;
-	return reader_warn(r, "neither a secret nor a token is given: every request that is not exempt is denied");
+	return reader_warn(r, "neither a key nor a token is given: every request that is not exempt is denied");
 }
 
 static int listeners_finish(struct reader *r)
@@ -390,5 +319,9 @@ int config_finish(struct reader *r)
 {
 	int err = routes_finish(r);
 
+	if (err == 0)
+		err = request_limits_finish(r);
+	if (err == 0)
+		err = response_headers_finish(r);
 	return err < 0 ? err : listeners_finish(r);
 }

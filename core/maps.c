@@ -14,14 +14,15 @@
 #include "core/util.h"
 
 const char *const map_names[MAP_MAX] = {
-	[MAP_CONTROL] = "control",     [MAP_POLICIES] = "policies",
-	[MAP_CIDRS] = "cidrs",	       [MAP_SOURCES] = "sources",
-	[MAP_XDP_STATS] = "xdp_stats", [MAP_LISTENERS] = "listeners",
-	[MAP_PATHS] = "paths",	       [MAP_VERDICTS] = "verdicts",
-	[MAP_SOCKETS] = "sockets",     [MAP_CONNS] = "conns",
-	[MAP_COOKIES] = "cookies",     [MAP_HELPER] = "helper",
-	[MAP_SINK] = "sink",	       [MAP_TARGET] = "target",
-	[MAP_ASKS] = "asks",	       [MAP_REQUEST_STATS] = "request_stats",
+	[MAP_CONTROL] = "control",	   [MAP_POLICIES] = "policies",	  [MAP_CIDRS] = "cidrs",
+	[MAP_SOURCES] = "sources",	   [MAP_OFFENDERS] = "offenders", [MAP_BANS] = "bans",
+	[MAP_XDP_STATS] = "xdp_stats",	   [MAP_LISTENERS] = "listeners", [MAP_PATHS] = "paths",
+	[MAP_LIMITS] = "limits",	   [MAP_BUCKETS] = "buckets",	  [MAP_VERDICTS] = "verdicts",
+	[MAP_REVOCATIONS] = "revocations", [MAP_SOCKETS] = "sockets",	  [MAP_CONNS] = "conns",
+	[MAP_COOKIES] = "cookies",	   [MAP_HELPER] = "helper",	  [MAP_SINK] = "sink",
+	[MAP_TARGET] = "target",	   [MAP_ASKS] = "asks",		  [MAP_REQUEST_STATS] = "request_stats",
+	[MAP_METRICS] = "metrics",	   [MAP_NAMES] = "names",	  [MAP_HEADERS] = "headers",
+	[MAP_PIECES] = "pieces",
 };
 
 void maps_close(struct maps *maps)

@@ -9,7 +9,10 @@
 #include <bpf/bpf.h>
 
 #include "core/policy.h"
+#include "core/policy_headers.h"
 #include "core/policy_keys.h"
+#include "core/policy_names.h"
+#include "core/policy_rules.h"
 #include "core/util.h"
 
 /* Longer than any program runs; for kernels whose nohz_full setting rules membarrier's global command out. */
@@ -110,65 +113,104 @@ static int write_cidrs(int fd, const struct cidr *cidrs, size_t n, enum cidr_lis
 	return 0;
 }
 
-static int write_paths(int fd, const struct auth_config *auth, uint16_t number, uint32_t generation)
+/* The rules of listener `i`, under its own number: the others of its set use them. */
+static int write_rules(int fd, const struct config *config, size_t i, uint32_t generation,
+		       const struct numbers *numbers)
 {
-	struct path_rule rule = {};
+	_cleanup_free_ struct path_entry *entries = NULL;
 	struct path_key keys[2];
-	int n, r;
+	size_t n = 0;
+	int n_keys, r;
 
-	for (size_t i = 0; i < auth->n_exempt_paths; i++) {
-		n = path_keys_of(auth->exempt_paths[i], number, generation, keys);
-		if (n < 0)
-			return n;
-		while (n-- > 0) {
-			r = insert(fd, &keys[n], &rule, BPF_ANY);
-			if (r < 0)
-				return r;
-		}
+	r = rules_of(config, i, &entries, &n);
+	for (size_t k = 0; r == 0 && k < n; k++) {
+		entries[k].rule.prefix = numbers->prefixes[entries[k].rule.prefix];
+		n_keys = path_keys_of(entries[k].path, i, generation, keys);
+		if (n_keys < 0)
+			return n_keys;
+		while (r == 0 && n_keys-- > 0)
+			r = insert(fd, &keys[n_keys], &entries[k].rule, BPF_ANY);
 	}
-	return 0;
+	return r;
 }
 
-/* The global auth block is written with the first listener that uses it, and not at all when none does. */
-static int write_listeners(const struct maps *maps, const struct config *config, uint32_t generation)
+static int write_listeners(const struct maps *maps, const struct config *config, uint32_t generation,
+			   const struct numbers *numbers)
 {
 	struct listener_key key;
 	struct listener value;
-	bool global_written = false;
-	uint16_t number;
-	int r;
+	int r = 0;
 
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		const struct auth_config *auth = config_auth(config, i, &number);
-
-		listener_of(config, i, generation, &key, &value);
-		r = insert(maps->fd[MAP_LISTENERS], &key, &value, BPF_NOEXIST);
-		if (r < 0)
-			return r;
-		if (number == 0 && global_written)
-			continue;
-		global_written |= number == 0;
-		r = write_paths(maps->fd[MAP_PATHS], auth, number, generation);
-		if (r < 0)
-			return r;
+	for (size_t i = 0; r == 0 && i < config->n_listeners; i++) {
+		r = listener_of(config, i, generation, &key, &value);
+		value.name = numbers->listeners[i];
+		if (r == 0)
+			r = insert(maps->fd[MAP_LISTENERS], &key, &value, BPF_NOEXIST);
+		if (r == 0 && value.rules == i)
+			r = write_rules(maps->fd[MAP_PATHS], config, i, generation, numbers);
 	}
-	return 0;
+	return r;
 }
 
-static int write_generation(const struct maps *maps, const struct config *config, uint32_t generation)
+/* Slots without a limit are never asked for: no rule has their bit. */
+static int write_limits(int fd, const struct config *config, uint32_t generation)
+{
+	struct limit limit;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->n_request_limits; i++) {
+		__u32 at = (generation & 1) * MPBPF_LIMITS_MAX + i;
+
+		limit_of(config, i, generation, &limit);
+		r = bpf_map_update_elem(fd, &at, &limit, BPF_ANY);
+	}
+	return r;
+}
+
+static int write_headers(int fd, const struct config *config, uint32_t generation)
+{
+	struct header_block block;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->n_listeners; i++) {
+		__u32 place = headers_place(config, i), at;
+
+		if (!place)
+			continue;
+		at = (generation & 1) * MPBPF_HEADERS_MAX + place - 1;
+		r = header_block_of(config, i, generation, &block);
+		if (r == 0)
+			r = bpf_map_update_elem(fd, &at, &block, BPF_ANY);
+	}
+	return r;
+}
+
+static int write_generation(const struct maps *maps, const struct config *config, uint32_t generation, uint32_t old)
 {
 	const struct ddos_config *ddos = &config->ddos;
 	__u32 slot = generation & 1;
+	_cleanup_free_ struct numbers *numbers = malloc(sizeof(*numbers));
 	struct policy policy;
 	int r;
 
+	if (!numbers)
+		return -ENOMEM;
 	r = write_cidrs(maps->fd[MAP_CIDRS], ddos->deny, ddos->n_deny, CIDR_DENY, generation);
 	if (r < 0)
 		return r;
 	r = write_cidrs(maps->fd[MAP_CIDRS], ddos->allow, ddos->n_allow, CIDR_ALLOW, generation);
 	if (r < 0)
 		return r;
-	r = write_listeners(maps, config, generation);
+	r = write_limits(maps->fd[MAP_LIMITS], config, generation);
+	if (r < 0)
+		return r;
+	r = write_headers(maps->fd[MAP_HEADERS], config, generation);
+	if (r < 0)
+		return r;
+	r = names_publish(maps, config, generation, old, numbers);
+	if (r < 0)
+		return r;
+	r = write_listeners(maps, config, generation, numbers);
 	if (r < 0)
 		return r;
 	policy_of(config, generation, &policy);
@@ -204,7 +246,7 @@ int policy_publish(const struct maps *maps, const struct config *config, const c
 	r = purge_all_but(maps, old);
 	if (r < 0)
 		return r;
-	r = write_generation(maps, config, new);
+	r = write_generation(maps, config, new, old);
 	if (r < 0) {
 		purge_all_but(maps, old);
 		return r;

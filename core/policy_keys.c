@@ -5,9 +5,15 @@
 #include <string.h>
 #include <arpa/inet.h>
 
+#include "core/policy_headers.h"
 #include "core/policy_keys.h"
+#include "core/policy_rules.h"
+#include "core/util.h"
 
 #define NSEC_PER_MSEC 1000000ULL
+#define NSEC_PER_SEC 1000000000ULL
+#define LICENSE_COMMUNITY_PROXIES 3
+#define AHEAD_MAX (1ULL << 62) /* ticks, two years: the sum with the present fits into a word */
 
 uint32_t generation_next(uint32_t generation)
 {
@@ -25,6 +31,9 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		.drop_invalid = config->ddos.drop_invalid,
 		.has_deny = config->ddos.n_deny > 0,
 		.has_allow = config->ddos.n_allow > 0,
+		.ban_failures = config->ddos.ban.enabled ? config->ddos.ban.failures : 0,
+		.ban_window_ns = config->ddos.ban.window_s * NSEC_PER_SEC,
+		.ban_ns = config->ddos.ban.ban_s * NSEC_PER_SEC,
 	};
 }
 
@@ -39,24 +48,50 @@ void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generati
 	};
 }
 
-/* What lets the kernel pass over the look-up of paths that cannot be exempt: their first characters. */
-static uint64_t exempt_first(const struct auth_config *auth)
+/* What lets the kernel pass over the look-up of paths that cannot have a rule: their first characters. */
+static int rule_first(const struct config *config, size_t i, uint64_t *ret)
 {
-	uint64_t bits = 0;
-	size_t i;
+	_cleanup_free_ struct path_entry *entries = NULL;
+	size_t n = 0;
+	int r;
 
-	for (i = 0; i < auth->n_exempt_paths; i++)
-		bits |= auth->exempt_paths[i][1] ? 1ULL << (auth->exempt_paths[i][1] & 63) : UINT64_MAX;
-	return bits;
+	r = rules_of(config, i, &entries, &n);
+	if (r < 0)
+		return r;
+	*ret = 0;
+	for (size_t k = 0; k < n; k++)
+		*ret |= entries[k].path[1] ? 1ULL << (entries[k].path[1] & 63) : UINT64_MAX;
+	return 0;
 }
 
-void listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
-		 struct listener *ret)
+/* The community edition is bound to three, whatever the file says. */
+static bool overfull(const struct license_config *license)
+{
+	uint32_t most = license->is_enterprise || license->max_proxies < LICENSE_COMMUNITY_PROXIES
+				? license->max_proxies
+				: LICENSE_COMMUNITY_PROXIES;
+
+	return license->given && license->current_proxies > most;
+}
+
+static uint8_t metrics_flags(const struct metrics_config *metrics)
+{
+	return (metrics->request ? METRICS_REQUEST : 0) | (metrics->response ? METRICS_RESPONSE : 0) |
+	       (metrics->timing ? METRICS_TIMING : 0) | (metrics->size ? METRICS_SIZE : 0);
+}
+
+int listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
+		struct listener *ret)
 {
 	const struct listener_config *listener = &config->listeners[i];
 	const struct auth_config *auth;
+	uint64_t first;
 	uint16_t number;
+	int r;
 
+	r = rule_first(config, i, &first);
+	if (r < 0)
+		return r;
 	auth = config_auth(config, i, &number);
 	*ret_key = (struct listener_key){ .generation = generation, .port = htons(listener->port) };
 	if (!listener->any)
@@ -64,24 +99,54 @@ void listener_of(const struct config *config, size_t i, uint32_t generation, str
 	*ret = (struct listener){
 		.index = i,
 		.auth = number,
-		.flags = (auth->require_auth ? LISTENER_REQUIRE_AUTH : 0) |
-			 (auth->n_exempt_paths ? LISTENER_HAS_EXEMPT : 0),
-		.exempt_first = exempt_first(auth),
+		.rules = rules_set_of(config, i),
+		.flags = (auth->require_auth ? LISTENER_REQUIRE_AUTH : 0) | (listener->enforce ? 0 : LISTENER_DRY_RUN) |
+			 (overfull(&config->license) ? LISTENER_OVERFULL : 0),
+		.rule_first = first,
+		.limits = rules_default_limits(config, i),
+		.headers = headers_place(config, i),
+		.metrics = metrics_flags(&config->metrics),
+		.sample = metrics_flags(&config->metrics) ? config->metrics.sample_rate * UINT32_MAX : 0,
+	};
+	return 0;
+}
+
+/* FNV-1a; of names that are different from one another, and that an attacker does not choose. */
+static uint64_t name_hash(const char *name)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
+	return hash;
+}
+
+void limit_of(const struct config *config, size_t i, uint32_t generation, struct limit *ret)
+{
+	const struct request_limit_config *limit = &config->request_limits[i];
+	double interval = NSEC_PER_SEC / limit->rate * BUCKET_TICKS, ahead = interval * (limit->burst - 1);
+
+	*ret = (struct limit){
+		.id = name_hash(limit->name),
+		.interval = interval,
+		.burst = ahead < AHEAD_MAX ? ahead : AHEAD_MAX,
+		.generation = generation,
+		.per = limit->per,
+		.dry = !limit->enforce,
 	};
 }
 
-static void path_key_of(const char *path, size_t bytes, uint16_t auth, uint32_t generation, struct path_key *ret)
+static void path_key_of(const char *path, size_t bytes, uint16_t rules, uint32_t generation, struct path_key *ret)
 {
 	*ret = (struct path_key){
 		.prefixlen = 8 * (offsetof(struct path_key, path) - offsetof(struct path_key, generation) + bytes),
 		.generation = generation,
-		.auth = auth,
-		.kind = PATH_EXEMPT,
+		.rules = rules,
 	};
 	memcpy(ret->path, path, bytes);
 }
 
-int path_keys_of(const char *path, uint16_t auth, uint32_t generation, struct path_key ret[2])
+int path_keys_of(const char *path, uint16_t rules, uint32_t generation, struct path_key ret[2])
 {
 	char below[MPBPF_PATH_KEY] = "";
 	size_t len = strlen(path);
@@ -89,12 +154,12 @@ int path_keys_of(const char *path, uint16_t auth, uint32_t generation, struct pa
 	if (len + 1 > MPBPF_PATH_KEY)
 		return -ENAMETOOLONG;
 	if (!strcmp(path, "/")) {
-		path_key_of(path, len, auth, generation, &ret[0]);
+		path_key_of(path, len, rules, generation, &ret[0]);
 		return 1;
 	}
-	path_key_of(path, len + 1, auth, generation, &ret[0]);
+	path_key_of(path, len + 1, rules, generation, &ret[0]);
 	memcpy(below, path, len);
 	below[len] = '/';
-	path_key_of(below, len + 1, auth, generation, &ret[1]);
+	path_key_of(below, len + 1, rules, generation, &ret[1]);
 	return 2;
 }

@@ -13,16 +13,19 @@ uint32_t generation_next(uint32_t generation);
 
 void policy_of(const struct config *config, uint32_t generation, struct policy *ret);
 void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret);
-/* Key and value of listener `i`. */
-void listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
-		 struct listener *ret);
+/* Key and value of listener `i`, whose number in `names` (value.name) is left 0. 0 or -ENOMEM. */
+int listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
+		struct listener *ret);
 
 /*
- * The keys that cover an exempt path: itself (its end included), and at a `/` boundary everything below it. "/" needs
+ * The keys that cover a path that has a rule: itself (its end included), and at a `/` boundary everything below it. "/" needs
  * one key, which covers every path.
  *
  * Returns how many keys were written to ret (1 or 2), or -ENAMETOOLONG.
  */
-int path_keys_of(const char *path, uint16_t auth, uint32_t generation, struct path_key ret[2]);
+int path_keys_of(const char *path, uint16_t rules, uint32_t generation, struct path_key ret[2]);
+
+/* Request limit `i`; id is a hash of its name, so that its buckets outlive a reload. */
+void limit_of(const struct config *config, size_t i, uint32_t generation, struct limit *ret);
 
 #endif

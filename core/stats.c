@@ -120,12 +120,23 @@ static bool add_xdp(cJSON *json, const struct stats *stats)
 	return xdp &&
 	       ADD_COUNTERS(xdp, "dropped", { "rate_limit", r[XDP_REASON_RATE_LIMIT] },
 			    { "denied", r[XDP_REASON_DENIED] }, { "malformed", r[XDP_REASON_MALFORMED] },
-			    { "syn_guard", r[XDP_REASON_SYN_GUARD] }) &&
+			    { "syn_guard", r[XDP_REASON_SYN_GUARD] }, { "banned", r[XDP_REASON_BANNED] }) &&
 	       ADD_COUNTERS(xdp, "protocols", { "http1", p[PROTOCOL_HTTP1] }, { "tls", p[PROTOCOL_TLS] },
 			    { "http2", p[PROTOCOL_HTTP2] }, { "grpc", p[PROTOCOL_GRPC] },
 			    { "websocket", p[PROTOCOL_WEBSOCKET] }, { "other", p[PROTOCOL_OTHER] }) &&
 	       cJSON_AddNumberToObject(xdp, "sources", stats->sources) &&
 	       cJSON_AddNumberToObject(xdp, "would_drop", x->would_drop);
+}
+
+/* Denials, or what a dry run let pass of them, under the same names. */
+static bool add_denials(cJSON *requests, const char *name, const __u64 *r)
+{
+	return ADD_COUNTERS(requests, name, { "bad_request", r[REQUEST_BAD] + r[REQUEST_TOO_LARGE] },
+			    { "too_large", r[REQUEST_TOO_LARGE] }, { "no_token", r[REQUEST_NO_TOKEN] },
+			    { "bad_token", r[REQUEST_BAD_TOKEN] }, { "expired", r[REQUEST_EXPIRED] },
+			    { "feature", r[REQUEST_FEATURE] }, { "proxy_count", r[REQUEST_PROXY_COUNT] },
+			    { "rate", r[REQUEST_RATE] }, { "helper_down", r[REQUEST_HELPER_DOWN] },
+			    { "timeout", r[REQUEST_TIMEOUT] });
 }
 
 static bool add_requests(cJSON *json, const struct stats *stats)
@@ -139,11 +150,8 @@ static bool add_requests(cJSON *json, const struct stats *stats)
 		{ "cached", r[REQUEST_ALLOWED] }, { "exempt", r[REQUEST_EXEMPT] }, { "open", r[REQUEST_OPEN] },
 		{ "validated", r[REQUEST_VALIDATED] }, { "asked", stats->requests.asked },
 		{ "asked_bytes", stats->requests.asked_bytes });
-	return requests && ADD_COUNTERS(requests, "denied", { "bad_request", r[REQUEST_BAD] + r[REQUEST_TOO_LARGE] },
-					{ "too_large", r[REQUEST_TOO_LARGE] }, { "no_token", r[REQUEST_NO_TOKEN] },
-					{ "bad_token", r[REQUEST_BAD_TOKEN] }, { "expired", r[REQUEST_EXPIRED] },
-					{ "feature", r[REQUEST_FEATURE] }, { "proxy_count", r[REQUEST_PROXY_COUNT] },
-					{ "rate", r[REQUEST_RATE] }, { "helper_down", r[REQUEST_HELPER_DOWN] });
+	return requests && add_denials(requests, "denied", r) &&
+	       add_denials(requests, "would_be_denied", stats->requests.would);
 }
 
 cJSON *stats_json(const struct stats *stats)
@@ -157,7 +165,8 @@ cJSON *stats_json(const struct stats *stats)
 	    ADD_COUNTERS(json, "connections", { "guarded", r->guarded },
 			 { "open", stats->conns_open > 0 ? stats->conns_open : 0 },
 			 { "unguarded_at_load", stats->unguarded }, { "refused", r->refused }, { "broken", r->broken },
-			 { "closed", r->conns_closed }, { "held_packets", r->held }))
+			 { "closed", r->conns_closed }, { "held_packets", r->held }, { "measured", r->measured },
+			 { "unmeasured", r->unmeasured }, { "unadded", r->unadded }))
 		return json;
 	cJSON_Delete(json);
 	return NULL;

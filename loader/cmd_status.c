@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Floor 5: `mpbpf status` and `mpbpf stats`. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "core/responses.h"
 #include "core/runtime.h"
 #include "core/stats.h"
 #include "core/util.h"
@@ -71,19 +73,27 @@ int cmd_status(const struct context *c)
 	return EXIT_DONE;
 }
 
+/* As the JSON has it: counts are whole, times may not be. */
+static void print_counter(const char *name, double value)
+{
+	printf(value == (uint64_t)value ? "%-36s %.0f\n" : "%-36s %.15g\n", name, value);
+}
+
 /* One line a counter, by its path in the JSON: both forms always show the same. */
 static void print_counters(const cJSON *json, const char *prefix)
 {
 	const cJSON *one;
+	size_t i = 0;
 
 	cJSON_ArrayForEach(one, json) {
-		char name[64];
+		char name[256], number[16];
 
-		snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] ? "." : "", one->string);
-		if (cJSON_IsObject(one))
+		snprintf(number, sizeof(number), "%zu", i++);
+		snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] ? "." : "", one->string ?: number);
+		if (cJSON_IsObject(one) || cJSON_IsArray(one))
 			print_counters(one, name);
 		else
-			printf("%-36s %.0f\n", name, cJSON_GetNumberValue(one));
+			print_counter(name, cJSON_GetNumberValue(one));
 	}
 }
 
@@ -91,6 +101,7 @@ int cmd_stats(const struct context *c)
 {
 	_cleanup_(runtime_close) struct runtime runtime = RUNTIME_EMPTY;
 	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
+	_cleanup_(responses_free_ptr) struct responses *responses = NULL;
 	struct runtime_facts facts = {};
 	struct stats stats;
 	cJSON *json;
@@ -102,6 +113,8 @@ int cmd_stats(const struct context *c)
 	if (r != EXIT_DONE)
 		return r;
 	r = stats_read(&maps, &stats);
+	if (r == 0)
+		r = responses_read(&maps, &responses);
 	if (r < 0) {
 		log_line("reading the counters: %s", strerror(-r));
 		return EXIT_FAILED;
@@ -109,6 +122,10 @@ int cmd_stats(const struct context *c)
 	if (runtime_open(c->pin_root, false, &runtime) == 0 && runtime_facts_read(&runtime, &facts) == 0)
 		stats.unguarded = facts.unguarded;
 	json = stats_json(&stats);
+	if (json && !responses_json(json, responses)) {
+		cJSON_Delete(json);
+		json = NULL;
+	}
 	if (c->json || !json)
 		return view_print_json(json);
 	print_counters(json, "");

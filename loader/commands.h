@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/config.h"
 #include "core/runtime.h"
@@ -22,6 +23,10 @@ struct context {
 	size_t n_ifaces;
 	enum xdp_mode xdp_mode;
 	bool no_agent, foreground, json, verbose;
+	const char *token_file; /* NULL: not given; "-": standard input */
+	const char *subject, *jti;
+	int64_t for_s; /* 0: not given */
+	bool revocations;
 };
 
 /* Each returns an exit code, having logged what went wrong. */
@@ -31,6 +36,10 @@ int cmd_reload(const struct context *c);
 int cmd_status(const struct context *c);
 int cmd_stats(const struct context *c);
 int cmd_check(const struct context *c);
+int cmd_verdict_list(const struct context *c);
+int cmd_verdict_show(const struct context *c);
+int cmd_verdict_revoke(const struct context *c);
+int cmd_verdict_flush(const struct context *c);
 
 /* Shared by commands; all log. */
 /* EXIT_DONE, or EXIT_FAILED without root rights. */

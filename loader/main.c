@@ -27,7 +27,14 @@ enum option_id {
 	OPTION_XDP_MODE,
 	OPTION_NO_AGENT,
 	OPTION_FOREGROUND,
+	OPTION_TOKEN_FILE,
+	OPTION_SUB,
+	OPTION_JTI,
+	OPTION_FOR,
+	OPTION_REVOCATIONS,
 };
+
+#define DURATION_MAX_S (36500LL * 86400)
 
 #define BIT(id) (1U << ((id) - 256))
 #define GLOBAL                                                                                                   \
@@ -46,9 +53,14 @@ static const struct option_row {
 	{ OPTION_XDP_MODE, "xdp-mode", "MODE", "auto (native, else skb), native or skb" },
 	{ OPTION_NO_AGENT, "no-agent", NULL, "do not start mpbpfd: what the kernel cannot decide is answered 503" },
 	{ OPTION_FOREGROUND, "foreground", NULL, "become mpbpfd and stay in the foreground" },
+	{ OPTION_TOKEN_FILE, "token-file", "FILE", "the file that a token stands in, alone; -: standard input" },
+	{ OPTION_SUB, "sub", "SUBJECT", "revoke all tokens whose `sub` is this" },
+	{ OPTION_JTI, "jti", "ID", "revoke the token whose `jti` is this" },
+	{ OPTION_FOR, "for", "TIME", "revoke for so long (30s, 10m, 2h, 7d); without it as long as it matters" },
+	{ OPTION_REVOCATIONS, "revocations", NULL, "also take all revocations back" },
 	{ OPTION_PIN_ROOT, "pin-root", "DIR", "where on bpffs it is pinned (" PIN_ROOT_DEFAULT ")" },
 	{ OPTION_CGROUP, "cgroup", "DIR", "processes of this cgroup are guarded (the cgroup2 root)" },
-	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, check)" },
+	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, check, verdict list and show)" },
 	{ OPTION_VERBOSE, "verbose", NULL, "also -v: show what libbpf says" },
 	{ OPTION_HELP, "help", NULL, "also -h: print this" },
 	{ OPTION_VERSION, "version", NULL, "print the version" },
@@ -56,18 +68,25 @@ static const struct option_row {
 
 static const struct command {
 	const char *name;
+	const char *action; /* the second word, NULL: there is none */
 	const char *summary;
 	unsigned int options; /* beside the global ones */
 	int (*run)(const struct context *c);
 } commands[] = {
-	{ "load", "load the data path onto interfaces, and start mpbpfd",
+	{ "load", NULL, "load the data path onto interfaces, and start mpbpfd",
 	  BIT(OPTION_IFACE) | BIT(OPTION_CONFIG) | BIT(OPTION_XDP_MODE) | BIT(OPTION_NO_AGENT) | BIT(OPTION_FOREGROUND),
 	  cmd_load },
-	{ "unload", "take everything away, or only one interface", BIT(OPTION_IFACE), cmd_unload },
-	{ "reload", "put a changed configuration in force, at once for all", BIT(OPTION_CONFIG), cmd_reload },
-	{ "status", "what is loaded, and by whom it is served", 0, cmd_status },
-	{ "stats", "counters since the load", 0, cmd_stats },
-	{ "check", "can this kernel run it? each feature, proven by doing it", 0, cmd_check },
+	{ "unload", NULL, "take everything away, or only one interface", BIT(OPTION_IFACE), cmd_unload },
+	{ "reload", NULL, "put a changed configuration in force, at once for all", BIT(OPTION_CONFIG), cmd_reload },
+	{ "status", NULL, "what is loaded, and by whom it is served", 0, cmd_status },
+	{ "stats", NULL, "counters since the load", 0, cmd_stats },
+	{ "check", NULL, "can this kernel run it? each feature, proven by doing it", 0, cmd_check },
+	{ "verdict", "list", "which tokens are known, by their hashes, and what is revoked", 0, cmd_verdict_list },
+	{ "verdict", "show", "what is known of a token", BIT(OPTION_TOKEN_FILE), cmd_verdict_show },
+	{ "verdict", "revoke", "deny a token, a subject or a jti from the next request on",
+	  BIT(OPTION_TOKEN_FILE) | BIT(OPTION_SUB) | BIT(OPTION_JTI) | BIT(OPTION_FOR), cmd_verdict_revoke },
+	{ "verdict", "flush", "forget what is known of tokens: each is asked for again", BIT(OPTION_REVOCATIONS),
+	  cmd_verdict_flush },
 };
 
 static void print_options(unsigned int which)
@@ -84,17 +103,49 @@ static void print_options(unsigned int which)
 	}
 }
 
-static void print_help(const struct command *command)
+/* "load", "verdict list". */
+static const char *command_text(const struct command *command, char ret[32])
 {
+	snprintf(ret, 32, "%s%s%s", command->name, command->action ? " " : "", command->action ?: "");
+	return ret;
+}
+
+/* The rows of that first word and, unless it is NULL, of that second one. */
+static void print_commands(const char *name)
+{
+	char text[32];
+
+	printf("commands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!name || !strcmp(commands[i].name, name))
+			printf("  %-18s %s\n", command_text(&commands[i], text), commands[i].summary);
+}
+
+/* Of one command, or of all that begin with a word. */
+static void print_command_help(const struct command *command, const char *name)
+{
+	unsigned int which = 0;
+	char text[32];
+
 	if (command) {
-		printf("usage: mpbpf %s [options]\n\n%s\n\n", command->name, command->summary);
+		printf("usage: mpbpf %s [options]\n\n%s\n\n", command_text(command, text), command->summary);
 		print_options(command->options | GLOBAL);
 		return;
 	}
-	printf("usage: mpbpf COMMAND [options]\n\n"
-	       "L4 and L7 policy on this node, enforced inside the kernel\n\ncommands:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-18s %s\n", commands[i].name, commands[i].summary);
+		if (!strcmp(commands[i].name, name))
+			which |= commands[i].options;
+	printf("usage: mpbpf %s ACTION [options]\n\n", name);
+	print_commands(name);
+	printf("\noptions (`mpbpf %s ACTION --help` prints those of one):\n", name);
+	print_options(which | GLOBAL);
+}
+
+static void print_help(void)
+{
+	printf("usage: mpbpf COMMAND [options]\n\n"
+	       "L4 and L7 policy on this node, enforced inside the kernel\n\n");
+	print_commands(NULL);
 	printf("\noptions of every command (`mpbpf COMMAND --help` prints all):\n");
 	print_options(GLOBAL);
 	printf("\nexit status: 0 done, 1 failed at run time, 2 wrong usage or invalid configuration\n");
@@ -102,17 +153,29 @@ static void print_help(const struct command *command)
 
 static int usage_error(const struct command *command, const char *what, const char *value)
 {
+	char text[32];
+
 	log_line("%s%s%s; see `mpbpf %s%s--help`", what, value ? " " : "", value ? value : "",
-		 command ? command->name : "", command ? " " : "");
+		 command ? command_text(command, text) : "", command ? " " : "");
 	return EXIT_USAGE;
 }
 
-static const struct command *command_find(const char *name)
+/* action: NULL for a command of one word; for others the first row whose second word is that. */
+static const struct command *command_find(const char *name, const char *action)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i].name, name))
+		if (!strcmp(commands[i].name, name) &&
+		    (action ? commands[i].action && !strcmp(commands[i].action, action) : !commands[i].action))
 			return &commands[i];
 	return NULL;
+}
+
+static bool command_has_actions(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (commands[i].action && !strcmp(commands[i].name, name))
+			return true;
+	return false;
 }
 
 static int iface_add(struct context *c, const char *name)
@@ -126,6 +189,42 @@ static int iface_add(struct context *c, const char *name)
 	return 0;
 }
 
+/* "30s", "10m", "2h", "7d": at least one second, at most a century. */
+static int duration_parse(const char *value, int64_t *ret)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	long long n;
+	char *end;
+
+	if (value[0] < '0' || value[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoll(value, &end, 10);
+	if (errno || !n || !end[0] || end[1])
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (end[0] != units[i].unit)
+			continue;
+		if (n > DURATION_MAX_S / units[i].seconds)
+			return -ERANGE;
+		*ret = n * units[i].seconds;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Once only, and not empty: an empty name is a variable that was not set. */
+static int text_set(const char **to, const char *value)
+{
+	if (*to || !*value)
+		return -EINVAL;
+	*to = value;
+	return 0;
+}
+
 /* 0 or -errno for a value that cannot be taken. Options without a value cannot fail. */
 static int option_apply(struct context *c, enum option_id id, const char *value)
 {
@@ -135,6 +234,11 @@ static int option_apply(struct context *c, enum option_id id, const char *value)
 	case OPTION_XDP_MODE: return xdp_mode_parse(value, &c->xdp_mode);
 	case OPTION_PIN_ROOT: return path_resolve(value, c->pin_root, sizeof(c->pin_root));
 	case OPTION_CGROUP: return realpath(value, c->cgroup) ? 0 : -errno;
+	case OPTION_TOKEN_FILE: return text_set(&c->token_file, value);
+	case OPTION_SUB: return text_set(&c->subject, value);
+	case OPTION_JTI: return text_set(&c->jti, value);
+	case OPTION_FOR: return duration_parse(value, &c->for_s);
+	case OPTION_REVOCATIONS: c->revocations = true; break;
 	case OPTION_NO_AGENT: c->no_agent = true; break;
 	case OPTION_FOREGROUND: c->foreground = true; break;
 	case OPTION_JSON: c->json = true; break;
@@ -156,6 +260,7 @@ static const char *option_name(int id)
 struct parsed {
 	struct context context;
 	const struct command *command;
+	const char *name;   /* the first word, when it needs a second one */
 	unsigned int given; /* BIT() of each option seen */
 };
 
@@ -168,17 +273,32 @@ static int option_error(const struct command *command, const char *what, int id,
 	return usage_error(command, text, NULL);
 }
 
+/* A word that is no option: the command, or what it is to do. */
+static int parse_word(struct parsed *p, const char *word)
+{
+	if (p->command)
+		/* It may be a token, which is not to be repeated. */
+		return usage_error(p->command, "unexpected argument", p->name ? NULL : word);
+	if (!p->name && command_has_actions(word)) {
+		p->name = word;
+		return EXIT_DONE;
+	}
+	p->command = p->name ? command_find(p->name, word) : command_find(word, NULL);
+	if (p->command)
+		return EXIT_DONE;
+	if (!p->name)
+		return usage_error(NULL, "unknown command", word);
+	log_line("%s: no such action; see `mpbpf %s --help`", p->name, p->name);
+	return EXIT_USAGE;
+}
+
 /* One element of the command line as getopt_long() gives it. */
 static int parse_one(struct parsed *p, int id, char **argv)
 {
 	int r;
 
-	if (id == 1) {
-		if (p->command)
-			return usage_error(p->command, "unexpected argument", optarg);
-		p->command = command_find(optarg);
-		return p->command ? EXIT_DONE : usage_error(NULL, "unknown command", optarg);
-	}
+	if (id == 1)
+		return parse_word(p, optarg);
 	if (id == ':')
 		return usage_error(p->command, "a value is missing after", argv[optind - 1]);
 	if (id == '?')
@@ -219,6 +339,10 @@ static int check(const struct parsed *p)
 {
 	unsigned int excess = p->command ? p->given & ~(p->command->options | GLOBAL) : 0;
 
+	if (!p->command && p->name) {
+		log_line("%s: no action given; see `mpbpf %s --help`", p->name, p->name);
+		return EXIT_USAGE;
+	}
 	if (!p->command)
 		return usage_error(NULL, "no command given", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
@@ -237,7 +361,10 @@ int main(int argc, char **argv)
 	if (r)
 		return r;
 	if (p.given & BIT(OPTION_HELP)) {
-		print_help(p.command);
+		if (p.command || p.name)
+			print_command_help(p.command, p.name);
+		else
+			print_help();
 		return EXIT_DONE;
 	}
 	if (p.given & BIT(OPTION_VERSION)) {

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "core/clock.h"
+#include "core/revocation.h"
 #include "core/util.h"
 #include "siphash.h"
 #include "userspace-auth/path.h"
@@ -41,26 +42,28 @@ int judge_listener(const struct judge *judge, const struct conn *conn, struct li
 	return r;
 }
 
-/* The same lookup that the kernel makes for canonical paths. */
-static bool path_exempt(const struct judge *judge, const struct listener *listener, const char *path, size_t len)
+/* The same lookup that the kernel makes for canonical paths. 1: there is a rule. */
+static int rule_lookup(const struct judge *judge, const struct listener *listener, const char *path, size_t len,
+		       struct path_rule *ret)
 {
-	struct path_key key = {
-		.generation = judge->maps->control->generation,
-		.auth = listener->auth,
-		.kind = PATH_EXEMPT,
-	};
-	struct path_rule rule;
+	struct path_key key = { .generation = judge->maps->control->generation, .rules = listener->rules };
 	size_t n = len + 1 < sizeof(key.path) ? len + 1 : sizeof(key.path);
 
 	memcpy(key.path, path, n);
 	key.prefixlen = 64 + 8 * n;
-	return !bpf_map_lookup_elem(judge->maps->fd[MAP_PATHS], &key, &rule);
+	return !bpf_map_lookup_elem(judge->maps->fd[MAP_PATHS], &key, ret);
 }
 
-/* 1: exempt, 0: not, -EINVAL: refuse. */
+/*
+ * What holds for the request's path. A path that servers may read in different ways is never exempt, and is held to the rules
+ * of each of its readings: as it is written, and with dot segments, empty segments and parameters resolved.
+ *
+ * Returns 0, or -EINVAL: refuse; -ENOMEM.
+ */
 static int path_judge(const struct judge *judge, const struct listener *listener, const char *head,
-		      const struct http1 *h)
+		      const struct http1 *h, struct path_rule *ret)
 {
+	struct path_rule plain = { .limits = listener->limits };
 	_cleanup_free_ char *path = NULL;
 	const char *target = head + h->target_off, *query;
 	size_t len = h->target_len;
@@ -78,7 +81,15 @@ static int path_judge(const struct judge *judge, const struct listener *listener
 	n = path_normalize(target, len, path, &exact);
 	if (n < 0)
 		return n;
-	return exact && (listener->flags & LISTENER_HAS_EXEMPT) && path_exempt(judge, listener, path, n);
+	*ret = plain;
+	rule_lookup(judge, listener, path, n, ret);
+	if (exact)
+		return 0;
+	n = path_reduce(path, n);
+	rule_lookup(judge, listener, path, n, &plain);
+	ret->flags = (ret->flags | plain.flags) & ~PATH_EXEMPT;
+	ret->limits |= plain.limits;
+	return 0;
 }
 
 static const struct auth_config *judge_auth(const struct judge *judge, const struct listener *listener)
@@ -103,7 +114,7 @@ static enum request_reason verdict_now(const struct verdict *verdict, int64_t no
 }
 
 /* RFC 6750, section 2.1: anything else is no token at all. `=` stands at the end only, behind something else. */
-static bool is_token68(const char *token, size_t len)
+bool judge_is_token(const char *token, size_t len)
 {
 	size_t i;
 
@@ -124,7 +135,7 @@ static int token_verdict(const struct judge *judge, const struct listener *liste
 
 	if (!auth)
 		return -ENOENT;
-	if (!is_token68(token, len)) {
+	if (!judge_is_token(token, len)) {
 		*ret = (struct verdict){ .reason = REQUEST_NO_TOKEN, .not_before = INT64_MIN, .expires = INT64_MAX };
 		return 0;
 	}
@@ -135,41 +146,87 @@ static int token_verdict(const struct judge *judge, const struct listener *liste
 	return r;
 }
 
+/*
+ * Writes a verdict as the revocations have it, and looks again: one that came in between may have walked the cache before this
+ * verdict stood there. Returns 0, or -errno: it is not known whether the token is revoked, and nothing is cached.
+ */
+static int verdict_cache(const struct maps *maps, const struct verdict_key *key, struct verdict *verdict, int64_t now)
+{
+	const struct verdict valid = *verdict;
+	int64_t until, written;
+	int r;
+
+	r = revocation_of(maps, key, &valid, now, &until);
+	if (r < 0)
+		return r;
+	do {
+		*verdict = valid;
+		if (until > now && valid.reason == REQUEST_ALLOWED)
+			verdict_revoke(verdict, until);
+		written = until;
+		bpf_map_update_elem(maps->fd[MAP_VERDICTS], key, verdict, BPF_ANY);
+		r = revocation_of(maps, key, &valid, now, &until);
+	} while (r == 0 && until != written);
+	if (r < 0)
+		bpf_map_delete_elem(maps->fd[MAP_VERDICTS], key);
+	return r;
+}
+
 static enum request_reason token_judge(const struct judge *judge, const struct listener *listener, const char *token,
-				       size_t len)
+				       size_t len, struct judgement *ret)
 {
 	const uint64_t hash_key[2] = { judge->maps->control->hash_key[0], judge->maps->control->hash_key[1] };
 	int64_t now = clock_ns(CLOCK_REALTIME) / NSEC_PER_SEC;
 	struct verdict_key key = { .auth = listener->auth };
 	struct verdict verdict = {};
+	bool cached;
 
 	siphash128((const __u64 *)hash_key, (const __u8 *)token, len, key.hash);
-	if (!bpf_map_lookup_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict) &&
-	    verdict.generation == judge->maps->control->generation)
-		return verdict_now(&verdict, now);
-	if (token_verdict(judge, listener, token, len, now, hash_key, &verdict) < 0)
-		return REQUEST_HELPER_DOWN;
-	verdict.generation = judge->maps->control->generation;
-	bpf_map_update_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict, BPF_ANY);
-	return verdict.reason == REQUEST_ALLOWED && verdict_now(&verdict, now) == REQUEST_ALLOWED
-		       ? REQUEST_VALIDATED
-		       : verdict_now(&verdict, now);
+	cached = !bpf_map_lookup_elem(judge->maps->fd[MAP_VERDICTS], &key, &verdict) &&
+		 verdict_holds(&verdict, judge->maps->control->generation, now);
+	if (!cached) {
+		if (token_verdict(judge, listener, token, len, now, hash_key, &verdict) < 0)
+			return REQUEST_HELPER_DOWN;
+		verdict.generation = judge->maps->control->generation;
+		if (verdict_cache(judge->maps, &key, &verdict, now) < 0)
+			return REQUEST_HELPER_DOWN;
+	}
+	memcpy(ret->token, key.hash, sizeof(ret->token));
+	ret->subject = verdict.subject;
+	return cached || verdict_now(&verdict, now) != REQUEST_ALLOWED ? verdict_now(&verdict, now) : REQUEST_VALIDATED;
 }
 
-enum request_reason judge_head(const struct judge *judge, const struct listener *listener, const char *head,
-			       const struct http1 *h)
+static enum request_reason client_judge(const struct judge *judge, const struct listener *listener, const char *head,
+					const struct http1 *h, struct judgement *ret)
 {
-	int exempt = path_judge(judge, listener, head, h);
-
-	if (exempt < 0)
-		return exempt == -ENOMEM ? REQUEST_HELPER_DOWN : REQUEST_BAD;
-	if (exempt)
-		return REQUEST_EXEMPT;
 	if (!(listener->flags & LISTENER_REQUIRE_AUTH))
 		return REQUEST_OPEN;
 	if (!(h->flags & HTTP1_BEARER))
 		return REQUEST_NO_TOKEN;
 	if (h->flags & HTTP1_TOKEN_LONG)
 		return REQUEST_TOO_LARGE;
-	return token_judge(judge, listener, head + h->token_off, h->token_len);
+	return token_judge(judge, listener, head + h->token_off, h->token_len, ret);
+}
+
+void judge_head(const struct judge *judge, const struct listener *listener, const char *head, const struct http1 *h,
+		struct judgement *ret)
+{
+	struct path_rule rule;
+	int r = path_judge(judge, listener, head, h, &rule);
+
+	*ret = (struct judgement){ .reason = r == -ENOMEM ? REQUEST_HELPER_DOWN : REQUEST_BAD };
+	if (r < 0)
+		return;
+	ret->prefix = rule.prefix;
+	ret->reason = REQUEST_EXEMPT;
+	if (rule.flags & PATH_EXEMPT)
+		return;
+	ret->reason = client_judge(judge, listener, head, h, ret);
+	if (ret->reason >= REQUEST_BAD)
+		return;
+	ret->limits = rule.limits;
+	if (listener->flags & LISTENER_OVERFULL)
+		ret->reason = REQUEST_PROXY_COUNT;
+	else if (rule.flags & PATH_UNLICENSED)
+		ret->reason = REQUEST_FEATURE;
 }

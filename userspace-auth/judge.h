@@ -17,12 +17,25 @@ struct judge {
 /* Under what policy a connection stands now. Returns 0, or -ENOENT: the configuration has no listener for it. */
 int judge_listener(const struct judge *judge, const struct conn *conn, struct listener *ret);
 
+/* Could these bytes be a bearer token (RFC 6750, section 2.1)? */
+bool judge_is_token(const char *token, size_t len);
+
+/* What was found of a request: why it passes or does not, and what it counts against when it passes. */
+struct judgement {
+	enum request_reason reason;
+	uint64_t limits; /* bits */
+	uint64_t token[2];
+	uint64_t subject;
+	uint8_t prefix; /* path_rule.prefix */
+};
+
 /*
- * judge_head - the verdict on a complete head; writes the token's verdict into `verdicts` when it validated one
+ * judge_head - the verdict on a complete head; writes the token's verdict into `verdicts` when it validated one, with what was
+ * revoked as a denial
  *
- * head: where h was scanned. Returns enum request_reason.
+ * head: where h was scanned. Limits are not asked: whoever lets the request pass counts it.
  */
-enum request_reason judge_head(const struct judge *judge, const struct listener *listener, const char *head,
-			       const struct http1 *h);
+void judge_head(const struct judge *judge, const struct listener *listener, const char *head, const struct http1 *h,
+		struct judgement *ret);
 
 #endif

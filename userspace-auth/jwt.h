@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 4: JSON Web Tokens with an HMAC (RFC 7519, RFC 7515, RFC 7518 section 3.2). */
+/* Floor 4: JSON Web Tokens (RFC 7519, with the advice of RFC 8725). */
 #ifndef MPBPF_AUTH_JWT_H
 #define MPBPF_AUTH_JWT_H
 
@@ -13,13 +13,14 @@ struct jwt_claims {
 	int64_t not_before; /* CLOCK_REALTIME seconds, leeway taken off; INT64_MIN: no nbf */
 	int64_t expires;    /* CLOCK_REALTIME seconds, leeway added; INT64_MAX: no exp */
 	uint64_t subject;   /* keyed hash of sub; 0: no sub */
+	uint64_t jti;	    /* keyed hash of jti; 0: no jti */
 };
 
 /*
  * jwt_verify - token: `len` bytes in compact form
  *
- * Accepts exactly one text for each token: canonical base64url, the configured algorithm, a right signature, no
- * duplicate names, no `crit`; `typ`, where given as a string, must be JWT (libjwt insists). Times are not judged.
+ * The signature is right as jws_verify() says, issuer, audience and required claims are as the block demands. Times are
+ * not judged.
  *
  * Returns 0, -EBADMSG: not such a token, or -ENOMEM. *ret is untouched on failure.
  */

@@ -9,18 +9,27 @@
 #include "core/config.h"
 #include "userspace-auth/jwt.h"
 
-/*
- * jwt_header_check - text: the decoded header, terminated
- *
- * Returns 0, -EBADMSG: not an object, a name that stands twice, `crit`, or another algorithm; -ENOMEM.
- */
-int jwt_header_check(const char *text, enum jwt_algorithm algorithm);
+struct jwt_header {
+	enum jwt_algorithm algorithm;
+	char *kid; /* NULL: none */
+};
 
 /*
- * jwt_claims_read - text: the decoded payload, terminated, of a token whose signature is right
+ * jwt_header_read - text: the decoded header, `len` bytes and a NUL
  *
- * Returns 0, -EBADMSG: not an object, a name that stands twice, or exp, nbf or sub of a wrong type; -ENOMEM.
+ * Returns 0, -EBADMSG: not an object, a name that stands twice, `crit`, an algorithm that is not supported, `kid` no
+ * string, or `typ` of something else than an access token; -ENOMEM. *ret is untouched on failure.
  */
-int jwt_claims_read(const char *text, uint32_t leeway_s, const uint64_t hash_key[2], struct jwt_claims *ret);
+int jwt_header_read(const char *text, size_t len, struct jwt_header *ret);
+void jwt_header_free(struct jwt_header *header);
+
+/*
+ * jwt_claims_read - text: the decoded payload, `len` bytes and a NUL, of a token whose signature is right
+ *
+ * Returns 0, -EBADMSG: not an object, a name that stands twice, exp, nbf, sub or jti of a wrong type, or a claim that is
+ * not as the block demands; -ENOMEM. *ret is untouched on failure.
+ */
+int jwt_claims_read(const char *text, size_t len, const struct auth_config *auth, const uint64_t hash_key[2],
+		    struct jwt_claims *ret);
 
 #endif

@@ -131,3 +131,56 @@ int path_normalize(const char *target, size_t len, char *out, bool *ret_exact)
 	*ret_exact = exact && plain_segments(out);
 	return n;
 }
+
+/* The escapes that path_normalize() left; it has checked them. */
+static size_t decode_rest(char *path, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (path[i] == '%' && i + 2 < len) {
+			path[n++] = hex(path[i + 1]) << 4 | hex(path[i + 2]);
+			i += 2;
+		} else {
+			path[n++] = path[i];
+		}
+	}
+	return n;
+}
+
+/* The length of `out` without its last segment. */
+static size_t parent(const char *out, size_t n)
+{
+	while (n && out[--n] != '/')
+		;
+	return n;
+}
+
+size_t path_reduce(char *path, size_t len)
+{
+	size_t n = 0, i = 0, name, end;
+
+	len = decode_rest(path, len);
+	while (i < len) {
+		const char *slash;
+
+		i += path[i] == '/';
+		slash = memchr(path + i, '/', len - i);
+		end = slash ? (size_t)(slash - path) : len;
+		for (name = i; name < end && path[name] != ';'; name++)
+			;
+		name -= i;
+		if (name == 2 && path[i] == '.' && path[i + 1] == '.') {
+			n = parent(path, n);
+		} else if (name && !(name == 1 && path[i] == '.')) {
+			memmove(path + n + 1, path + i, name);
+			path[n] = '/';
+			n += 1 + name;
+		}
+		i = end;
+	}
+	if (!n)
+		path[n++] = '/';
+	path[n] = '\0';
+	return n;
+}

@@ -19,4 +19,10 @@
  */
 int path_normalize(const char *target, size_t len, char *out, bool *ret_exact);
 
+/*
+ * path_reduce - a path from path_normalize() as servers read it that resolve dot segments and drop empty segments and
+ * parameters (";…" of a segment); in place, where there is room for len + 2 bytes; terminated. Returns its length.
+ */
+size_t path_reduce(char *path, size_t len);
+
 #endif

@@ -3,6 +3,7 @@
 #include "userspace-auth/stream.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #include "core/clock.h"
 #include "core/util.h"
+#include "method.h"
 #include "replies.h"
 
 /* Runs conn_update. Returns op->result, or -errno of the call. */
@@ -63,6 +65,14 @@ int stream_append(struct stream_env *env, struct stream *stream, const void *dat
 	return 0;
 }
 
+/* The same, and tells how many bytes of the request before passed. */
+static int stream_op(struct stream_env *env, struct stream *stream, struct conn_op *op)
+{
+	op->passed = stream->passed;
+	stream->passed = 0;
+	return conn_op(env, stream->cookie, op);
+}
+
 /* The first n bytes are dealt with. */
 static void stream_take(struct stream_env *env, struct stream *stream, size_t n)
 {
@@ -82,6 +92,7 @@ static int stream_hand(struct stream_env *env, struct stream *stream, size_t n)
 	if (r < 0)
 		return r;
 	stream->handed += n;
+	stream->passed += n;
 	stream_take(env, stream, n);
 	return 0;
 }
@@ -130,14 +141,18 @@ static enum stream_result stream_body(struct stream_env *env, struct stream *str
 static int answer_send(struct stream_env *env, struct stream *stream, enum request_reason reason)
 {
 	const struct reply *reply = &replies[reason];
-	char text[REPLY_TEXT_MAX + 8];
+	char text[REPLY_TEXT_MAX + 8], digits[16];
+	size_t len = reply->len + REPLY_END_LEN;
 	ssize_t n;
 
 	memcpy(text, reply->text, reply->len);
-	memcpy(text + reply->len, "0\r\n\r\n", 5);
-	while (stream->answered < reply->len + 5) {
-		n = channel_answer(&env->channel, stream->cookie, text + stream->answered,
-				   reply->len + 5 - stream->answered);
+	if (reply->retry) {
+		snprintf(digits, sizeof(digits), "%*u", REPLY_RETRY_LEN, stream->retry_s);
+		memcpy(text + reply->retry - REPLY_RETRY_LEN, digits, REPLY_RETRY_LEN);
+	}
+	memcpy(text + reply->len, "0\r\n\r\n", REPLY_END_LEN);
+	while (stream->answered < len) {
+		n = channel_answer(&env->channel, stream->cookie, text + stream->answered, len - stream->answered);
 		if (n < 0)
 			return n;
 		stream->answered += n;
@@ -146,17 +161,12 @@ static int answer_send(struct stream_env *env, struct stream *stream, enum reque
 	return 0;
 }
 
-/*
- * The request at the front is denied, and stays so: no reload changes an answer that is under way. conn: the record of the
- * connection now, in which the service may have sent something unasked that the answer would end up in.
- */
-static enum stream_result stream_answer(struct stream_env *env, struct stream *stream, const struct conn *conn)
+/* The request at the front is denied, and stays so: no reload changes an answer that is under way. */
+static enum stream_result stream_answer(struct stream_env *env, struct stream *stream)
 {
 	enum request_reason reason = stream->denied;
 	int r;
 
-	if (conn->response.kind == BODY_UNTIL_CLOSE)
-		return STREAM_CLOSE;
 	r = answer_send(env, stream, reason);
 	if (r == -EAGAIN)
 		return STREAM_WAIT;
@@ -169,12 +179,21 @@ static enum stream_result stream_answer(struct stream_env *env, struct stream *s
 	return STREAM_MORE;
 }
 
-static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
-				      const struct conn *conn)
+/* Of the head at the front. */
+static uint8_t stream_method(const struct stream *stream)
 {
-	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason };
-	int r = conn_op(env, stream->cookie, &op);
+	return stream->len < sizeof(uint64_t) ? METHOD_OTHER
+					      : method_of(http1_word((const struct http1_buf *)stream->buf, 0));
+}
 
+static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
+				      uint8_t prefix)
+{
+	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason, .method = stream_method(stream), .prefix = prefix };
+	int r;
+
+	op.passed = replies[reason].close ? 0 : stream->head.head_len;
+	r = conn_op(env, stream->cookie, &op);
 	if (r == -EAGAIN && !op.out_lost)
 		return STREAM_WAIT;
 	if (r == -EAGAIN)
@@ -182,27 +201,61 @@ static enum stream_result stream_deny(struct stream_env *env, struct stream *str
 	if (r)
 		return STREAM_CLOSE;
 	stream->denied = reason;
-	return stream_answer(env, stream, conn);
+	return stream_answer(env, stream);
 }
 
-static enum stream_result stream_allow(struct stream_env *env, struct stream *stream, enum request_reason reason,
+/*
+ * What passes, or what a dry run lets pass: op->would says why it should not. h: NULL when it could not be read, which only a
+ * dry run lets pass.
+ */
+static enum stream_result stream_allow(struct stream_env *env, struct stream *stream, struct conn_op *op,
 				       const struct http1 *h)
 {
-	struct conn_op op = {
-		.op = CONN_OP_ALLOW,
-		.reason = reason,
-		.no_body = h->method == HTTP1_METHOD_HEAD,
-		.upgrade = !!(h->flags & HTTP1_WEBSOCKET),
-	};
-	int r = conn_op(env, stream->cookie, &op);
+	int r;
 
+	op->op = CONN_OP_ALLOW;
+	op->no_body = h && h->method == HTTP1_METHOD_HEAD;
+	op->upgrade = h && (h->flags & HTTP1_WEBSOCKET);
+	op->method = stream_method(stream);
+	r = stream_op(env, stream, op);
 	if (r == -EAGAIN)
 		return STREAM_WAIT;
-	if (r || stream_hand(env, stream, h->head_len) < 0)
+	if (r == -EDQUOT) {
+		stream->retry_s = op->retry_s;
+		return stream_deny(env, stream, REQUEST_RATE, op->prefix);
+	}
+	/* Where framing is unknown, all that is here passes, and the kernel will think the same of what follows. */
+	if (r || stream_hand(env, stream, h ? h->head_len : stream->len) < 0)
 		return STREAM_CLOSE;
-	http1_body_of(h, &stream->body);
+	if (h)
+		http1_body_of(h, &stream->body);
 	stream->discard = false;
 	return STREAM_MORE;
+}
+
+static enum stream_result stream_decide(struct stream_env *env, struct stream *stream, const struct listener *listener,
+					const struct judgement *j, bool readable)
+{
+	const struct http1 *h = &stream->head;
+	bool dry = listener->flags & LISTENER_DRY_RUN;
+	struct conn_op op = {
+		.reason = j->reason,
+		.limits = j->limits,
+		.token = { j->token[0], j->token[1] },
+		.subject = j->subject,
+		.prefix = j->prefix,
+		.listener = listener->index,
+		.generation = env->judge.maps->control->generation,
+		.dry = dry,
+	};
+
+	if (j->reason >= REQUEST_BAD && !dry)
+		return stream_deny(env, stream, j->reason, j->prefix);
+	if (j->reason >= REQUEST_BAD) {
+		op.reason = REQUEST_OPEN;
+		op.would = j->reason;
+	}
+	return stream_allow(env, stream, &op, readable ? h : NULL);
 }
 
 /* No listener of the configuration stands for this connection any more: it is under no policy. */
@@ -214,7 +267,7 @@ static enum stream_result stream_unguarded(struct stream_env *env, struct stream
 static enum stream_result stream_head(struct stream_env *env, struct stream *stream)
 {
 	size_t len = stream->len < MPBPF_HELPER_HEAD_MAX ? stream->len : MPBPF_HELPER_HEAD_MAX;
-	enum request_reason reason;
+	struct judgement judgement = { .reason = REQUEST_BAD };
 	struct listener listener;
 	struct http1 *h = &stream->head;
 	struct conn conn;
@@ -222,8 +275,9 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 
 	if (bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn))
 		return STREAM_CLOSE;
+	/* The service may have sent something unasked in the meantime, that the rest of the answer would end up in. */
 	if (stream->denied)
-		return stream_answer(env, stream, &conn);
+		return conn.response.kind == BODY_UNTIL_CLOSE ? STREAM_CLOSE : stream_answer(env, stream);
 	r = judge_listener(&env->judge, &conn, &listener);
 	if (r < 0)
 		return r == -ENOENT ? stream_unguarded(env, stream) : STREAM_CLOSE;
@@ -231,12 +285,13 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 		http1_start(h, false);
 	r = http1_resume((struct http1_buf *)stream->buf, h, stream->scanned, len);
 	stream->scanned = len;
-	if (r == HTTP1_BAD)
-		return stream_deny(env, stream, REQUEST_BAD, &conn);
+	if (r == HTTP1_MORE && len < MPBPF_HELPER_HEAD_MAX)
+		return STREAM_MORE;
 	if (r == HTTP1_MORE)
-		return len < MPBPF_HELPER_HEAD_MAX ? STREAM_MORE : stream_deny(env, stream, REQUEST_TOO_LARGE, &conn);
-	reason = judge_head(&env->judge, &listener, (const char *)stream->buf, h);
-	return reason < REQUEST_BAD ? stream_allow(env, stream, reason, h) : stream_deny(env, stream, reason, &conn);
+		judgement.reason = REQUEST_TOO_LARGE;
+	else if (r != HTTP1_BAD)
+		judge_head(&env->judge, &listener, (const char *)stream->buf, h, &judgement);
+	return stream_decide(env, stream, &listener, &judgement, r == HTTP1_DONE);
 }
 
 /*
@@ -254,7 +309,7 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 		op.request = stream->body;
 		op.state = stream->body.kind == BODY_NONE ? CONN_HEAD : stream->discard ? CONN_DISCARD : CONN_BODY;
 	}
-	r = conn_op(env, stream->cookie, &op);
+	r = stream_op(env, stream, &op);
 	if (r < 0 && r != -EAGAIN)
 		return STREAM_CLOSE;
 	if (r == -EAGAIN && stream->handed > MPBPF_BURST_MAX) {

@@ -35,6 +35,8 @@ struct stream {
 	uint32_t denied;	/* enum request_reason of the front, while that answer is under way; or 0 */
 	size_t answered;	/* bytes of that answer that are out */
 	size_t handed;		/* bytes handed back at a stretch */
+	uint32_t passed;	/* of those, bytes that the kernel was not told of yet */
+	uint32_t retry_s;	/* over a limit: when there is room again */
 	int64_t since;		/* CLOCK_MONOTONIC ns when the bytes at the front came */
 };
 

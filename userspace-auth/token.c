@@ -13,6 +13,7 @@ static void verdict_set(struct verdict *v, enum request_reason reason, const str
 	v->not_before = claims->not_before;
 	v->expires = claims->expires;
 	v->subject = claims->subject;
+	v->jti = claims->jti;
 }
 
 int token_validate(const struct auth_config *auth, const char *token, size_t len, int64_t now,
@@ -22,7 +23,7 @@ int token_validate(const struct auth_config *auth, const char *token, size_t len
 	enum request_reason reason;
 	int r;
 
-	if (static_token_match(auth, token, len, hash_key)) {
+	if (static_token_match(auth, token, len, hash_key, &claims.jti)) {
 		verdict_set(ret, REQUEST_ALLOWED, &claims);
 		return 0;
 	}

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Floor 2: what the helper decided, put into the connection's record under its lock. */
-#include "conn.h"
+#include "ban.h"
+#include "bucket.h"
+#include "metrics.h"
+#include "replies.h"
 
 #define EAGAIN 11
 #define ENOENT 2
 #define ESTALE 116
 #define EINVAL 22
+#define EDQUOT 122
 
 /* Back into the kernel: only when the helper has dealt with every byte that it was given. */
 static __always_inline int conn_return(struct conn *conn, const struct conn_op *op, __s64 *change)
@@ -18,7 +22,7 @@ static __always_inline int conn_return(struct conn *conn, const struct conn_op *
 	return 0;
 }
 
-static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __s64 *change)
+static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __u64 now, __s64 *change)
 {
 	if (op->op == CONN_OP_CLOSE) {
 		*change = conn_become(conn, CONN_CLOSED);
@@ -34,6 +38,7 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 	case CONN_OP_ALLOW:
 		if (conn_pending(conn, conn->write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn))
 			return -EAGAIN;
+		metrics_begin(conn, now, !conn_pending(conn, conn->write_seq), op->method, op->prefix);
 		conn_allow(conn, op->no_body, op->upgrade);
 		return 0;
 	case CONN_OP_DENY:
@@ -50,6 +55,33 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 	}
 }
 
+/* Counts a request that is about to pass. Whether it is over a limit; then nothing was counted. */
+static __always_inline int conn_count(const struct conn *conn, const struct conn_op *op, struct bucket_run *run)
+{
+	run->limits = op->limits;
+	run->token[0] = op->token[0];
+	run->token[1] = op->token[1];
+	run->subject = op->subject;
+	run->source = conn->remote;
+	run->listener = op->listener;
+	run->generation = op->generation;
+	return buckets_take(run);
+}
+
+/* What the operation tells of requests; a denial's bytes are those of the request that it denies. */
+static __always_inline void conn_measure(const struct conn *conn, const struct conn_op *op)
+{
+	__u32 reason = op->reason;
+
+	if (op->op == CONN_OP_ALLOW)
+		metrics_request(conn, 1, 0);
+	forget(reason);
+	if (op->op != CONN_OP_DENY || reason >= REQUEST_REASON_MAX)
+		return;
+	metrics_denied(conn, op->method, op->prefix, reply_status(reason), op->passed,
+		       replies[reason].len + REPLY_END_LEN);
+}
+
 /*
  * An XDP program that stands on no interface: the helper runs it with the operation as the packet. A SYSCALL program would take
  * it as its context, but those sleep, and in Linux 6.1 nothing that sleeps may hold a bpf_spin_lock.
@@ -59,7 +91,9 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 	struct conn_op *op = (void *)(long)ctx->data;
 	struct conn_op in;
 	struct conn *conn;
+	struct bucket_run run = {};
 	__s64 change = 0;
+	__u64 now;
 
 	if ((void *)(op + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
@@ -68,17 +102,35 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 	conn = bpf_map_lookup_elem(&conns, &in.cookie);
 	if (!conn)
 		return XDP_PASS;
+	/* Of the request before this operation. */
+	if (in.op != CONN_OP_DENY && in.passed)
+		metrics_request(conn, 0, in.passed);
+	/* Before the lock, under which no function may be called; given back when the request does not pass. */
+	if (in.op == CONN_OP_ALLOW && in.limits && conn_count(conn, &in, &run) && !in.dry) {
+		op->result = -EDQUOT;
+		op->retry_s = run.retry_s;
+		return XDP_PASS;
+	}
+	now = metrics_now(conn);
 	bpf_spin_lock(&conn->lock);
-	in.result = conn_apply(conn, &in, &change);
+	in.result = conn_apply(conn, &in, now, &change);
 	in.out_state = conn->state;
 	in.out_lost = conn_lost(conn);
 	in.pending = conn_pending(conn, conn->write_seq);
 	in.out_asked = conn->asked;
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
+	if (in.result && run.taken)
+		buckets_return(&run);
+	if (!in.result && in.op == CONN_OP_ALLOW)
+		stats_would(run.would || run.retry_s ? REQUEST_RATE : in.would);
 	/* Closing without an answer is counted under its reason too; REQUEST_ALLOWED, 0, gives none. */
 	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_DENY || (in.op == CONN_OP_CLOSE && in.reason)))
 		stats_reason(in.reason);
+	if (!in.result && in.op == CONN_OP_DENY)
+		ban_note(&conn->remote, in.reason);
+	if (!in.result)
+		conn_measure(conn, &in);
 	op->result = in.result;
 	op->out_state = in.out_state;
 	op->out_lost = in.out_lost;

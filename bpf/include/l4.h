@@ -1,34 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Floor 1: what becomes of a parsed packet: malformed, deny list, allow list, limit, in this order; and the way out. */
+/* Floor 1: what becomes of a parsed packet: malformed, deny list, allow list, bans, limit, in this order; and the way out. */
 #ifndef MPBPF_BPF_L4_H
 #define MPBPF_BPF_L4_H
 
+#include "ban.h"
 #include "limit.h"
-
-/*
- * The policy in force; NULL: none is known. The agent writes the slot of the next generation before it raises the
- * number, so the two disagree only when it did both twice between our two reads: then the second look agrees. If it
- * does not, no agent has completed a policy, and there is nothing that could rightly be enforced: everything passes and
- * is counted, for a half-made policy must not cut the node off its network.
- */
-static __always_inline const struct policy *policy_get(void)
-{
-	__u32 generation, slot, i, zero = 0;
-	struct control *in_force;
-	struct policy *policy;
-
-	in_force = bpf_map_lookup_elem(&control, &zero);
-	if (!in_force)
-		return NULL;
-	for (i = 0; i < 2; i++) {
-		generation = READ_ONCE(in_force->generation);
-		slot = generation & 1;
-		policy = bpf_map_lookup_elem(&policies, &slot);
-		if (policy && likely(READ_ONCE(policy->generation) == generation))
-			return policy;
-	}
-	return NULL;
-}
 
 static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generation, enum cidr_list list)
 {
@@ -76,6 +52,8 @@ static __always_inline enum xdp_reason l4_decide(const struct packet *pkt, enum 
 		return XDP_REASON_DENIED;
 	if (policy->has_allow && cidr_listed(pkt, policy->generation, CIDR_ALLOW))
 		return XDP_REASON_PASS;
+	if (policy->ban_failures && !pkt->on_link && source_banned(limit_key(pkt)))
+		return XDP_REASON_BANNED;
 	return l4_limit(pkt, policy, stats);
 }
 
@@ -86,6 +64,7 @@ static const __u8 xdp_actions[] = {
 	[XDP_REASON_DENIED] = XDP_DROP,
 	[XDP_REASON_MALFORMED] = XDP_DROP,
 	[XDP_REASON_SYN_GUARD] = XDP_DROP,
+	[XDP_REASON_BANNED] = XDP_DROP,
 };
 /* clang-format on */
 _Static_assert(sizeof(xdp_actions) == XDP_REASON_MAX, "every reason has an action");

@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Floor 1: the packet limit of one source in fixed windows, exact however many CPUs see that source at once.
- *
- * A source is an IPv4 address or an IPv6 /64. Its window number and its count are one 64-bit word: within a window CPUs
- * add to it, into the next window one of them swaps it, and who loses the swap reads again and adds.
- */
+/* Floor 1: the packet limit of one source in fixed windows. */
 #ifndef MPBPF_BPF_LIMIT_H
 #define MPBPF_BPF_LIMIT_H
 
 #include "packet.h"
+#include "window.h"
 
-#define LIMIT_COUNT_MAX 0xffff0000u /* counting stops here: 65535 CPUs may overshoot it, none reaches the window */
-#define LIMIT_SWAPS_MAX 4	    /* lost swaps before a packet is counted in whatever window there is */
-
-/*
- * A CPU that read the clock and was then held up finds the window already moved on, and must not move it back. A window
- * number further ahead than that was counted in windows of another length, before a reload, and means nothing now:
- * kept, it would hold the source in one endless window.
- */
-#define LIMIT_LATE_MAX 16
-
+/* By what the packet is, not by how its address looks: a mapped one in an IPv6 header must not count against an IPv4 source. */
 static __always_inline struct source_key limit_key(const struct packet *pkt)
 {
 	struct source_key key = {};
@@ -31,26 +18,6 @@ static __always_inline struct source_key limit_key(const struct packet *pkt)
 		key.w[1] = pkt->source.w[1];
 	}
 	return key;
-}
-
-/* How many packets of the source came in its present window, this one included. */
-static __always_inline __u32 limit_count(struct source *source, __u32 window)
-{
-	__u64 old, first = (__u64)window << 32 | 1;
-	__s32 ahead;
-	__u32 i;
-
-	for (i = 0; i < LIMIT_SWAPS_MAX; i++) {
-		old = READ_ONCE(source->window_count);
-		ahead = (__s32)(window - (__u32)(old >> 32));
-		if (ahead <= 0 && ahead >= -LIMIT_LATE_MAX)
-			break;
-		if (__sync_val_compare_and_swap(&source->window_count, old, first) == old)
-			return 1;
-	}
-	if ((__u32)old >= LIMIT_COUNT_MAX)
-		return (__u32)old;
-	return (__u32)__sync_fetch_and_add(&source->window_count, 1) + 1;
 }
 
 /*
@@ -76,7 +43,7 @@ static __always_inline bool limit_exceeded(const struct packet *pkt, const struc
 		if (!source)
 			return false;
 	}
-	return limit_count(source, window) > policy->packets;
+	return window_count(source, window) > policy->packets;
 }
 
 #endif

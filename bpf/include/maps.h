@@ -12,11 +12,23 @@
 /* Where a head is read: see scratch.h. */
 #define SCRATCHES 4
 
+/* Where in a message a response head begins, and what goes into it. */
+struct heading {
+	__u32 off, size; /* of what is left of the message */
+	__u32 room;	 /* so many bytes of the message are certain to go out */
+	__u32 slot;	 /* in `headers` */
+	__u32 generation;
+	__u32 line_end; /* what was added begins here, in the head */
+};
+
 struct scratch {
 	struct http1_buf buf;
 	struct http1 head;
 	struct path_key path;
 	struct verdict_key token;
+	__u32 retry_s;	    /* for REQUEST_RATE: see replies.h */
+	struct piece piece; /* of responses: see headers.h */
+	struct heading heading;
 };
 
 struct scratches {
@@ -58,6 +70,22 @@ struct {
 	__type(value, struct source);
 } sources __weak SEC(".maps");
 
+/* sk_skb and conn_update write: denials of a source in its present window. Full: the source unseen for longest is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BANS_MAX);
+	__type(key, struct source_key);
+	__type(value, struct source);
+} offenders __weak SEC(".maps");
+
+/* sk_skb and conn_update write; XDP reads. Full: the ban unused for longest is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BANS_MAX);
+	__type(key, struct source_key);
+	__type(value, struct ban);
+} bans __weak SEC(".maps");
+
 /* XDP writes; stats reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -83,13 +111,38 @@ struct {
 	__type(value, struct path_rule);
 } paths __weak SEC(".maps");
 
-/* Helper writes; sk_skb reads. Full: the token unseen for longest is asked for again. */
+/* Agent fills the half of the next generation; sk_skb and conn_update read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_LIMITS_MAX);
+	__type(key, __u32);
+	__type(value, struct limit);
+} limits __weak SEC(".maps");
+
+/* sk_skb and conn_update write. Full: the bucket unused for longest is forgotten, and is full again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_BUCKETS_MAX);
+	__type(key, struct bucket_key);
+	__type(value, struct bucket);
+} buckets __weak SEC(".maps");
+
+/* Helper and `mpbpf verdict` write; sk_skb reads. Full: the token unseen for longest is asked for again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MPBPF_VERDICTS_MAX);
 	__type(key, struct verdict_key);
 	__type(value, struct verdict);
 } verdicts __weak SEC(".maps");
+
+/* `mpbpf verdict` writes; it and the helper read, no program does. Full: a new revocation is refused, and the user told. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MPBPF_REVOCATIONS_MAX);
+	__type(key, struct revocation_key);
+	__type(value, struct revocation);
+} revocations __weak SEC(".maps");
 
 /* Sockops inserts; the kernel removes at close; sk_skb and sk_msg redirect by it. Full: the connection is cut off. */
 struct {
@@ -156,6 +209,38 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratches);
 } scratches __weak SEC(".maps");
+
+/* The L7 programs write; stats reads. Full: what would need a new entry is not counted (request_stats.unmeasured). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, MPBPF_METRICS_MAX);
+	__type(key, struct metric_key);
+	__type(value, struct metric);
+} metrics __weak SEC(".maps");
+
+/* Agent fills the half of the next generation; sk_msg reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_HEADERS_MAX);
+	__type(key, __u32);
+	__type(value, struct header_block);
+} headers __weak SEC(".maps");
+
+/* Sk_msg writes and reads, sockops deletes. Full: where that connection's responses end is not known. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MPBPF_PIECES_MAX);
+	__type(key, __u64);
+	__type(value, struct piece);
+} pieces __weak SEC(".maps");
+
+/* Agent writes; stats reads. Full of names that are in use: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MPBPF_NAMES_MAX);
+	__type(key, __u32);
+	__type(value, struct name);
+} names __weak SEC(".maps");
 
 /* The L7 programs write; stats reads. */
 struct {

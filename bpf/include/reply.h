@@ -21,16 +21,21 @@ __weak __noinline int reply_fill(struct scratch *s, __u32 reason)
 {
 	const struct reply *r;
 	volatile __u64 *w;
-	__u32 i;
+	__u32 i, rest;
 
 	if (!s || reason >= REQUEST_REASON_MAX)
 		return -1;
 	r = &replies[reason];
+	rest = s->retry_s;
 	w = (volatile __u64 *)s->buf.b; /* volatile: clang would call memset and memcpy, which BPF lacks */
 	for (i = 0; i < MPBPF_HEAD_MAX / 8; i++)
 		w[i] = 0x2020202020202020ULL;
 	for (i = 0; i < REPLY_TEXT_MAX && i < r->len; i++)
 		((volatile __u8 *)s->buf.b)[i] = r->text[i];
+	for (i = 0; r->retry && i < REPLY_RETRY_LEN; i++) {
+		s->buf.b[HTTP1_AT(r->retry - 1 - i)] = rest || !i ? '0' + rest % 10 : ' ';
+		rest /= 10;
+	}
 	return 0;
 }
 

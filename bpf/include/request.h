@@ -9,6 +9,10 @@
 #define MPBPF_BPF_REQUEST_H
 
 #include "ask.h"
+#include "ban.h"
+#include "bucket.h"
+#include "method.h"
+#include "metrics.h"
 #include "reply.h"
 #include "siphash.h"
 
@@ -30,10 +34,15 @@ struct request {
 	__u32 allowed;	 /* a request begins here, and passes */
 	__u32 head;	 /* its method is HEAD */
 	__u32 upgrade;
-	__u32 last;		/* no received byte follows this skb */
-	__u32 blocks;		/* the service may block in recv() on this socket */
-	__u32 denied;		/* `reason` is a denial, whoever gives the answer */
-	struct http1_body body; /* what follows behind this skb, once it is accepted or denied */
+	__u32 last;   /* no received byte follows this skb */
+	__u32 blocks; /* the service may block in recv() on this socket */
+	__u32 denied; /* `reason` is a denial, whoever gives the answer */
+	__u32 would;  /* a denial that a dry run lets pass; 0: none */
+	__u8 method;  /* enum method */
+	__u8 prefix;  /* path_rule.prefix */
+	__u8 pad[2];
+	struct bucket_run count; /* what it counts against when it passes */
+	struct http1_body body;	 /* what follows behind this skb, once it is accepted or denied */
 };
 
 #define O_NONBLOCK 00004000
@@ -104,8 +113,8 @@ __weak __noinline int body_follow(struct __sk_buff *skb, struct http1_body *body
 	return OUTCOME_PASS;
 }
 
-/* The path against `paths`: a rule stands there as "/x/" and as "/x" with the terminator (abi.h). */
-static __always_inline bool path_exempt(struct scratch *s, const struct conn *conn)
+/* The rule for the path, or NULL: each stands in `paths` as "/x/" and as "/x" with the terminator (abi.h). */
+static __always_inline const struct path_rule *path_rule_of(struct scratch *s, const struct conn *conn)
 {
 	const struct http1 *h = &s->head;
 	__u64 *to = (__u64 *)s->path.path;
@@ -123,14 +132,14 @@ static __always_inline bool path_exempt(struct scratch *s, const struct conn *co
 		n = MPBPF_PATH_KEY;
 	s->path.prefixlen = 64 + 8 * n;
 	s->path.generation = conn->generation;
-	s->path.auth = conn->listener.auth;
-	s->path.kind = PATH_EXEMPT;
+	s->path.rules = conn->listener.rules;
+	s->path.pad = 0;
 	return bpf_map_lookup_elem(&paths, &s->path);
 }
 
 /* The cached verdict on the token, its times held against the clock on every hit. */
 static __always_inline enum outcome token_judge(struct scratch *s, const struct conn *conn, const struct control *c,
-						__u32 *reason)
+						struct request *rq)
 {
 	struct verdict *v;
 	__s64 now;
@@ -139,46 +148,91 @@ static __always_inline enum outcome token_judge(struct scratch *s, const struct 
 	s->token.auth = conn->listener.auth;
 	s->token.pad = 0;
 	v = bpf_map_lookup_elem(&verdicts, &s->token);
-	if (!v || v->generation != conn->generation) {
+	now = (__u64)(bpf_ktime_get_boot_ns() + READ_ONCE(c->wall_offset_ns)) / 1000000000;
+	if (!v || v->generation != conn->generation || (v->reason != REQUEST_ALLOWED && now >= v->expires)) {
 		STATS_INC(misses);
 		return OUTCOME_ASK;
 	}
 	STATS_INC(hits);
-	*reason = v->reason;
+	rq->reason = v->reason;
 	if (v->reason != REQUEST_ALLOWED)
 		return OUTCOME_DENY;
-	now = (__u64)(bpf_ktime_get_boot_ns() + READ_ONCE(c->wall_offset_ns)) / 1000000000;
+	rq->count.token[0] = s->token.hash[0];
+	rq->count.token[1] = s->token.hash[1];
+	rq->count.subject = v->subject;
 	if (now >= v->not_before && now < v->expires)
 		return OUTCOME_PASS;
-	*reason = REQUEST_EXPIRED;
+	rq->reason = REQUEST_EXPIRED;
 	return OUTCOME_DENY;
 }
 
-/* DESIGN's verdict table, in its order. *reason says why, for PASS and DENY. */
-static __always_inline enum outcome head_judge(struct scratch *s, const struct conn *conn, const struct control *c,
-					       __u32 n, __u32 *reason)
+static __always_inline enum outcome client_judge(struct scratch *s, const struct conn *conn, const struct control *c,
+						 struct request *rq)
 {
+	rq->reason = REQUEST_OPEN;
+	if (!(conn->listener.flags & LISTENER_REQUIRE_AUTH))
+		return OUTCOME_PASS;
+	rq->reason = REQUEST_NO_TOKEN;
+	if (!(s->head.flags & HTTP1_BEARER))
+		return OUTCOME_DENY;
+	return token_judge(s, conn, c, rq);
+}
+
+/* DESIGN's verdict table, in its order, but for limits, which count what passes. rq->reason says why, for PASS and DENY. */
+static __always_inline enum outcome head_judge(struct scratch *s, const struct conn *conn, const struct control *c,
+					       __u32 n, struct request *rq)
+{
+	const struct path_rule *rule = NULL;
+	enum outcome outcome;
 	int result;
 
 	http1_start(&s->head, false);
 	result = http1_scan(&s->buf, &s->head, n);
-	*reason = REQUEST_BAD;
+	rq->reason = REQUEST_BAD;
 	if (result == HTTP1_BAD)
 		return OUTCOME_DENY;
 	if (result == HTTP1_MORE || (s->head.flags & HTTP1_ODD) || s->head.method == HTTP1_METHOD_CONNECT)
 		return OUTCOME_ASK;
-	*reason = REQUEST_EXEMPT;
-	/* What follows the first '/' rules most paths out; the path may end there. */
-	if ((conn->listener.exempt_first >> (s->buf.b[HTTP1_AT(s->head.target_off + 1)] & 63) & 1) &&
-	    path_exempt(s, conn))
+	/* What follows the first '/' tells most paths that have no rule; the path may end there. */
+	if (conn->listener.rule_first >> (s->buf.b[HTTP1_AT(s->head.target_off + 1)] & 63) & 1)
+		rule = path_rule_of(s, conn);
+	rq->prefix = rule ? rule->prefix : 0;
+	rq->reason = REQUEST_EXEMPT;
+	if (rule && (rule->flags & PATH_EXEMPT))
 		return OUTCOME_PASS;
-	*reason = REQUEST_OPEN;
-	if (!(conn->listener.flags & LISTENER_REQUIRE_AUTH))
-		return OUTCOME_PASS;
-	*reason = REQUEST_NO_TOKEN;
-	if (!(s->head.flags & HTTP1_BEARER))
+	outcome = client_judge(s, conn, c, rq);
+	if (outcome != OUTCOME_PASS)
+		return outcome;
+	rq->count.limits = rule ? rule->limits : conn->listener.limits;
+	if (conn->listener.flags & LISTENER_OVERFULL) {
+		rq->reason = REQUEST_PROXY_COUNT;
 		return OUTCOME_DENY;
-	return token_judge(s, conn, c, reason);
+	}
+	if (rule && (rule->flags & PATH_UNLICENSED)) {
+		rq->reason = REQUEST_FEATURE;
+		return OUTCOME_DENY;
+	}
+	return OUTCOME_PASS;
+}
+
+/*
+ * What a dry run makes of a denial: it is noted, and the request passes. Where framing is unknown, so does all that follows.
+ * Bytes that the helper had, and that are gone with it, cannot pass any more.
+ */
+static __always_inline enum outcome request_dry(struct request *rq, struct conn *conn, __u32 reason)
+{
+	rq->would = reason;
+	rq->reason = REQUEST_OPEN;
+	if (reason == REQUEST_BAD || reason == REQUEST_HELPER_DOWN) {
+		stats_would(reason);
+		conn->state = CONN_TUNNEL;
+	}
+	return OUTCOME_PASS;
+}
+
+static __always_inline bool conn_is_dry(const struct conn *conn)
+{
+	return conn->listener.flags & LISTENER_DRY_RUN;
 }
 
 /* The head is judged; now the rest of the skb. A denied request's body is followed too, to be dropped. */
@@ -198,9 +252,14 @@ static __always_inline enum outcome head_rest(struct __sk_buff *skb, struct requ
 		rq->reason = REQUEST_BAD;
 		return OUTCOME_DENY;
 	}
-	rq->allowed = outcome == OUTCOME_PASS;
 	rq->upgrade = !!(h->flags & HTTP1_WEBSOCKET);
 	return outcome;
+}
+
+/* Of the head at the start of the buffer. Global: its branches would multiply those of its caller. */
+__weak __noinline int request_method(struct scratch *s)
+{
+	return s ? method_of(http1_word(&s->buf, 0)) : METHOD_OTHER;
 }
 
 /* A head comes next. */
@@ -222,18 +281,26 @@ static __always_inline enum outcome request_head(struct __sk_buff *skb, struct r
 		return OUTCOME_ASK;
 	if (!n || bpf_skb_load_bytes(skb, 0, s->buf.b, within(n, MPBPF_HEAD_MAX)))
 		return OUTCOME_CLOSE;
-	outcome = head_judge(s, conn, c, n, &rq->reason);
-	return outcome == OUTCOME_ASK ? outcome : head_rest(skb, rq, &s->head, outcome);
+	outcome = head_judge(s, conn, c, n, rq);
+	rq->method = request_method(s);
+	if (outcome != OUTCOME_ASK)
+		outcome = head_rest(skb, rq, &s->head, outcome);
+	if (outcome == OUTCOME_DENY && conn_is_dry(conn))
+		outcome = request_dry(rq, conn, rq->reason);
+	rq->allowed = outcome == OUTCOME_PASS && conn->state != CONN_TUNNEL;
+	return outcome;
 }
 
 /* The body of an allowed or of a denied request is under way. */
-static __always_inline enum outcome request_body(struct __sk_buff *skb, struct request *rq, const struct conn *conn)
+static __always_inline enum outcome request_body(struct __sk_buff *skb, struct request *rq, struct conn *conn)
 {
 	rq->body = conn->request;
 	switch (body_follow(skb, &rq->body, 0, rq->len)) {
 	case OUTCOME_PASS: return conn->state == CONN_DISCARD ? OUTCOME_DROP : OUTCOME_PASS;
 	case OUTCOME_ASK: return OUTCOME_ASK;
 	default:
+		if (conn->state == CONN_BODY && conn_is_dry(conn))
+			return request_dry(rq, conn, REQUEST_BAD);
 		/* The service may have part of this request already: no answer of ours can be in order. */
 		stats_reason(REQUEST_BAD);
 		return OUTCOME_CLOSE;
@@ -287,6 +354,34 @@ static __always_inline enum outcome request_order(struct request *rq, const stru
 	return outcome;
 }
 
+/* Whether it is over a limit; else it has been counted. */
+static __always_inline bool request_over_limit(struct request *rq, const struct conn *conn)
+{
+	rq->count.source = conn->remote;
+	rq->count.listener = conn->listener.index;
+	rq->count.generation = conn->generation;
+	if (buckets_take(&rq->count))
+		return true;
+	if (rq->count.would)
+		rq->would = REQUEST_RATE;
+	return false;
+}
+
+/* The last judgement, and the only one that counts: of what is otherwise about to pass. */
+static __always_inline enum outcome request_limit(struct request *rq, struct conn *conn, struct scratch *s,
+						  enum outcome outcome)
+{
+	outcome = request_order(rq, conn, outcome);
+	if (outcome != OUTCOME_PASS || !rq->allowed || !rq->count.limits || !s || !request_over_limit(rq, conn))
+		return outcome;
+	if (conn_is_dry(conn))
+		return request_dry(rq, conn, REQUEST_RATE);
+	s->retry_s = rq->count.retry_s;
+	rq->reason = REQUEST_RATE;
+	rq->allowed = 0;
+	return request_order(rq, conn, OUTCOME_DENY);
+}
+
 /* Answer here and now. Returns the verdict on the skb, or -1: there is no such answer. */
 __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, struct request *rq)
 {
@@ -303,6 +398,8 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 	if (reply_write(skb, s, rq->reason, rq->len, rq->head))
 		return -1;
 	stats_reason(rq->reason);
+	ban_note(&conn->remote, rq->reason);
+	metrics_denied(conn, rq->method, rq->prefix, reply_status(rq->reason), rq->len, rq->len);
 	if (!conn_reply_queued(conn, rq->write_seq))
 		conn->reply_end = rq->write_seq;
 	conn->reply_end += rq->len;
@@ -319,11 +416,14 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 static __always_inline int request_pass(const struct request *rq, struct conn *conn)
 {
 	if (rq->allowed) {
+		metrics_begin(conn, metrics_now(conn), !conn_pending(conn, rq->write_seq), rq->method, rq->prefix);
 		conn_allow(conn, rq->head, rq->upgrade);
 		stats_reason(rq->reason);
+		stats_would(rq->would);
 	}
 	if (conn->state == CONN_TUNNEL)
 		return SK_PASS;
+	metrics_request(conn, rq->allowed, rq->len);
 	conn->request = rq->body;
 	conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_BODY;
 	return SK_PASS;
@@ -368,6 +468,11 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 		if (ask_bytes(skb, rq->cookie, rq->len, rq->write_seq) != -1)
 			return request_swallow(skb, rq);
 		outcome = OUTCOME_UNAVAILABLE;
+	}
+	if (outcome == OUTCOME_UNAVAILABLE && conn_is_dry(conn) &&
+	    (conn->state == CONN_HEAD || conn->state == CONN_BODY)) {
+		request_dry(rq, conn, REQUEST_HELPER_DOWN);
+		return SK_PASS;
 	}
 	if (outcome == OUTCOME_UNAVAILABLE) {
 		if (!rq->denied) {

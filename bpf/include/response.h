@@ -10,6 +10,8 @@
 #define MPBPF_BPF_RESPONSE_H
 
 #include "close.h"
+#include "headers.h"
+#include "metrics.h"
 #include "scratch.h"
 
 #define RESPONSE_STEPS 4096 /* heads, runs of content and framing bytes in one message */
@@ -27,8 +29,11 @@ struct response_run {
 	__u32 answered;		/* conn->answered */
 	__u32 seq;		/* of the message's first byte */
 	__u32 off, size;	/* how far the message is read */
-	__u32 tunnel;		/* HTTP ends here */
-	__u32 close;		/* HTTP ends here, and what follows could not be judged */
+	__u32 room;		/* so many bytes of the message are certain to go out */
+	__u64 cookie;
+	__u32 tunnel; /* HTTP ends here */
+	__u32 spoilt; /* the message must not be sent */
+	__u32 close;  /* HTTP ends here, and what follows could not be judged */
 };
 
 /* From here on nobody knows where a response ends: denials on this connection close it. */
@@ -37,8 +42,8 @@ static __always_inline void response_lost(struct response_run *run)
 	run->body.kind = BODY_UNTIL_CLOSE;
 }
 
-/* Copy up to n bytes at off into the buffer. Returns how many, or 0. */
-static __always_inline __u32 response_load(struct sk_msg_md *msg, struct http1_buf *buf, __u32 off, __u32 n)
+/* Copy up to n bytes at off behind the `have` that stand in the buffer. Returns how many, or 0. */
+static __always_inline __u32 response_load(struct sk_msg_md *msg, struct http1_buf *buf, __u32 off, __u32 n, __u32 have)
 {
 	void *data, *end;
 
@@ -48,48 +53,125 @@ static __always_inline __u32 response_load(struct sk_msg_md *msg, struct http1_b
 	end = msg->data_end;
 	if (end - data < n)
 		n = end - data;
-	if (!n || bpf_probe_read_kernel(buf->b, within(n, MPBPF_HEAD_MAX), data))
+	if (!n)
 		return 0;
-	return n;
+	if (!have)
+		return bpf_probe_read_kernel(buf->b, within(n, MPBPF_HEAD_MAX), data) ? 0 : n;
+	if (have >= MPBPF_PIECES_SIZE)
+		return 0;
+	forget(have); /* of the bound, which older verifiers do not see in a copy */
+	if (n > MPBPF_PIECES_SIZE)
+		n = MPBPF_PIECES_SIZE;
+	return bpf_probe_read_kernel(buf->b + (have & (MPBPF_PIECES_SIZE - 1)), within(n, MPBPF_PIECES_SIZE), data) ? 0
+														    : n;
+}
+
+static __always_inline void response_piece_end(struct response_run *run)
+{
+	if (!(run->conn->sending & SENDING_PIECE))
+		return;
+	bpf_map_delete_elem(&pieces, &run->cookie);
+	run->conn->sending &= ~SENDING_PIECE;
+}
+
+/* `len` bytes of a head that goes on in the next message stand in the buffer. */
+static __always_inline void response_piece_keep(struct response_run *run, __u32 len)
+{
+	struct piece *piece = &run->s->piece;
+
+	piece->len = len;
+	if (len > MPBPF_PIECES_SIZE || bpf_probe_read_kernel(piece->b, MPBPF_PIECES_SIZE, run->s->buf.b) ||
+	    bpf_map_update_elem(&pieces, &run->cookie, piece, BPF_ANY)) {
+		response_lost(run);
+		return;
+	}
+	run->conn->sending |= SENDING_PIECE;
+	run->off = run->size;
+}
+
+/* The first `len` bytes of a head stand in the buffer. */
+static __always_inline void response_headers(struct response_run *run, __u32 len)
+{
+	const struct conn *conn = run->conn;
+	struct heading *heading = &run->s->heading;
+	int added;
+
+	if (!conn->listener.headers)
+		return;
+	heading->off = run->off;
+	heading->size = run->size;
+	heading->room = run->room;
+	heading->generation = conn->generation;
+	heading->slot = (conn->generation & 1) * MPBPF_HEADERS_MAX + conn->listener.headers - 1;
+	added = headers_add(run->msg, run->s, len);
+	if (added < 0)
+		run->spoilt = 1;
+	if (added <= 0)
+		return;
+	run->size += added;
+	run->conn->pushed_end = run->s->piece.seq + heading->line_end + added;
+	run->conn->sending |= SENDING_PUSHED;
 }
 
 static __always_inline void response_body(struct response_run *run, const struct http1 *h)
 {
 	bool no_body = run->conn->no_body >> (run->answered & 63) & 1;
+	__u64 bytes = h->head_len + run->s->piece.pushed;
+	__u32 end = run->s->piece.seq + h->head_len + run->s->piece.pushed;
 
 	run->body.kind = BODY_LENGTH;
 	run->body.step = h->status < 200;
-	run->body.left = h->head_len;
-	run->anchor = run->seq + run->off;
-	if (h->status < 200 || no_body || h->status == 204 || h->status == 304)
+	run->body.left = bytes;
+	run->anchor = run->s->piece.seq;
+	if (h->status < 200)
 		return;
-	if (h->flags & HTTP1_CHUNKED) {
-		run->off += h->head_len;
-		run->anchor += h->head_len;
+	if (no_body || h->status == 204 || h->status == 304) {
+		/* nothing follows */
+	} else if (h->flags & HTTP1_CHUNKED) {
+		run->off = end - run->seq;
+		run->anchor = end;
 		run->body.kind = BODY_CHUNKED;
 		run->body.step = CHUNK_SIZE;
 		run->body.line = 0;
 		run->body.left = 0;
 	} else if (h->flags & HTTP1_LENGTH) {
 		run->body.left += h->content_length;
+		bytes = run->body.left;
 	} else {
+		bytes = run->size - run->off;
 		response_lost(run);
 	}
+	metrics_head(run->conn, run->answered, h->status, bytes, run->anchor);
+	if (run->body.kind == BODY_UNTIL_CLOSE)
+		metrics_response(run->conn, run->answered);
 }
 
 static __always_inline void response_head(struct response_run *run)
 {
 	__u32 n = run->size - run->off;
 	struct http1 *h;
+	int result;
 
 	if (!run->s || run->conn->allowed == run->answered) {
 		response_lost(run); /* unasked for (a time-out, say), or no buffer to read it in */
 		return;
 	}
 	h = &run->s->head;
-	n = response_load(run->msg, &run->s->buf, run->off, n > MPBPF_HEAD_MAX ? MPBPF_HEAD_MAX : n);
+	if (headers_piece(run->s, run->cookie, run->seq + run->off, run->conn->sending & SENDING_PIECE)) {
+		response_lost(run);
+		return;
+	}
+	n = response_load(run->msg, &run->s->buf, run->off, n > MPBPF_HEAD_MAX ? MPBPF_HEAD_MAX : n, run->s->piece.len);
 	http1_start(h, true);
-	if (!n || http1_scan(&run->s->buf, h, n) != HTTP1_DONE) {
+	result = n ? http1_scan(&run->s->buf, h, run->s->piece.len + n) : HTTP1_BAD;
+	if (result != HTTP1_BAD)
+		response_headers(run, run->s->piece.len + n);
+	if (result == HTTP1_MORE) {
+		response_piece_keep(run, run->s->piece.len + n);
+		return;
+	}
+	response_piece_end(run);
+	if (result != HTTP1_DONE) {
 		response_lost(run);
 	} else if (h->status == 101) {
 		/*
@@ -99,6 +181,8 @@ static __always_inline void response_head(struct response_run *run)
 		run->tunnel = (run->conn->flags & CONN_UPGRADE) && run->conn->allowed - run->answered == 1;
 		run->close = !run->tunnel;
 		response_lost(run);
+		metrics_head(run->conn, run->answered, h->status, h->head_len, run->seq + run->off);
+		metrics_response(run->conn, run->answered);
 	} else {
 		response_body(run, h);
 	}
@@ -120,8 +204,17 @@ static __always_inline void response_chunk(struct response_run *run)
 	run->anchor = run->seq + run->off;
 	if (result < 0)
 		response_lost(run);
-	else if (result)
-		run->body.kind = BODY_LENGTH; /* of which nothing is left */
+	if (result <= 0)
+		return;
+	metrics_chunks(run->conn, run->anchor);
+	run->body.kind = BODY_LENGTH; /* of which nothing is left */
+}
+
+/* An interim response answers nothing. */
+static __always_inline void response_over(struct response_run *run)
+{
+	if (!run->body.step)
+		metrics_response(run->conn, run->answered);
 }
 
 static long response_step(__u32 i __attribute__((unused)), struct response_run *run)
@@ -145,7 +238,8 @@ static long response_step(__u32 i __attribute__((unused)), struct response_run *
 	} else {
 		gone = run->seq + run->off - run->anchor;
 		if (gone >= body->left) {
-			run->answered += !body->step; /* an interim response answers nothing */
+			response_over(run);
+			run->answered += !body->step;
 			body->kind = BODY_NONE;
 			body->step = 0;
 		} else {
@@ -174,6 +268,16 @@ static __always_inline void response_resume(struct response_run *run)
 		run->body.left += ahead;
 		run->anchor = run->seq;
 	}
+}
+
+/* The message is read. What it completes counts now: the next one may be long in coming. */
+static __always_inline void response_measure(struct response_run *run)
+{
+	if (run->body.kind == BODY_CHUNKED)
+		metrics_chunks(run->conn, run->anchor);
+	else if (run->body.kind == BODY_LENGTH && !seq_before(run->seq + run->size, run->anchor) &&
+		 run->seq + run->size - run->anchor >= run->body.left)
+		response_over(run);
 }
 
 static __always_inline void response_commit(const struct response_run *run, __u64 cookie)

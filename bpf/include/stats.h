@@ -21,6 +21,17 @@ static __always_inline void stats_reason(__u32 reason)
 		STATS_INC(reasons[reason]);
 }
 
+/* 0, which is no denial: nothing would have been denied. */
+static __always_inline void stats_would(__u32 reason)
+{
+	forget(reason);
+	if (reason >= REQUEST_REASON_MAX)
+		return;
+	forget(reason); /* of the bound, which clang would test on a copy, both at once */
+	if (reason)
+		STATS_INC(would[reason]);
+}
+
 static __always_inline struct control *control_get(void)
 {
 	__u32 zero = 0;

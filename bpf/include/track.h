@@ -73,6 +73,8 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 	if (conn.listener.flags & LISTENER_GONE)
 		return;
 	cookie = bpf_get_socket_cookie(ops);
+	if (conn.listener.sample && bpf_get_prandom_u32() <= conn.listener.sample)
+		conn.flags |= CONN_MEASURED;
 	conn.netns = bpf_get_netns_cookie(ops);
 	conn.opened_at = bpf_ktime_get_boot_ns();
 	if (track_insert(ops, &conn, cookie)) {
@@ -80,6 +82,8 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 		return;
 	}
 	STATS_INC(guarded);
+	if (conn.flags & CONN_MEASURED)
+		STATS_INC(measured);
 	__sync_fetch_and_add(&c->conns_open, 1);
 }
 
@@ -96,6 +100,8 @@ static __always_inline void track_close(struct bpf_sock_ops *ops)
 	change = conn_become(conn, CONN_CLOSED);
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
+	if (conn->sending & SENDING_PIECE)
+		bpf_map_delete_elem(&pieces, &cookie);
 	bpf_map_delete_elem(&conns, &cookie);
 	STATS_INC(conns_closed);
 	if (c)

@@ -15,9 +15,19 @@ SEC("sk_msg") int sk_msg_response(struct sk_msg_md *msg)
 	if (!cookie || !tp)
 		return SK_PASS;
 	run.conn = bpf_map_lookup_elem(&conns, cookie);
-	if (!run.conn || run.conn->response.kind == BODY_UNTIL_CLOSE)
+	if (!run.conn)
 		return SK_PASS;
 	run.seq = tp->write_seq;
+	if (headers_cut(run.conn, run.seq)) {
+		STATS_INC(broken);
+		ask_close(run.conn, *cookie);
+		return SK_DROP;
+	}
+	if (run.conn->response.kind == BODY_UNTIL_CLOSE)
+		return SK_PASS;
+	run.cookie = *cookie;
+	if (run.conn->listener.headers)
+		run.room = headers_room(tp);
 	run.body = run.conn->response;
 	run.anchor = run.conn->response_seq;
 	run.answered = run.conn->answered;
@@ -28,8 +38,9 @@ SEC("sk_msg") int sk_msg_response(struct sk_msg_md *msg)
 		scratch_release(slot);
 	if (run.off < run.size)
 		response_lost(&run); /* more pieces than one message should have */
+	response_measure(&run);
 	response_commit(&run, *cookie);
-	return SK_PASS;
+	return run.spoilt ? SK_DROP : SK_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -25,7 +25,7 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	rq.last = !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;
 	rq.blocks = request_blocks(tp);
 	s = scratch_claim(&slot);
-	outcome = request_order(&rq, conn, request_decide(skb, &rq, conn, s));
+	outcome = request_limit(&rq, conn, s, request_decide(skb, &rq, conn, s));
 	action = request_act(skb, &rq, conn, s, outcome);
 	if (s)
 		scratch_release(slot);

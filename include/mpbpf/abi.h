@@ -8,7 +8,7 @@
 #ifndef MPBPF_ABI_H
 #define MPBPF_ABI_H
 
-#define MPBPF_ABI_VERSION 1
+#define MPBPF_ABI_VERSION 2
 
 /* Limits. Bytes unless the name says otherwise. */
 #define MPBPF_HEAD_MAX 4096	    /* the longest request head that the kernel itself reads; power of two */
@@ -16,15 +16,26 @@
 #define MPBPF_TOKEN_MAX 8192	    /* the longest bearer token: beyond it 431 */
 #define MPBPF_PATH_KEY 112	    /* the longest path in the `paths` trie, its terminator included */
 #define MPBPF_LISTENERS_MAX 1024    /* listeners of one configuration */
-#define MPBPF_PATHS_MAX 4096	    /* paths of one configuration, all auth blocks together */
+#define MPBPF_PATHS_MAX 4096	    /* paths with a rule in one configuration, all listeners together */
+#define MPBPF_LIMITS_MAX 64	    /* request limits of one configuration: bits of a word */
+#define MPBPF_BUCKETS_MAX 65536	    /* token buckets at a time */
+#define MPBPF_BANS_MAX 65536	    /* sources that are banned, or counted towards it, at a time */
 #define MPBPF_CIDRS_MAX 65536	    /* entries of the allow and the deny list together */
 #define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
 #define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
 #define MPBPF_VERDICTS_MAX 65536    /* default number of cached verdicts */
+#define MPBPF_REVOCATIONS_MAX 65536 /* revocations at a time */
 #define MPBPF_ASKS_SIZE (8 << 20)   /* the ring buffer that carries bytes to the helper */
 #define MPBPF_HOLD_MAX (256 << 10)  /* bytes of one connection that the helper may hold; beyond it TCP waits */
 #define MPBPF_BURST_MAX (1 << 20)   /* bytes handed back at a stretch before the client is made to pause */
 #define MPBPF_PIPELINE_MAX 16	    /* requests of one connection that wait for their responses; <= 64 (no_body) */
+#define MPBPF_HEADERS_MAX 64	    /* different sets of response headers in one configuration */
+#define MPBPF_HEADERS_SIZE 512	    /* bytes of one set */
+#define MPBPF_PIECES_MAX 1024	    /* response heads that came in pieces and are not complete */
+#define MPBPF_PIECES_SIZE 2048	    /* bytes of such a head; power of two */
+#define MPBPF_METRICS_MAX 16384	    /* counters of responses and buckets of latency that are in use */
+#define MPBPF_PREFIX_NAMES 128	    /* names[1..127]: path prefixes that are measured apart */
+#define MPBPF_NAMES_MAX 2304	    /* names[128..]: listeners, of two generations and more */
 
 /* An IPv4 address is mapped into IPv6 (RFC 4291, section 2.5.5.2): one key shape for both families. */
 struct addr {
@@ -64,6 +75,10 @@ struct policy {
 	__u8 has_deny;	   /* the deny list is not empty */
 	__u8 has_allow;	   /* the allow list is not empty */
 	__u8 pad;
+	__u64 ban_window_ns;
+	__u64 ban_ns;	    /* how long a ban lasts */
+	__u32 ban_failures; /* so many 401 and 403 within the window; 0: nobody is banned */
+	__u32 pad2;
 };
 
 enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
@@ -89,12 +104,18 @@ struct source {
 	__u64 window_count;
 };
 
+/* Value of `bans`, keyed as `sources` is: until when nothing of the source passes; CLOCK_BOOTTIME, ns. */
+struct ban {
+	__u64 until;
+};
+
 enum xdp_reason {
 	XDP_REASON_PASS,
 	XDP_REASON_RATE_LIMIT,
 	XDP_REASON_DENIED,
 	XDP_REASON_MALFORMED,
 	XDP_REASON_SYN_GUARD,
+	XDP_REASON_BANNED,
 	XDP_REASON_MAX
 };
 
@@ -129,16 +150,22 @@ struct listener_key {
 
 enum listener_flags {
 	LISTENER_REQUIRE_AUTH = 1 << 0,
-	LISTENER_HAS_EXEMPT = 1 << 1,
-	LISTENER_GONE = 1 << 7, /* in a conn: the configuration has this listener no more */
+	LISTENER_DRY_RUN = 1 << 1,  /* denials are counted as would-be, and the request passes */
+	LISTENER_OVERFULL = 1 << 2, /* more proxies run than the licence allows */
+	LISTENER_GONE = 1 << 7,	    /* in a conn: the configuration has this listener no more */
 };
 
 struct listener {
-	__u16 index; /* position in the configuration */
-	__u16 auth;  /* which auth block: 0 the global one, else 1 + listener index */
-	__u8 flags;  /* enum listener_flags */
-	__u8 pad[3];
-	__u64 exempt_first; /* bit (c & 63) for each character c that follows the first '/' of an exempt path; "/": all */
+	__u16 index;	  /* position in the configuration */
+	__u16 auth;	  /* which auth block: 0 the global one, else 1 + listener index */
+	__u16 rules;	  /* which of the sets of path rules */
+	__u8 flags;	  /* enum listener_flags */
+	__u8 metrics;	  /* enum metrics_flags: what is measured of a connection that is sampled */
+	__u64 rule_first; /* bit (c & 63) for each character c that follows the first '/' of a path with a rule; "/": all */
+	__u64 limits;	  /* bits of the limits that hold for paths without a rule */
+	__u16 name;	  /* its number in `names`; 0: none */
+	__u16 headers; /* 1 + its place in `headers`; 0: nothing is added to responses */
+	__u32 sample;  /* a connection is measured when a random number is not above it; 0: none is */
 };
 
 /*
@@ -148,15 +175,49 @@ struct listener {
 struct path_key {
 	__u32 prefixlen;
 	__u32 generation;
-	__u16 auth;
-	__u16 kind; /* enum path_kind */
+	__u16 rules;
+	__u16 pad;
 	char path[MPBPF_PATH_KEY];
 };
 
-enum path_kind { PATH_EXEMPT, PATH_KIND_MAX };
+enum path_flags {
+	PATH_EXEMPT = 1 << 0,	  /* needs no token */
+	PATH_UNLICENSED = 1 << 1, /* needs a feature that the licence lacks */
+};
 
+/* What holds for a path and all below it: of the longest prefix, which has taken over what shorter ones say. */
 struct path_rule {
-	__u32 flags;
+	__u32 flags; /* enum path_flags */
+	__u8 prefix; /* the number in `names` under which responses are measured; 0: none */
+	__u8 pad[3];
+	__u64 limits; /* bits */
+};
+
+enum limit_per { LIMIT_PER_LISTENER, LIMIT_PER_TOKEN, LIMIT_PER_SUBJECT, LIMIT_PER_SOURCE, LIMIT_PER_MAX };
+
+/*
+ * A request limit: limits[(generation & 1) * MPBPF_LIMITS_MAX + bit]. A token bucket, kept as the generic cell rate algorithm
+ * keeps it (ITU-T I.371): one time for each bucket. Times are in BUCKET_TICKS a nanosecond.
+ */
+struct limit {
+	__u64 id;	/* hash of its name: a bucket outlives a reload */
+	__u64 interval; /* from one request to the next */
+	__u64 burst;	/* how far ahead of that a request may come */
+	__u32 generation;
+	__u8 per; /* enum limit_per */
+	__u8 dry; /* counted as would-be */
+	__u8 pad[2];
+};
+
+#define BUCKET_TICKS 64
+
+struct bucket_key {
+	__u64 limit;  /* limit.id */
+	__u64 who[2]; /* listener, hash of the token, subject or source */
+};
+
+struct bucket {
+	__u64 next; /* when the next request is due, by the rate alone; CLOCK_BOOTTIME */
 };
 
 enum request_reason {
@@ -188,8 +249,126 @@ struct verdict {
 	__u32 generation; /* another generation than the one in force: as if unknown */
 	__u32 reason;	  /* REQUEST_ALLOWED or the REQUEST_* to deny with */
 	__s64 not_before; /* CLOCK_REALTIME seconds, leeway already taken off; S64_MIN: always */
-	__s64 expires;	  /* CLOCK_REALTIME seconds, leeway already added: valid while now < expires; S64_MAX: never */
-	__u64 subject;	  /* keyed hash of `sub`; 0: none */
+	/*
+	 * CLOCK_REALTIME seconds; S64_MAX: never. Allowed: leeway already added, valid while now < expires. A denial holds so
+	 * long, that of a revoked token as long as the revocation, and is as if unknown then.
+	 */
+	__s64 expires;
+	__u64 subject; /* keyed hash of `sub`; 0: none */
+	__u64 jti;     /* keyed hash of `jti`, or of a static token as it stands in the configuration; 0: none */
+};
+
+/* What a revocation names: always by the keyed hash that a verdict has of it. */
+enum revocation_kind {
+	REVOKED_TOKEN, /* verdict_key.hash[0], 1 for 0; or verdict.jti of a static token, however it was presented */
+	REVOKED_SUBJECT,
+	REVOKED_JTI,
+	REVOKED_MAX
+};
+
+struct revocation_key {
+	__u32 kind; /* enum revocation_kind */
+	__u32 pad;
+	__u64 hash;
+};
+
+struct revocation {
+	__s64 expires; /* CLOCK_REALTIME seconds: holds while now < expires; S64_MAX: for good */
+	__s64 at;      /* when it was made, CLOCK_REALTIME seconds */
+	__u32 to_end;  /* 1: what it revokes is worth nothing after it, so it need not be made longer */
+	__u32 pad;
+};
+
+/* ---- metrics ---- */
+
+enum metrics_flags {
+	METRICS_REQUEST = 1 << 0,  /* requests by method */
+	METRICS_RESPONSE = 1 << 1, /* responses by status */
+	METRICS_TIMING = 1 << 2,
+	METRICS_SIZE = 1 << 3,
+};
+
+/* What metric_key.at means. */
+enum metric_kind {
+	METRIC_REQUEST,	 /* enum method; sum: bytes of requests */
+	METRIC_RESPONSE, /* status; sum: bytes of responses */
+	METRIC_FIRST,	 /* bucket (histogram.h) of the time to the first byte of a response; sum: ns */
+	METRIC_LAST,	 /* the same to its last byte */
+	METRIC_KIND_MAX
+};
+
+enum method {
+	METHOD_OTHER,
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_PUT,
+	METHOD_DELETE,
+	METHOD_PATCH,
+	METHOD_OPTIONS,
+	METHOD_CONNECT,
+	METHOD_TRACE,
+	METHOD_MAX
+};
+
+struct metric_key {
+	__u16 listener; /* number in `names` */
+	__u8 prefix;	/* the same; 0: none */
+	__u8 kind;	/* enum metric_kind */
+	__u16 at;
+	__u16 pad;
+};
+
+struct metric {
+	__u64 count;
+	__u64 sum;
+};
+
+/* Value of `names`: whose counters bear that number. A number keeps its name as long as a configuration has it. */
+struct name {
+	__u32 generation; /* the last that had it; 0: the number is free */
+	__u32 pad;
+	char text[MPBPF_PATH_KEY];
+};
+
+/* ---- response headers ---- */
+
+/*
+ * headers[(generation & 1) * MPBPF_HEADERS_MAX + n]: lines, each with CR LF, that go behind the status line. As a push must
+ * have a constant size, white space behind the last value fills them up to 128, 256 or 512 bytes.
+ */
+struct header_block {
+	__u32 generation;
+	__u32 len;
+	char text[MPBPF_HEADERS_SIZE];
+};
+
+/* The head of a response, as far as the service has sent it. */
+struct piece {
+	__u32 seq;    /* TCP sequence number that it begins at */
+	__u32 len;    /* bytes of it that came */
+	__u32 pushed; /* bytes that were added to it */
+	__u32 pad;
+	__u8 b[MPBPF_PIECES_SIZE];
+};
+
+/* What sk_msg alone keeps of a connection. */
+enum sending_flags {
+	SENDING_PUSHED = 1 << 0, /* pushed_end is valid */
+	SENDING_PIECE = 1 << 1,	 /* it has an entry in `pieces` */
+};
+
+/* What is measured of a connection. Requests are counted when they pass; only one that passes alone is timed. */
+struct exchange {
+	__u64 begun;	/* CLOCK_MONOTONIC, ns: when request number `begun_of` passed; 0: it is not timed */
+	__u64 out;	/* bytes of the response under way */
+	__u32 begun_of; /* conn.allowed before it */
+	__u32 counted;	/* responses counted, modulo 2^32: one that is sent again counts once */
+	__u32 out_seq;	/* a chunked response: TCP sequence number up to which `out` counts */
+	__u16 status;	/* of the response under way */
+	__u8 method;	/* enum method; of the last allowed request */
+	__u8 pad;
+	__u8 prefix[MPBPF_PIPELINE_MAX]; /* of request n, at n modulo that */
 };
 
 /* How far a message body is read. `left` is the rest of the body, or of the present chunk. */
@@ -216,7 +395,8 @@ enum conn_state {
 enum conn_flags {
 	CONN_UPGRADE = 1 << 0,	 /* the last allowed request asked for `Upgrade: websocket` */
 	CONN_REPLIED = 1 << 1,	 /* reply_end is valid: the kernel answered on this connection */
-	CONN_ANSWERING = 1 << 2, /* the helper's answer may be out in part: no other may follow it */
+	CONN_MEASURED = 1 << 2,	 /* sampled: `exchange` is kept */
+	CONN_ANSWERING = 1 << 3, /* the helper's answer may be out in part: no other may follow it */
 };
 
 /*
@@ -225,9 +405,10 @@ enum conn_flags {
  */
 struct conn {
 	struct bpf_spin_lock lock;
-	__u8 state; /* enum conn_state */
-	__u8 flags; /* enum conn_flags */
-	__u16 pad;
+	__u8 state;   /* enum conn_state */
+	__u8 flags;   /* enum conn_flags */
+	__u8 sending; /* enum sending_flags */
+	__u8 pad;
 	struct http1_body request;
 	struct http1_body response; /* BODY_UNTIL_CLOSE: nobody knows where it ends, denials close the connection */
 	__u64 asked;		    /* bytes given to the helper, all told */
@@ -247,6 +428,9 @@ struct conn {
 	__u32 write_seq; /* TCP write_seq as last seen in CONN_HELPER, by sk_skb or the gate */
 	__u64 netns;	 /* cookie of the network namespace */
 	__u64 opened_at; /* CLOCK_BOOTTIME, ns */
+	struct exchange exchange;
+	__u32 pushed_end; /* TCP sequence number behind the headers that were added last */
+	__u32 pad2;
 };
 
 /* ---- the helper channel ---- */
@@ -290,7 +474,10 @@ enum conn_op_kind {
 	CONN_OP_MAX
 };
 
-/* What conn_update is run with, as its packet. result: 0, -ENOENT no such connection, -ESTALE not this agent's, -EAGAIN. */
+/*
+ * What conn_update is run with, as its packet. result: 0, -ENOENT no such connection, -ESTALE not this agent's, -EAGAIN,
+ * -EDQUOT.
+ */
 struct conn_op {
 	__u64 cookie;
 	__u32 op;		   /* enum conn_op_kind */
@@ -301,14 +488,24 @@ struct conn_op {
 	__u32 reason;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum request_reason */
 	__u8 no_body;		   /* CONN_OP_ALLOW: HEAD */
 	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
-	__u8 answering;		   /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
+	__u8 would;		   /* CONN_OP_ALLOW: the denial that a dry run lets pass; 0: none */
+	__u8 dry;		   /* CONN_OP_ALLOW: over a limit it passes too */
+	__u8 method;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
+	__u8 prefix;		   /* the same: path_rule.prefix */
+	__u8 answering; /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
 	__u8 pad;
+	__u64 limits;	  /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
+	__u32 listener;	  /* CONN_OP_ALLOW, with limits: its index, */
+	__u32 generation; /* and the generation that all this is of */
+	__u64 token[2];	  /* CONN_OP_ALLOW: hash of the token; 0: none */
+	__u64 subject;	  /* CONN_OP_ALLOW */
 	/* outputs */
 	__s32 result;
 	__u32 out_state;
 	__u32 out_lost; /* responses are BODY_UNTIL_CLOSE */
 	__u32 pending;	/* allowed requests whose response is not known to be complete */
-	__u32 pad2;
+	__u32 retry_s;	/* result -EDQUOT: over a limit, for so long */
+	__u32 passed;	/* in: bytes of the request under way that went to the service since the last operation */
 	__u64 out_asked;
 };
 
@@ -324,26 +521,42 @@ struct request_stats {
 	__u64 held;	    /* packets dropped before TCP because the helper held enough bytes of the connection */
 	__u64 conns_closed; /* guarded connections that ended */
 	__u64 broken;	    /* connections given up: bytes could not be kept (ring full, agent gone) */
+	__u64 would[REQUEST_REASON_MAX]; /* denials that a dry run let pass; each request is among `reasons` as well */
+	__u64 measured;			 /* connections that were sampled */
+	__u64 unmeasured;		 /* what `metrics` had no room for */
+	__u64 unadded;			 /* responses without their headers: the send buffer was too full */
 };
 
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 24);
+MPBPF_ASSERT_SIZE(struct policy, 48);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
-MPBPF_ASSERT_SIZE(struct xdp_stats, 112);
+MPBPF_ASSERT_SIZE(struct xdp_stats, 120);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
-MPBPF_ASSERT_SIZE(struct listener, 16);
+MPBPF_ASSERT_SIZE(struct listener, 32);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);
+MPBPF_ASSERT_SIZE(struct path_rule, 16);
+MPBPF_ASSERT_SIZE(struct limit, 32);
+MPBPF_ASSERT_SIZE(struct bucket_key, 24);
+MPBPF_ASSERT_SIZE(struct bucket, 8);
 MPBPF_ASSERT_SIZE(struct verdict_key, 24);
-MPBPF_ASSERT_SIZE(struct verdict, 32);
+MPBPF_ASSERT_SIZE(struct verdict, 40);
+MPBPF_ASSERT_SIZE(struct revocation_key, 16);
+MPBPF_ASSERT_SIZE(struct revocation, 24);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
-MPBPF_ASSERT_SIZE(struct conn, 160);
+MPBPF_ASSERT_SIZE(struct header_block, 8 + MPBPF_HEADERS_SIZE);
+MPBPF_ASSERT_SIZE(struct piece, 16 + MPBPF_PIECES_SIZE);
+MPBPF_ASSERT_SIZE(struct metric_key, 8);
+MPBPF_ASSERT_SIZE(struct metric, 16);
+MPBPF_ASSERT_SIZE(struct name, 8 + MPBPF_PATH_KEY);
+MPBPF_ASSERT_SIZE(struct exchange, 48);
+MPBPF_ASSERT_SIZE(struct conn, 232);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
-MPBPF_ASSERT_SIZE(struct conn_op, 80);
-MPBPF_ASSERT_SIZE(struct request_stats, 184);
+MPBPF_ASSERT_SIZE(struct conn_op, 128);
+MPBPF_ASSERT_SIZE(struct request_stats, 320);
 
 #endif

@@ -163,11 +163,12 @@ before() {
 }
 
 after() {
-	local path
+	local path was
 	figures_read figures
 	moved=()
 	for path in "${!figures[@]}"; do
-		moved[$path]=$((figures[$path] - figures_before[$path]))
+		was=${figures_before[$path]:-0} # statuses and the like are there once they occurred; times have fractions
+		moved[$path]=$((${figures[$path]%.*} - ${was%.*}))
 	done
 }
 

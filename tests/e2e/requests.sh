@@ -64,6 +64,23 @@ session() {
 	printf '%s\n' "$@" >&"${session_input[$name]}"
 }
 
+# session_read NAME LINE...: gives lines to a script that has been started, and prints the answer that comes next
+session_read() {
+	local answers before
+	mapfile -t answers <"$work/$1"
+	before=${#answers[@]}
+	session "$@"
+	wait_for 6 session_answered "$1" $((before + 1))
+	mapfile -t answers <"$work/$1"
+	echo "${answers[before]-none}"
+}
+
+session_answered() {
+	local answers
+	mapfile -t answers <"$work/$1"
+	[ "${#answers[@]}" -ge "$2" ]
+}
+
 session_end() {
 	session "$1" exit
 	wait "${session_pid[$1]}"

@@ -41,7 +41,7 @@ bad() {
 	leaves_nothing "$1"
 }
 bad "a port that is a word" 'listeners\[0\]\.port.*http' 'listeners=[{"name": "web", "port": "http"}]'
-bad "an unknown algorithm" 'auth\.jwt_algorithm.*RS256' 'auth.jwt_algorithm="RS256"'
+bad "an unknown algorithm" 'auth\.jwt_algorithm.*none' 'auth.jwt_algorithm="none"'
 bad "an unknown key" 'rate_limit.*pakets' 'rate_limit.pakets=1'
 bad "an address that is none" 'ddos\.deny\[0\].*10\.0\.0\.0/33' 'ddos.deny=["10.0.0.0/33"]'
 bad "a window of nothing" 'rate_limit\.window_ms.*0' 'rate_limit.window_ms=0'
@@ -80,7 +80,7 @@ fails "no root" 1 'root|privilege|capabilit|CAP_|permitted' in_server setpriv --
 leaves_nothing "wrong usage"
 
 help=$("$build/mpbpf" --help)
-for command in load unload reload status stats check; do
+for command in load unload reload status stats check verdict; do
 	out=$("$build/mpbpf" "$command" --help 2>/dev/null)
 	is $? 0 "$command --help: exit status 0"
 	matches "$out" "mpbpf $command" "$command --help: its usage, on standard output"

@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make fuzz`: FUZZ_SECONDS of libFuzzer on all processors with a corpus that is kept between runs, then node's parser with
-# fresh seeds for as long as a tenth of that.
+# `make fuzz`: FUZZ_SECONDS of libFuzzer on all processors with a corpus that is kept between runs, a quarter of that for tokens
+# and keys, then node's parser with fresh seeds for as long as a tenth of it, and request streams against guarded services with
+# fresh seeds for as long again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
 seconds=${FUZZ_SECONDS:-600}
 corpus=$build/fuzz-corpus
-mkdir -p "$corpus"
+mkdir -p "$corpus" "$corpus-jwt"
 
 "$build/tests/fuzz/fuzz_http1" -fork="$(nproc)" -max_total_time="$seconds" -max_len=32768 -timeout=10 \
 	-dict=tests/fuzz/http1.dict -artifact_prefix="$build/" "$corpus" tests/fuzz/corpus
+"$build/tests/fuzz/fuzz_jwt" -fork="$(nproc)" -max_total_time=$((seconds / 4)) -max_len=8192 -timeout=10 \
+	-dict=tests/fuzz/jwt.dict -artifact_prefix="$build/" "$corpus-jwt" tests/fuzz/corpus-jwt
 end=$((SECONDS + seconds / 10))
 while [ "$SECONDS" -lt "$end" ]; do
 	node tests/fuzz/differential.mjs "$build/tests/fuzz/http1_cli" tests/fuzz/corpus 100000 "$RANDOM$RANDOM"
+done
+end=$((SECONDS + seconds / 10))
+while [ "$SECONDS" -lt "$end" ]; do
+	SMUGGLE_SEED=$RANDOM$RANDOM SMUGGLE_STREAMS=${SMUGGLE_STREAMS:-20000} SMUGGLE_LIMIT=3600 SMUGGLE_ARGS=${SMUGGLE_ARGS:--o} \
+		tests/e2e/t_smuggling.sh
 done

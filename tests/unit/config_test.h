@@ -77,7 +77,7 @@ static inline int directory_make(void **state)
 
 static inline int directory_remove(void **state)
 {
-	static const char *const names[] = { "jwt.key", "mpbpf.json", "fifo" };
+	static const char *const names[] = { "jwt.key", "jwt.pem", "jwks.json", "mpbpf.json", "fifo" };
 	size_t i;
 
 	(void)state;
@@ -110,6 +110,15 @@ static inline struct config *parse(const char *text)
 #define KEY_48 "a-secret-of-48-bytes-for-the-unit-tests-of-mpbpf"
 _Static_assert(sizeof(KEY_48) == 49, "as its name says");
 
+/* Public keys for whoever wants to read some: on P-256, and the Ed25519 key of RFC 8037, appendix A. */
+#define PUBLIC_PEM                                                           \
+	"-----BEGIN PUBLIC KEY-----\n"                                       \
+	"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEvq69jofDgH5Sfcoqx7PE79kB95Ad\n" \
+	"GxA9Sd1qlhexPMKQJkkoQHYbi1LZ8l9zchnQug9Rj0tIEMo44phPNbD6zA==\n"     \
+	"-----END PUBLIC KEY-----\n"
+#define PUBLIC_JWKS \
+	"{\"keys\": [{\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"kid\": \"1\", \"x\": \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"
+
 /* examples/NAME as a user would have it: in a directory, with the secret file beside it. */
 static inline struct config *load_example(const char *name)
 {
@@ -120,6 +129,8 @@ static inline struct config *load_example(const char *name)
 
 	put_file("mpbpf.json", text, len);
 	put_text("jwt.key", KEY_48 "\n");
+	put_text("jwt.pem", PUBLIC_PEM);
+	put_text("jwks.json", PUBLIC_JWKS);
 	if (config_load(in_directory("mpbpf.json"), &config, &err) < 0)
 		fail_msg("%s", err.text);
 	return config;
@@ -129,7 +140,8 @@ static inline void assert_default_auth(const struct auth_config *auth)
 {
 	assert_null(auth->secret);
 	assert_int_equal(auth->secret_len, 0);
-	assert_int_equal(auth->algorithm, JWT_HS256);
+	assert_int_equal(auth->algorithms, JWT_BIT(JWT_HS256));
+	assert_int_equal(auth->n_keys + auth->n_claims + auth->issuer.n_values + auth->audience.n_values, 0);
 	assert_true(auth->require_auth);
 	assert_int_equal(auth->n_tokens, 0);
 	assert_int_equal(auth->n_exempt_paths, 0);
@@ -152,7 +164,12 @@ static inline void assert_defaults(const struct config *config)
 	assert_false(config->license.is_enterprise);
 	assert_int_equal(config->license.max_proxies, 3);
 	assert_int_equal(config->license.current_proxies, 0);
-	assert_int_equal(config->license.n_features, 0);
+	assert_int_equal(config->license.n_features + config->license.n_gates, 0);
+	assert_int_equal(config->n_request_limits + config->metrics.n_prefixes, 0);
+	assert_false(config->ddos.ban.enabled);
+	assert_int_equal(config->ddos.ban.failures, 20);
+	assert_int_equal(config->ddos.ban.window_s, 60);
+	assert_int_equal(config->ddos.ban.ban_s, 600);
 	assert_true(config->metrics.request && config->metrics.response && config->metrics.timing &&
 		    config->metrics.size);
 	assert_true(config->metrics.sample_rate == 1);

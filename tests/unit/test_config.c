@@ -66,6 +66,10 @@ static void full_example_l4(const struct config *config)
 	assert_cidr(&config->ddos.allow[0], "::ffff:10.0.0.0", 104);
 	assert_cidr(&config->ddos.allow[1], "fd00::", 8);
 	assert_cidr(&config->ddos.allow[2], "2001:db8::1", 128);
+	assert_true(config->ddos.ban.enabled);
+	assert_int_equal(config->ddos.ban.failures, 50);
+	assert_int_equal(config->ddos.ban.window_s, 30);
+	assert_int_equal(config->ddos.ban.ban_s, 900);
 	assert_int_equal(config->max_verdicts, 131072);
 }
 
@@ -75,11 +79,13 @@ static void full_example_listeners(const struct config *config)
 		const char *name, *address;
 		bool any;
 		uint16_t port, auth;
+		bool dry;
 	} want[] = {
-		{ "web", "::", true, 8080, 0 },
-		{ "web-v4", "::ffff:0.0.0.0", false, 8081, 0 },
-		{ "admin", "2001:db8::10", false, 8443, 3 },
-		{ "public", "::ffff:192.0.2.1", false, 80, 4 },
+		{ "web", "::", true, 8080, 0, false },
+		{ "web-v4", "::ffff:0.0.0.0", false, 8081, 0, false },
+		{ "admin", "2001:db8::10", false, 8443, 3, false },
+		{ "public", "::ffff:192.0.2.1", false, 80, 4, true },
+		{ "partner", "::", true, 8444, 5, false },
 	};
 	const struct auth_config *auth;
 	uint16_t number = 77;
@@ -93,6 +99,7 @@ static void full_example_listeners(const struct config *config)
 		assert_int_equal(config->listeners[i].port, want[i].port);
 		assert_int_equal(config->listeners[i].mode, LISTENER_GUARD);
 		assert_int_equal(config->listeners[i].protocol, LISTENER_HTTP);
+		assert_int_equal(config->listeners[i].enforce, !want[i].dry);
 		auth = config_auth(config, i, &number);
 		assert_int_equal(number, want[i].auth);
 		assert_ptr_equal(auth, want[i].auth ? config->listeners[i].auth : &config->auth);
@@ -107,7 +114,7 @@ static void full_example_auth(const struct config *config)
 
 	assert_string_equal(global->secret, KEY_48);
 	assert_int_equal(global->secret_len, 48);
-	assert_int_equal(global->algorithm, JWT_HS384);
+	assert_int_equal(global->algorithms, JWT_BIT(JWT_HS384));
 	assert_true(global->require_auth);
 	assert_int_equal(global->n_tokens, 2);
 	assert_string_equal(global->tokens[0], "token1");
@@ -120,7 +127,7 @@ static void full_example_auth(const struct config *config)
 
 	assert_string_equal(admin->secret, "full-example-secret-never-use-it-full-example-secret-never-use-it");
 	assert_int_equal(admin->secret_len, 65);
-	assert_int_equal(admin->algorithm, JWT_HS512);
+	assert_int_equal(admin->algorithms, JWT_BIT(JWT_HS512));
 	assert_true(admin->require_auth);
 	assert_int_equal(admin->n_tokens, 1);
 	assert_string_equal(admin->tokens[0], "full-example-token");
@@ -133,7 +140,7 @@ static void full_example_auth(const struct config *config)
 	assert_int_equal(open->leeway_s, 60);
 }
 
-static void full_example_inert(const struct config *config)
+static void full_example_license(const struct config *config)
 {
 	assert_string_equal(config->license.license_key, "PENG-XXXX-XXXX-XXXX-XXXX-ABCD");
 	assert_true(config->license.is_enterprise);
@@ -142,9 +149,40 @@ static void full_example_inert(const struct config *config)
 	assert_int_equal(config->license.n_features, 2);
 	assert_string_equal(config->license.features[0], "multi_cloud");
 	assert_string_equal(config->license.features[1], "rate_limiting");
+	assert_int_equal(config->license.n_gates, 1);
+	assert_string_equal(config->license.gates[0].prefix, "/reports");
+	assert_string_equal(config->license.gates[0].feature, "reporting");
+}
+
+static void full_example_limits(const struct config *config)
+{
+	const struct request_limit_config *limit = config->request_limits;
+
+	assert_int_equal(config->n_request_limits, 2);
+	assert_string_equal(limit[0].name, "all");
+	assert_int_equal(limit[0].per, LIMIT_PER_SOURCE);
+	assert_true(limit[0].rate == 100 && limit[0].burst == 100 && limit[0].enforce);
+	assert_true(!limit[0].listener && !limit[0].prefix);
+	assert_string_equal(limit[1].name, "search");
+	assert_int_equal(limit[1].per, LIMIT_PER_SUBJECT);
+	assert_true(limit[1].rate == 0.5 && limit[1].burst == 5 && !limit[1].enforce);
+	assert_string_equal(limit[1].listener, "web");
+	assert_string_equal(limit[1].prefix, "/search");
+}
+
+static void full_example_responses(const struct config *config)
+{
 	assert_true(config->metrics.request && !config->metrics.response);
 	assert_true(config->metrics.timing && !config->metrics.size);
 	assert_true(config->metrics.sample_rate == 0.25);
+	assert_int_equal(config->metrics.n_prefixes, 2);
+	assert_string_equal(config->metrics.prefixes[1], "/static");
+	assert_true(config->listeners[0].license_headers && !config->listeners[1].license_headers);
+	assert_string_equal(config->listeners[0].response_headers, "X-Node: node-1\r\n");
+}
+
+static void full_example_inert(const struct config *config)
+{
 	assert_int_equal(config->n_services, 2);
 	assert_string_equal(config->services[0].name, "backend-api");
 	assert_int_equal(config->services[0].n_hosts, 2);
@@ -174,6 +212,9 @@ static void every_value_of_the_full_example(void **state)
 	full_example_l4(config);
 	full_example_listeners(config);
 	full_example_auth(config);
+	full_example_license(config);
+	full_example_limits(config);
+	full_example_responses(config);
 	full_example_inert(config);
 }
 

@@ -111,7 +111,8 @@ static void documented_ranges_are_the_real_ones(void **state)
 			assert_in_row(&keys[i], text);
 		}
 		if (rule->max)
-			snprintf(text, sizeof(text), is_array(rule) && !rule->min ? "at most %.0f " : "%.0f to %.0f ",
+			snprintf(text, sizeof(text),
+				 is_array(rule) && !rule->min ? "at most %.15g " : "%.15g to %.15g ",
 				 is_array(rule) && !rule->min ? rule->max : rule->min, rule->max);
 		else if (rule->read == read_bool)
 			snprintf(text, sizeof(text), "| boolean |");
@@ -149,6 +150,8 @@ static void must_load(const char *text)
 		assert_true(asprintf(&own, "%.*sjwt.key%s", (int)(name - text), text,
 				     name + strlen("/etc/mpbpf/jwt.key")) > 0);
 	put_text("jwt.key", KEY_48);
+	put_text("jwt.pem", PUBLIC_PEM);
+	put_text("jwks.json", PUBLIC_JWKS);
 	config = parse(own ? own : text);
 	assert_non_null(config);
 }
@@ -181,7 +184,24 @@ static void documented_defaults_are_the_real_ones(void **state)
 	block = strndup(text, strstr(text, "\n```") - text);
 	config = parse(block);
 	assert_defaults(config);
-	assert_int_equal(config->n_warnings, 5);
+	assert_int_equal(config->n_warnings, 3);
+}
+
+/* Whoever looks for a key finds it in use. */
+static void every_key_is_in_the_full_example(void **state)
+{
+	size_t len;
+	_cleanup_free_ char *full = example("full.json", &len);
+	char want[64];
+
+	(void)state;
+	for (size_t i = 0; i < n_keys; i++) {
+		const char *name = strrchr(keys[i].path, '.');
+
+		snprintf(want, sizeof(want), "\"%s\":", name ? name + 1 : keys[i].path);
+		if (!strstr(full, want))
+			fail_msg("%s is not in examples/full.json", keys[i].path);
+	}
 }
 
 /* Each default of a leaf, as its row gives it, stands in the block of defaults as well. */
@@ -217,6 +237,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(documented_examples_load),
 	cmocka_unit_test(the_first_example_is_the_minimal_file),
 	cmocka_unit_test(documented_defaults_are_the_real_ones),
+	cmocka_unit_test(every_key_is_in_the_full_example),
 	cmocka_unit_test(rows_agree_with_the_block_of_defaults),
 };
 

@@ -208,6 +208,8 @@ static int setup(void **state)
 	if (directory_make(state) < 0)
 		return -1;
 	put_text("jwt.key", KEY_48);
+	put_text("jwt.pem", PUBLIC_PEM);
+	put_text("jwks.json", PUBLIC_JWKS);
 	return 0;
 }
 

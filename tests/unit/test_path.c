@@ -336,6 +336,40 @@ static void canonical_means_the_same_to_the_scanner(void **state)
 	assert_true(refused > 1000 && canonical > 1000 && exacts > canonical + 1000);
 }
 
+/* As servers that resolve everything read it. */
+static void paths_are_reduced_to_what_they_may_mean(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "/", "/" },
+		{ "/a", "/a" },
+		{ "/a/", "/a" },
+		{ "//a///b/", "/a/b" },
+		{ "/a/./b", "/a/b" },
+		{ "/a/../b", "/b" },
+		{ "/../../b", "/b" },
+		{ "/a/..", "/" },
+		{ "/a;x=1/b;y", "/a/b" },
+		{ "/a/..;x/b", "/b" },
+		{ "/;a/b", "/b" },
+		{ "/a%3Bx/b", "/a/b" },
+		{ "/a/b%20c", "/a/b c" },
+		{ "*", "/*" },
+		{ "/a/.;/b", "/a/b" },
+		{ "/x/%2e%2e/b", "/b" },
+		{ "/a/...", "/a/..." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *path = memcpy(malloc(strlen(cases[i][0]) + 2), cases[i][0], strlen(cases[i][0]) + 1);
+		size_t len = path_reduce(path, strlen(path));
+
+		assert_string_equal(path, cases[i][1]);
+		assert_int_equal(len, strlen(path));
+		free(path);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -345,6 +379,7 @@ int main(void)
 		cmocka_unit_test(every_pair_behind_a_percent_sign),
 		cmocka_unit_test(every_part_of_every_target),
 		cmocka_unit_test(canonical_means_the_same_to_the_scanner),
+		cmocka_unit_test(paths_are_reduced_to_what_they_may_mean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

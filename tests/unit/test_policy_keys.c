@@ -81,8 +81,7 @@ static void assert_path_key(const struct path_key *key, const char *path, size_t
 	memcpy(want, path, bytes);
 	assert_int_equal(key->prefixlen, 64 + 8 * bytes);
 	assert_int_equal(key->generation, 3);
-	assert_int_equal(key->auth, 2);
-	assert_int_equal(key->kind, PATH_EXEMPT);
+	assert_int_equal(key->rules, 2);
 	assert_memory_equal(key->path, want, sizeof(want));
 }
 
@@ -123,8 +122,8 @@ static void a_listener_key_is_zero_where_any_address_will_do(void **state)
 	char *exempt[] = { "/healthz" };
 	struct auth_config own = { .require_auth = true, .exempt_paths = exempt, .n_exempt_paths = 1 };
 	struct listener_config listeners[] = {
-		{ .any = true, .port = 8080 },
-		{ .address = addr_of("::ffff:10.0.0.1"), .port = 443, .auth = &own },
+		{ .any = true, .port = 8080, .enforce = true },
+		{ .address = addr_of("::ffff:10.0.0.1"), .port = 443, .auth = &own, .enforce = true },
 	};
 	struct config config = { .listeners = listeners, .n_listeners = 2 };
 	struct listener_key key;
@@ -143,8 +142,9 @@ static void a_listener_key_is_zero_where_any_address_will_do(void **state)
 	assert_memory_equal(&key.addr, &listeners[1].address, sizeof(any));
 	assert_int_equal(value.index, 1);
 	assert_int_equal(value.auth, 2);
-	assert_int_equal(value.flags, LISTENER_REQUIRE_AUTH | LISTENER_HAS_EXEMPT);
-	assert_true(value.exempt_first == 1ULL << ('h' & 63));
+	assert_int_equal(value.flags, LISTENER_REQUIRE_AUTH);
+	assert_int_equal(value.rules, 1);
+	assert_true(value.rule_first == 1ULL << ('h' & 63));
 }
 
 static void a_listener_tells_how_its_exempt_paths_begin(void **state)
@@ -157,14 +157,14 @@ static void a_listener_tells_how_its_exempt_paths_begin(void **state)
 
 	(void)state;
 	listener_of(&config, 0, 1, &key, &value);
-	assert_true(value.exempt_first == 0);
+	assert_true(value.rule_first == 0);
 	config.auth.n_exempt_paths = 3;
 	listener_of(&config, 0, 1, &key, &value);
-	assert_true(value.exempt_first == (1ULL << ('h' & 63) | 1ULL << ('r' & 63)));
+	assert_true(value.rule_first == (1ULL << ('h' & 63) | 1ULL << ('r' & 63)));
 	config.auth.exempt_paths = root;
 	config.auth.n_exempt_paths = 2;
 	listener_of(&config, 0, 1, &key, &value);
-	assert_true(value.exempt_first == UINT64_MAX);
+	assert_true(value.rule_first == UINT64_MAX);
 }
 
 static void a_listener_covers_what_its_key_matches(void **state)

@@ -26,7 +26,7 @@ static const struct {
 	  "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n" },
 	{ REQUEST_FEATURE, "HTTP/1.1 402 Payment Required\r\n", 402, false, "" },
 	{ REQUEST_PROXY_COUNT, "HTTP/1.1 429 Too Many Requests\r\n", 429, false, "" },
-	{ REQUEST_RATE, "HTTP/1.1 429 Too Many Requests\r\n", 429, false, "Retry-After: 1\r\n" },
+	{ REQUEST_RATE, "HTTP/1.1 429 Too Many Requests\r\n", 429, false, "Retry-After:     1\r\n" },
 	{ REQUEST_HELPER_DOWN, "HTTP/1.1 503 Service Unavailable\r\n", 503, true, "" },
 	{ REQUEST_TOO_LARGE, "HTTP/1.1 431 Request Header Fields Too Large\r\n", 431, true, "" },
 	{ REQUEST_TIMEOUT, "HTTP/1.1 408 Request Timeout\r\n", 408, true, "" },
@@ -82,6 +82,10 @@ static void answers_say_what_they_must(void **state)
 		assert_int_equal(strncmp(reply->text, expected[i].line, strlen(expected[i].line)), 0);
 		assert_non_null(strstr(reply->text, expected[i].field));
 		assert_int_equal(!!strstr(reply->text, "\r\nConnection: close\r\n"), expected[i].close);
+		assert_int_equal(!!reply->retry, expected[i].reason == REQUEST_RATE);
+		if (reply->retry)
+			assert_memory_equal(reply->text + reply->retry - REPLY_RETRY_LEN, "    1\r\n",
+					    REPLY_RETRY_LEN + 2);
 		assert_string_equal(reply->text + reply->len - 18, "\r\nContent-Length: ");
 	}
 }

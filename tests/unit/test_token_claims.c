@@ -21,7 +21,9 @@ static const uint64_t hash_key[2] = { 0x0706050403020100ULL, 0x0f0e0d0c0b0a0908U
 
 static struct verdict judge(const char *payload, uint32_t leeway_s, int64_t now, const uint64_t key[2])
 {
-	struct auth_config auth = { .secret = SECRET, .secret_len = strlen(SECRET), .leeway_s = leeway_s };
+	struct auth_config auth = {
+		.secret = SECRET, .secret_len = strlen(SECRET), .algorithms = JWT_BIT(JWT_HS256), .leeway_s = leeway_s
+	};
 	char token[JWT_TEXT_MAX];
 	struct verdict v = {};
 	size_t n;
@@ -83,6 +85,7 @@ static void true_times_are_given(void **state)
 		{ "{\"exp\":-1e300,\"nbf\":1e300}", 60, NEVER - 60, ALWAYS + 60 },
 		{ "{\"exp\":9223372036854775807,\"nbf\":-9223372036854775808}", 86400, ALWAYS, NEVER },
 		{ "{\"exp\":9223372036854774784,\"nbf\":-9223372036854774784}", 86400, ALWAYS, NEVER },
+		{ "{\"exp\":99999999999999999999,\"nbf\":-99999999999999999999}", 60, ALWAYS, NEVER },
 		{ "{\"exp\":6917529027641081856}", 1, ALWAYS, 6917529027641081857 },
 		{ "{\"exp\":4503599627370496.5}", 0, ALWAYS, 4503599627370496 },
 		{ "{\"exp\":4503599627370495.5}", 0, ALWAYS, 4503599627370496 },
@@ -126,7 +129,6 @@ static void times_of_a_wrong_type(void **state)
 					      "{\"exp\":1800000000}",
 					      "1e999",
 					      "-1e999",
-					      "99999999999999999999",
 					      "01",
 					      "1.",
 					      ".5",

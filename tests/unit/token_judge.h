@@ -18,7 +18,9 @@
 #define H256 "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 
 static const uint64_t hash_key[2] = { 0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL };
-static struct auth_config auth = { .secret = SECRET, .secret_len = sizeof(SECRET) - 1, .leeway_s = 60 };
+static struct auth_config auth = {
+	.secret = SECRET, .secret_len = sizeof(SECRET) - 1, .algorithms = JWT_BIT(JWT_HS256), .leeway_s = 60
+};
 static char token[JWT_TEXT_MAX]; /* scratch */
 
 /* The token stands at the end of an allocation of exactly its length: a byte read behind it is seen. */
@@ -35,6 +37,7 @@ static inline struct verdict judge_as(const struct auth_config *a, const char *t
 	if (v.reason == REQUEST_BAD_TOKEN) {
 		assert_true(v.not_before == INT64_MIN && v.expires == INT64_MAX);
 		assert_int_equal(v.subject, 0);
+		assert_int_equal(v.jti, 0);
 	}
 	return v;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Floor 4: base64 and base64url, decoded strictly. */
+/* Floor 3: base64 and base64url, decoded strictly. */
 #include <errno.h>
 #include <stdint.h>
 
-#include "userspace-auth/base64.h"
+#include "core/base64.h"
 
 static int sextet(enum base64_alphabet alphabet, char c)
 {

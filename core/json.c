@@ -5,9 +5,13 @@
  * where an error is.
  */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "core/config_internal.h"
+#include "core/json.h"
+#include "core/util.h"
 
 /* On failure p stands at the byte that is wrong. */
 struct lexer {
@@ -211,38 +215,73 @@ static bool lex(struct lexer *l)
 	return l->p == l->end;
 }
 
+int json_read(const char *text, size_t len, cJSON **ret, size_t *ret_at)
+{
+	struct lexer l = { .p = (const unsigned char *)text };
+	const char *stop = text;
+	cJSON *json;
+
+	l.end = l.p + len;
+	if (!lex(&l)) {
+		*ret_at = (const char *)l.p - text;
+		return -EBADMSG;
+	}
+	errno = 0;
+	/* With the NUL counted in, cJSON never looks behind its input (CVE-2023-53154). */
+	json = cJSON_ParseWithLengthOpts(text, len + 1, &stop, true);
+	if (!json) { /* cJSON itself does not tell the two apart */
+		*ret_at = stop - text;
+		return errno == ENOMEM ? -ENOMEM : -EBADMSG;
+	}
+	*ret = json;
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted: a stranger's text may be read here, and comparing all pairs of a thousand names would be a lever. */
+int json_names_unique(const cJSON *object)
+{
+	_cleanup_free_ const char **names = NULL;
+	const cJSON *member;
+	size_t n = 0, i;
+
+	cJSON_ArrayForEach(member, object)
+		n++;
+	if (n < 2)
+		return 0;
+	names = calloc(n, sizeof(*names));
+	if (!names)
+		return -ENOMEM;
+	n = 0;
+	cJSON_ArrayForEach(member, object)
+		names[n++] = member->string;
+	qsort(names, n, sizeof(*names), compare_names);
+	for (i = 1; i < n; i++)
+		if (!strcmp(names[i - 1], names[i]))
+			return -EBADMSG;
+	return 0;
+}
+
 /* Columns count characters, as editors do. */
-static int syntax_error(struct reader *r, const struct blob *text, size_t at)
+void json_place(const char *text, size_t at, size_t *ret_line, size_t *ret_column)
 {
 	size_t line = 1, column = 1;
 	size_t i;
 
 	for (i = 0; i < at; i++) {
-		if (text->data[i] == '\n') {
+		if (text[i] == '\n') {
 			line++;
 			column = 1;
-		} else if ((text->data[i] & 0xc0) != 0x80) {
+		} else if ((text[i] & 0xc0) != 0x80) {
 			column++;
 		}
 	}
-	return reader_error(r, -EINVAL, "line %zu, column %zu: expected valid JSON", line, column);
-}
-
-int json_parse(struct reader *r, const struct blob *text, cJSON **ret)
-{
-	struct lexer l = { .p = (const unsigned char *)text->data };
-	const char *stop = text->data;
-	cJSON *json;
-
-	l.end = l.p + text->len;
-	if (!lex(&l))
-		return syntax_error(r, text, (const char *)l.p - text->data);
-	/* With the NUL counted in, cJSON never looks behind its input (CVE-2023-53154). */
-	json = cJSON_ParseWithLengthOpts(text->data, text->len + 1, &stop, true);
-	if (!json)
-		return syntax_error(r, text, stop - text->data);
-	*ret = json;
-	return 0;
+	*ret_line = line;
+	*ret_column = column;
 }
 
 static void wipe_text(char *text)

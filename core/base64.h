@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 4: base64 and base64url (RFC 4648), decoded strictly: every value has exactly one text in each form. */
-#ifndef MPBPF_AUTH_BASE64_H
-#define MPBPF_AUTH_BASE64_H
+/* Floor 3: base64 and base64url (RFC 4648), decoded strictly: every value has exactly one text in each form. */
+#ifndef MPBPF_CORE_BASE64_H
+#define MPBPF_CORE_BASE64_H
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 1: header lines that are added behind the status line of a service's final responses.
+ *
+ * What is pushed into a message lies on the wire, but not in what the service sends. After a send that is cut short, the kernel
+ * takes all that was added off the count of bytes that went out, whether it went out or not: right if the cut lies behind
+ * the last byte that was added, else the service sends again what is out already. And it does not show the message that comes
+ * next. So nothing is added unless everything up to there is certain to go out (headers_room()).
+ */
+#ifndef MPBPF_BPF_HEADERS_H
+#define MPBPF_BPF_HEADERS_H
+
+#include "conn.h"
+#include "scratch.h"
+
+#define STATUS_LINE_MAX 256 /* longer ones are left alone */
+
+/* Where the first line in the buffer ends, its line feed included, or 0. Global: verified once. */
+__weak __noinline int headers_line(struct scratch *s, __u32 n)
+{
+	__u32 i;
+
+	if (!s)
+		return 0;
+	for (i = 0; i < STATUS_LINE_MAX; i++)
+		if (i < n && s->buf.b[i] == '\n')
+			return i + 1;
+	return 0;
+}
+
+/* Returns `size`, a constant; 0: nothing was added; -1: bytes were added that could not be written. */
+static __always_inline int headers_push(struct sk_msg_md *msg, const struct header_block *block, __u32 at, __u32 size)
+{
+	volatile __u64 *to;
+	void *data, *end;
+	__u32 i;
+
+	if (bpf_msg_push_data(msg, at, size, 0))
+		return 0;
+	if (bpf_msg_pull_data(msg, at, at + size, 0))
+		return -1;
+	data = msg->data;
+	end = msg->data_end;
+	if (data + size > end)
+		return -1;
+	to = data;
+	for (i = 0; i < size / 8; i++)
+		to[i] = ((const __u64 *)block->text)[i];
+	return size;
+}
+
+static __always_inline int headers_push_block(struct sk_msg_md *msg, const struct header_block *block, __u32 at)
+{
+	switch (block->len) {
+	case 128: return headers_push(msg, block, at, 128);
+	case 256: return headers_push(msg, block, at, 256);
+	case 512: return headers_push(msg, block, at, 512);
+	default: return 0;
+	}
+}
+
+/*
+ * Adds what s->heading names to the head of which the first `len` bytes stand in the buffer, s->piece.len of them from earlier
+ * messages: as soon as its first line is complete. At the very end of a message nothing can be added; in front of the next
+ * then. Headers of another generation are left alone: the reload that brought them is not over, or this connection has not
+ * seen it. Returns how many bytes were added, or as headers_push(). Global, as its branches would multiply those around it.
+ */
+__weak __noinline int headers_add(struct sk_msg_md *msg, struct scratch *s, __u32 len)
+{
+	const struct header_block *block;
+	__u32 line, at, slot;
+	int added;
+
+	if (!s || s->piece.pushed || s->head.status < 200)
+		return 0;
+	slot = s->heading.slot;
+	block = bpf_map_lookup_elem(&headers, &slot);
+	line = headers_line(s, len);
+	if (!block || block->generation != s->heading.generation || !line || line < s->piece.len)
+		return 0;
+	at = s->heading.off + line - s->piece.len;
+	if (at >= s->heading.size)
+		return 0;
+	if (at + MPBPF_HEADERS_SIZE > s->heading.room) {
+		STATS_INC(unadded);
+		return 0;
+	}
+	added = headers_push_block(msg, block, at);
+	if (added > 0) {
+		s->piece.pushed = added;
+		s->heading.line_end = line;
+	}
+	return added;
+}
+
+/*
+ * What came of a head in earlier messages, into the buffer; s->piece says how much. seq: of what comes now; kept: there is
+ * something. Returns 0, or -1: it does not fit together. Global, for what it leaves is unknown to the verifier, and its
+ * callers are the same to it.
+ */
+__weak __noinline int headers_piece(struct scratch *s, __u64 cookie, __u32 seq, __u32 kept)
+{
+	struct piece *piece;
+
+	if (!s)
+		return -1;
+	s->piece.seq = seq;
+	s->piece.len = 0;
+	s->piece.pushed = 0;
+	if (!kept)
+		return 0;
+	piece = bpf_map_lookup_elem(&pieces, &cookie);
+	if (!piece)
+		return -1;
+	/* What is sent again counts once. */
+	s->piece.len = seq - piece->seq - piece->pushed;
+	s->piece.seq = piece->seq;
+	s->piece.pushed = piece->pushed;
+	if (s->piece.len > piece->len || s->piece.len >= MPBPF_PIECES_SIZE)
+		return -1;
+	return bpf_probe_read_kernel(s->buf.b, MPBPF_PIECES_SIZE, piece->b) ? -1 : 0;
+}
+
+#define HEADERS_SKB 2304 /* what a buffer of TCP takes of the socket's send buffer beside its bytes, at most */
+
+/*
+ * So many bytes, sent now, are certain to find room: TCP looks for some whenever it begins a buffer, of which there are at most
+ * two, and one more for every 512 bytes. Each costs HEADERS_SKB, hence the sixth part.
+ */
+static __always_inline __u32 headers_room(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u32 lowat = tp->notsent_lowat, unsent = tp->write_seq - tp->snd_nxt;
+	__s32 queued = sk->sk_wmem_queued, room = sk->sk_sndbuf - queued - 2 * HEADERS_SKB;
+	const struct net *net = sk->__sk_common.skc_net.net;
+
+	if (!lowat)
+		lowat = net->ipv4.sysctl_tcp_notsent_lowat;
+	room = room > 0 ? room / 6 : 0;
+	if (!queued && room < (__s32)tp->mss_cache)
+		room = tp->mss_cache; /* the first buffer finds room in any case, and holds as much */
+	if (unsent >= lowat)
+		return 0;
+	return (__u32)room < lowat - unsent ? room : lowat - unsent;
+}
+
+/* Should never be true. Whether the send that headers were added to was cut short before their end: what comes now does not fit what is out. */
+static __always_inline bool headers_cut(struct conn *conn, __u32 write_seq)
+{
+	bool pushed = conn->sending & SENDING_PUSHED;
+
+	conn->sending &= ~SENDING_PUSHED;
+	return pushed && seq_before(write_seq, conn->pushed_end);
+}
+
+#endif
