@@ -29,7 +29,7 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)';
 endif
 
 # Targets that promise to work on a bare machine install what is missing before the first compiler runs.
-ifneq ($(filter deps check check-% demo bench fuzz vmtest,$(MAKECMDGOALS)),)
+ifneq ($(filter deps check check-% demo bench bench-memory fuzz vmtest,$(MAKECMDGOALS)),)
 DEPS := deps
 endif
 
@@ -83,7 +83,7 @@ SMUGGLE := $(BUILD)/tests/smuggle/smuggle
 
 # ---- targets ----
 
-.PHONY: all check check-unit check-prog check-fuzz check-e2e layers demo bench fuzz install clean deps lint format help
+.PHONY: all check check-unit check-prog check-fuzz check-e2e layers demo bench bench-memory fuzz install clean deps lint format help
 .PHONY: kselftest kselftest-install vmtest kernels-doc
 
 all: $(PROGRAMS) ## build mpbpf and mpbpfd (default)
@@ -112,8 +112,11 @@ layers: $(PROGRAMS) ## fail on an include that points up
 demo: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## real requests and a packet flood against a guarded nginx (root)
 	@tests/demo/demo.sh
 
-bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk four ways and XDP ns per packet (root); ROUNDS, SECONDS
+bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk five ways and XDP ns per packet (root); ROUNDS, SECONDS
 	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/bench.sh
+
+bench-memory: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## memory for each open connection, direct and guarded (root); CONNECTIONS, ROUNDS
+	@ROUNDS='$(ROUNDS)' CONNECTIONS='$(CONNECTIONS)' tests/bench/memory.sh
 
 fuzz: $(FUZZ) $(FUZZ_TOOLS) $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## a long fuzz run, smuggling too (root); FUZZ_SECONDS
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/long.sh

@@ -492,7 +492,7 @@ struct conn_op {
 	__u8 dry;		   /* CONN_OP_ALLOW: over a limit it passes too */
 	__u8 method;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
 	__u8 prefix;		   /* the same: path_rule.prefix */
-	__u8 answering; /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
+	__u8 answering;		   /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
 	__u8 pad;
 	__u64 limits;	  /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
 	__u32 listener;	  /* CONN_OP_ALLOW, with limits: its index, */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make bench`: wrk against the same nginx four ways, interleaved, medians of ROUNDS rounds; then ns per packet of the XDP
+# `make bench`: wrk against the same nginx five ways, interleaved, medians of ROUNDS rounds; then ns per packet of the XDP
 # program. All on loopback inside a network namespace of its own. ROUNDS (5) and BENCH_SECONDS (4) a run.
 # shellcheck source-path=SCRIPTDIR/../e2e source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -8,10 +8,10 @@
 rounds=${ROUNDS:-5}
 seconds=${BENCH_SECONDS:-4}
 connections=32
-time_limit=$((rounds * 4 * (seconds + 3) + 300))
+time_limit=$((rounds * 5 * (seconds + 3) + 300))
 sandbox "$@"
 
-ways='direct guard guard-quiet haproxy'
+ways='direct guard guard-full guard-headers haproxy'
 nginx_port=8080 haproxy_port=8070
 
 describe() {
@@ -97,14 +97,29 @@ prove() {
 	[ "$good $bare" = "200 $want" ] || bail "$1 does not do its work: $good with a token, $bare without"
 }
 
+# What the guard does in each way: the cached verdict alone; licence, path rules, limits and all of the metrics beside it; and
+# headers added to each response as well.
+unmeasured='metrics.sample_rate=0'
+licensed=('license.license_key="PENG-AAAA-BBBB-CCCC-DDDD-EEEE"' 'license.is_enterprise=true'
+	'license.features={"multi_cloud": true}' 'license.max_proxies=10' 'license.current_proxies=1')
+limited='request_limits=[{"name": "each", "per": "token", "rate": 1000000}, {"name": "all", "per": "listener", "rate": 1000000}]'
+with_headers='listeners=[{"name": "web", "port": 8080, "license_headers": true, "response_headers": {"X-Node": "bench"}}]'
+
+policy() {
+	local sizes=(rate_limit.max_sources= cache.max_verdicts=)
+	case $1 in
+	guard) config_write "${sizes[@]}" "$unmeasured" ;;
+	guard-full) config_write "${sizes[@]}" "${licensed[@]}" "$limited" ;;
+	guard-headers) config_write "${sizes[@]}" "${licensed[@]}" "$limited" "$with_headers" ;;
+	esac
+}
+
 # The guard is away while the others are timed, so that they pay nothing for it.
 prepare() {
 	case $1 in
 	direct | haproxy) [ -z "$(pins)" ] || mpbpf unload >>"$log" 2>&1 || bail "unload failed: $(tail "$log")" ;;
-	guard | guard-quiet)
-		local rate=1
-		[ "$1" = guard ] || rate=0
-		config_write "metrics.sample_rate=$rate" rate_limit.max_sources= cache.max_verdicts=
+	guard*)
+		policy "$1"
 		if [ -z "$(pins)" ]; then
 			# Onto an interface that carries none of this traffic: the XDP program is timed by itself.
 			mpbpf_load
@@ -168,7 +183,8 @@ printf '%-36s %10s %9s %9s %8s %8s %12s %7s\n' \
 	medians requests/s 'x direct' 'x haproxy' 'p50 us' 'p99 us' 'cpu us/req' errors
 way direct 'direct'
 way guard 'guard, cached verdict'
-way guard-quiet 'guard, cached verdict, sample_rate 0'
+way guard-full 'guard, licence, limits, metrics'
+way guard-headers 'the same, headers added'
 way haproxy 'haproxy, jwt_verify'
 echo "cpu: user and system time of nginx, haproxy and mpbpfd (cpu.stat of their cgroup), without wrk and kernel threads"
 echo
