@@ -22,6 +22,7 @@ static struct {
 	struct listener listener;
 	bool guarded;	   /* the configuration has a listener for the connection */
 	int deny;	   /* result of CONN_OP_DENY */
+	uint32_t retry_s;  /* over a limit: CONN_OP_ALLOW says so and for how long */
 	size_t room;	   /* bytes that the send buffer takes */
 	char client[1024]; /* what the client got */
 	size_t client_len;
@@ -54,7 +55,10 @@ int bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *opts)
 
 	(void)fd;
 	op->result = 0;
-	if (op->op == CONN_OP_DENY) {
+	if (op->op == CONN_OP_ALLOW && kernel.retry_s) {
+		op->result = -EDQUOT;
+		op->retry_s = kernel.retry_s;
+	} else if (op->op == CONN_OP_DENY) {
 		op->result = kernel.deny;
 		kernel.denials += !kernel.deny;
 		kernel.last = op->reason;
@@ -244,6 +248,25 @@ static void does_not_go_on_in_what_the_service_sent_unasked(void **state)
 	assert_int_equal(kernel.client_len, 20);
 }
 
+static void says_when_there_is_room_in_one_number(void **state)
+{
+	size_t len = replies[REQUEST_RATE].len + REPLY_END_LEN, at = replies[REQUEST_RATE].retry - REPLY_RETRY_LEN;
+
+	(void)state;
+	kernel.listener.flags = 0;
+	kernel.retry_s = 12345;
+	kernel.room = at + 2;
+	assert_int_equal(asked(NO_TOKEN), STREAM_WAIT);
+	assert_int_equal(kernel.last, REQUEST_RATE);
+	/* Half of the number is out. */
+	kernel.retry_s = 67890;
+	assert_int_equal(again(1000), STREAM_RETURNED);
+	assert_int_equal(kernel.client_len, len);
+	assert_memory_equal(kernel.client + at, "12345", REPLY_RETRY_LEN);
+	assert_int_equal(kernel.denials, 1);
+	assert_int_equal(kernel.service_len, 0);
+}
+
 #define ANSWER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -256,6 +279,7 @@ int main(void)
 		ANSWER(is_not_begun_before_its_turn),
 		ANSWER(is_not_followed_by_another_when_time_is_up),
 		ANSWER(comes_when_time_is_up_and_nothing_is_out),
+		ANSWER(says_when_there_is_room_in_one_number),
 		ANSWER(does_not_go_on_in_what_the_service_sent_unasked),
 	};
 
