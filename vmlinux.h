@@ -605,6 +605,7 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	u32 rcv_nxt;
 	u32 write_seq;
 	u32 snd_nxt;
 	u32 mss_cache;

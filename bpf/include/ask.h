@@ -64,17 +64,36 @@ static __always_inline bool ask_possible(__u32 n)
 	return bpf_ringbuf_query(&asks, BPF_RB_AVAIL_DATA) + 2 * n + 4 * ASK_LARGE < MPBPF_ASKS_SIZE;
 }
 
+/* What is asked: bytes of an skb, and whose. */
+struct asking {
+	__u64 cookie;
+	__u32 off, len;	 /* where they stand in the skb */
+	__u32 write_seq; /* TCP write_seq of the socket now */
+	__u32 ahead;	 /* 1: the gate asks, for TCP does not have them yet; they begin at `seq` */
+	__u32 seq;
+};
+
+/* For the gate: sk_skb has done all that comes before the bytes, and from now on it knows that these are taken. */
+static __always_inline bool ask_ahead(struct conn *conn, const struct ask *ask, const struct asking *what)
+{
+	__u64 front = front_make(what->seq, 0);
+
+	if (conn->state == CONN_TUNNEL || (conn->state == CONN_HELPER && conn->helper_epoch != ask->helper_epoch))
+		return false;
+	return __sync_val_compare_and_swap(&conn->front, front, front_make(what->seq, what->len)) == front;
+}
+
 /*
- * The connection is the helper's from here on, and `len` bytes more are under way to it. False: the helper has just closed it,
- * on another CPU; what comes behind the end must not begin anew.
+ * The connection is the helper's from here on, and the bytes are under way to it. False: they may not be taken; as when the
+ * helper has just closed it, on another CPU: what comes behind the end must not begin anew.
  */
-static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 len, __u32 write_seq)
+static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const struct asking *what)
 {
 	__s64 change = 0;
 	bool open;
 
 	bpf_spin_lock(&conn->lock);
-	open = conn->state != CONN_CLOSED;
+	open = conn->state != CONN_CLOSED && (!what->ahead || ask_ahead(conn, ask, what));
 	if (open) {
 		ask->first = conn->state != CONN_HELPER;
 		if (ask->first) {
@@ -84,8 +103,8 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 
 		}
 		ask->offset = conn->asked;
 		change = conn_become(conn, CONN_HELPER);
-		conn->asked += len;
-		conn->write_seq = write_seq;
+		conn->asked += what->len;
+		conn->write_seq = what->write_seq;
 	}
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
@@ -93,30 +112,36 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 
 		return false;
 	if (ask->first)
 		STATS_INC(asked);
-	STATS_ADD(asked_bytes, len);
+	STATS_ADD(asked_bytes, what->len);
 	return true;
 }
 
 /*
- * ask_bytes - hand all `len` bytes of the skb to the helper; the caller then drops the skb
+ * ask_bytes - hand bytes of the skb to the helper; the caller then drops the skb
  *
- * Returns 0; -1: not possible, nothing was done; -2: the connection is closed, before or because not all bytes could be kept.
+ * Returns 0; -1: not possible, nothing was done; -2: not allowed, or the connection was closed because not all could be kept.
  */
-__weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, __u32 write_seq)
+__weak __noinline int ask_bytes(struct __sk_buff *skb, struct asking *what)
 {
-	struct ask ask = { .cookie = cookie, .kind = ASK_BYTES };
-	struct conn *conn = bpf_map_lookup_elem(&conns, &cookie);
+	struct ask ask = { .kind = ASK_BYTES };
 	struct control *c = control_get();
-	__u32 i, off = 0;
+	__u32 i, off = 0, len;
+	struct conn *conn;
+	__u64 cookie;
 
-	if (!c || !conn || !ask_possible(len))
+	if (!what || !c)
+		return -1;
+	cookie = ask.cookie = what->cookie;
+	len = what->len;
+	conn = bpf_map_lookup_elem(&conns, &cookie);
+	if (!conn || !ask_possible(len))
 		return -1;
 	ask.helper_epoch = READ_ONCE(c->helper_epoch);
-	if (!ask_enter(conn, &ask, len, write_seq))
+	if (!ask_enter(conn, &ask, what))
 		return -2;
 	for (i = 0; i < ASK_PIECES && off < len; i++) {
 		ask.len = len - off > ASK_LARGE ? ASK_LARGE : len - off;
-		if (ask_submit(skb, &ask, off))
+		if (ask_submit(skb, &ask, what->off + off))
 			break;
 		off += ask.len;
 		ask.offset += ask.len;

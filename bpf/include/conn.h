@@ -98,15 +98,46 @@ static __always_inline bool conn_reply_queued(const struct conn *conn, __u32 wri
 }
 
 /*
- * The only way into and out of CONN_HELPER, under the lock: conns_asking counts, so that the gate costs nothing while no
- * connection is there. Returns what the caller adds to it when the lock is released.
+ * conn.front: the TCP sequence up to which sk_skb has dealt with what the client sent, in the lower half; in the upper half how
+ * many bytes behind that the gate has given to the helper before TCP had them, and whether sk_skb is at work on any.
+ */
+#define FRONT_AT_WORK (1ULL << 63)
+
+static __always_inline __u64 front_make(__u32 judged, __u32 ahead)
+{
+	return (__u64)ahead << 32 | judged;
+}
+
+static __always_inline __u32 front_ahead(__u64 front)
+{
+	return (front & ~FRONT_AT_WORK) >> 32;
+}
+
+/* Whether packets of this connection may have to be held. */
+static __always_inline bool conn_watched(const struct conn *conn)
+{
+	return conn->state == CONN_HELPER || (front_ahead(conn->front) && conn->state != CONN_CLOSED);
+}
+
+/*
+ * The only way into and out of CONN_HELPER, under the lock: conns_asking counts, so that the gate costs nothing while there is
+ * no connection to watch. Returns what the caller adds to it when the lock is released.
  */
 static __always_inline __s64 conn_become(struct conn *conn, __u8 state)
 {
-	__s64 change = (state == CONN_HELPER) - (conn->state == CONN_HELPER);
+	bool before = conn_watched(conn);
 
 	conn->state = state;
-	return change;
+	return conn_watched(conn) - before;
+}
+
+/* The same for what the gate has taken. */
+static __always_inline __s64 conn_set_front(struct conn *conn, __u64 front)
+{
+	bool before = conn_watched(conn);
+
+	conn->front = front;
+	return conn_watched(conn) - before;
 }
 
 static __always_inline void conns_asking_add(__s64 change)

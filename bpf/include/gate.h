@@ -4,11 +4,13 @@
  *
  * Bytes for the helper are acknowledged when the verdict program has run. Without this, a client that sends faster than the
  * helper works would fill memory, or lose bytes. And a handshake that finds the tables full would end up unguarded.
+ *
+ * The client's FIN is held too: TCP tells the service of it at once, ahead of all that the helper has yet to hand back.
  */
 #ifndef MPBPF_BPF_GATE_H
 #define MPBPF_BPF_GATE_H
 
-#include "conn.h"
+#include "ask.h"
 
 enum gate_action { GATE_DROP, GATE_PASS }; /* what a cgroup_skb program returns */
 
@@ -68,14 +70,27 @@ static __always_inline bool gate_fin(struct __sk_buff *skb)
 	return data + 1 > end || (*data & 1);
 }
 
-/*
- * The client's FIN must not overtake its bytes: the service would see the end before what the helper has yet to hand back, or
- * close while the kernel's answer is still with a worker. Nor while bytes wait for accept(), which nobody has judged.
- */
-static __always_inline bool gate_holds_fin(const struct conn *conn, __u32 write_seq, __u32 queued)
+/* What a packet brings. */
+struct segment {
+	__u32 seq; /* of its first byte */
+	__u32 off; /* of that byte in the packet */
+	__u32 len; /* of the payload */
+	bool fin;
+};
+
+static __always_inline int gate_segment(struct __sk_buff *skb, struct segment *seg)
 {
-	return queued || (conn->state == CONN_HELPER && conn->asked != conn->returned) ||
-	       conn_reply_queued(conn, write_seq);
+	struct tcphdr tcp;
+	struct addr local;
+	int off = gate_tcp(skb, &tcp, &local);
+
+	if (off < 0)
+		return -1;
+	seg->seq = bpf_ntohl(tcp.seq);
+	seg->off = off + tcp.doff * 4;
+	seg->len = skb->len > seg->off ? skb->len - seg->off : 0;
+	seg->fin = tcp.fin;
+	return 0;
 }
 
 /* What the helper holds of a connection is bounded: then no payload passes. */
@@ -84,40 +99,115 @@ static __always_inline bool gate_holds_payload(const struct conn *conn)
 	return conn->state == CONN_HELPER && conn->asked - conn->returned > MPBPF_HOLD_MAX;
 }
 
+/*
+ * What the gate has taken ahead the client sends again. A service that has closed meanwhile would answer that with a reset, which
+ * throws away what it has yet to send: then it waits until the client has all of that.
+ */
+static __always_inline bool gate_holds_again(const struct conn *conn, const struct bpf_sock *sk,
+					     const struct tcp_sock *tp)
+{
+	return front_ahead(conn->front) && sk->state == BPF_TCP_FIN_WAIT1 && !tp->inet_conn.icsk_inet.sk.sk_socket;
+}
+
+/*
+ * The client's FIN must not overtake its bytes: the service would see the end before what the helper has yet to hand back, or
+ * close while the kernel's answer is still with a worker.
+ */
+static __always_inline bool gate_holds_fin(const struct conn *conn, __u32 write_seq)
+{
+	return (conn->state == CONN_HELPER && conn->asked != conn->returned) || conn_reply_queued(conn, write_seq);
+}
+
+/* Whether TCP may still get a FIN for the service to see. After close() there is none, nor a program that judges. */
+static __always_inline bool gate_end_is_new(const struct bpf_sock *sk, const struct tcp_sock *tp)
+{
+	switch (sk->state) {
+	case BPF_TCP_ESTABLISHED:
+	case BPF_TCP_SYN_RECV: return true;
+	case BPF_TCP_FIN_WAIT1:
+	case BPF_TCP_FIN_WAIT2: return tp->inet_conn.icsk_inet.sk.sk_socket;
+	default: return false;
+	}
+}
+
+/* Bytes of a body that is under way need no helper. */
+static __always_inline bool gate_body(const struct conn *conn, __u32 len)
+{
+	return (conn->state == CONN_BODY || conn->state == CONN_DISCARD) && http1_body_plain(&conn->request) &&
+	       conn->request.left >= len;
+}
+
+/*
+ * Bytes that come in one segment with the FIN cannot be kept from TCP and the FIN given to it. Whether they need the helper only
+ * sk_skb would find out, when the service knows of the end already. So the helper gets them from here, before TCP; the client
+ * sends the segment again, and it passes as the FIN alone would. With no agent to take them the kernel decides alone.
+ */
+static __always_inline int gate_take(struct __sk_buff *skb, const struct conn *conn, __u64 cookie,
+				     const struct segment *seg, __u32 rcv_nxt, __u32 write_seq)
+{
+	struct asking what = {
+		.cookie = cookie,
+		.off = seg->off + (rcv_nxt - seg->seq),
+		.len = seg->len - (rcv_nxt - seg->seq),
+		.write_seq = write_seq,
+		.ahead = 1,
+		.seq = rcv_nxt,
+	};
+
+	if (gate_body(conn, what.len) || ask_bytes(skb, &what) == -1)
+		return GATE_PASS;
+	return GATE_DROP;
+}
+
+/* A segment with a FIN, of which TCP has not heard yet. */
+static __always_inline int gate_end(struct __sk_buff *skb, struct conn *conn, __u64 cookie, const struct segment *seg,
+				    const struct tcp_sock *tp)
+{
+	__u32 rcv_nxt = tp->rcv_nxt, write_seq = tp->write_seq;
+	bool hold, take;
+	__u64 front;
+
+	bpf_spin_lock(&conn->lock);
+	front = conn->front;
+	hold = gate_holds_fin(conn, write_seq);
+	take = !front_ahead(front) && conn->state != CONN_CLOSED && !conn_reply_queued(conn, write_seq);
+	bpf_spin_unlock(&conn->lock);
+	/* Bytes before it are missing, or wait for accept(), for the service's system call to end, or for sk_skb to. */
+	if ((front & FRONT_AT_WORK) || (__u32)front != rcv_nxt || seq_before(rcv_nxt, seg->seq))
+		return GATE_DROP;
+	if (take && seq_before(rcv_nxt, seg->seq + seg->len))
+		return gate_take(skb, conn, cookie, seg, rcv_nxt, write_seq);
+	return hold ? GATE_DROP : GATE_PASS;
+}
+
 /* A packet for an established connection. */
 static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	struct control *c = control_get();
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct tcphdr tcp;
+	int action = GATE_PASS;
+	struct segment seg;
 	struct conn *conn;
-	struct addr local;
 	__u64 *cookie;
-	__u32 queued;
-	int off;
 
-	if (!c || !tp)
-		return GATE_PASS;
-	/* Behind accept(), or while the service is inside a system call on this socket. */
-	queued = tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen | tp->inet_conn.icsk_inet.sk.sk_backlog.len;
-	if (!queued && !READ_ONCE(c->conns_asking) && !gate_fin(skb))
+	if (!c || !tp || (!READ_ONCE(c->conns_asking) && !gate_fin(skb)))
 		return GATE_PASS;
 	cookie = bpf_sk_storage_get(&cookies, sk, 0, 0);
 	conn = cookie ? bpf_map_lookup_elem(&conns, cookie) : NULL;
-	if (!conn)
+	if (!conn || conn->state == CONN_TUNNEL)
 		return GATE_PASS;
 	/* The helper waits for responses to be written; the client's acknowledgement of one passes here. */
 	if (conn->state == CONN_HELPER)
 		conn->write_seq = tp->write_seq;
-	off = gate_tcp(skb, &tcp, &local);
-	if (off < 0)
+	if (gate_segment(skb, &seg))
 		return GATE_PASS;
-	if ((tcp.fin && gate_holds_fin(conn, tp->write_seq, queued)) ||
-	    (skb->len > (__u32)off + tcp.doff * 4 && gate_holds_payload(conn))) {
+	if (seg.len && (gate_holds_payload(conn) || gate_holds_again(conn, sk, tp)))
+		action = GATE_DROP;
+	else if (seg.fin && gate_end_is_new(sk, tp))
+		action = gate_end(skb, conn, *cookie, &seg, tp);
+	if (action == GATE_DROP)
 		STATS_INC(held);
-		return GATE_DROP;
-	}
-	return GATE_PASS;
+	return action;
 }
 
 #endif

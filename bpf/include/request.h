@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "ban.h"
 #include "bucket.h"
+#include "judging.h"
 #include "method.h"
 #include "metrics.h"
 #include "reply.h"
@@ -19,6 +20,7 @@
 enum outcome {
 	OUTCOME_PASS,	     /* to the service */
 	OUTCOME_DROP,	     /* the body of a denied request */
+	OUTCOME_TAKEN,	     /* the helper has them already */
 	OUTCOME_ASK,	     /* the helper judges */
 	OUTCOME_DENY,	     /* an answer with `reason` */
 	OUTCOME_UNAVAILABLE, /* the helper is needed and is not there */
@@ -30,6 +32,8 @@ struct request {
 	__u64 cookie;
 	__u32 len;
 	__u32 write_seq; /* TCP write_seq of the socket now */
+	__u32 rcv_nxt;	 /* TCP rcv_nxt of the socket now */
+	__u64 front;	 /* conn.front at the start */
 	__u32 reason;	 /* enum request_reason: why it passes, or is denied */
 	__u32 allowed;	 /* a request begins here, and passes */
 	__u32 head;	 /* its method is HEAD */
@@ -318,6 +322,9 @@ static __always_inline enum outcome request_helper(const struct conn *conn)
 static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct request *rq, struct conn *conn,
 						   struct scratch *s)
 {
+	/* Nothing can come behind what the gate takes, but from a client whose stream has two ends. */
+	if (front_ahead(rq->front))
+		return rq->len <= front_ahead(rq->front) ? OUTCOME_TAKEN : OUTCOME_CLOSE;
 	switch (conn->state) {
 	case CONN_HEAD: return request_head(skb, rq, conn, s);
 	case CONN_BODY:
@@ -456,6 +463,8 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 
 	if (outcome == OUTCOME_PASS)
 		return request_pass(rq, conn);
+	if (outcome == OUTCOME_TAKEN)
+		return request_swallow(skb, rq);
 	if (outcome == OUTCOME_DROP)
 		return request_drop(skb, rq, conn);
 	if (outcome == OUTCOME_DENY) {
@@ -465,7 +474,9 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 		outcome = OUTCOME_ASK; /* too short for the answer, or memory is short */
 	}
 	if (outcome == OUTCOME_ASK) {
-		if (ask_bytes(skb, rq->cookie, rq->len, rq->write_seq) != -1)
+		struct asking what = { .cookie = rq->cookie, .len = rq->len, .write_seq = rq->write_seq };
+
+		if (ask_bytes(skb, &what) != -1)
 			return request_swallow(skb, rq);
 		outcome = OUTCOME_UNAVAILABLE;
 	}

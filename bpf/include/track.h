@@ -77,6 +77,7 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 		conn.flags |= CONN_MEASURED;
 	conn.netns = bpf_get_netns_cookie(ops);
 	conn.opened_at = bpf_ktime_get_boot_ns();
+	conn.front = ops->rcv_nxt;
 	if (track_insert(ops, &conn, cookie)) {
 		track_refuse(ops);
 		return;

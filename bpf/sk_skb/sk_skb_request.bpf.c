@@ -22,13 +22,16 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	if (!conn || !tp)
 		return SK_DROP;
 	rq.write_seq = tp->write_seq;
+	rq.rcv_nxt = tp->rcv_nxt;
 	rq.last = !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;
 	rq.blocks = request_blocks(tp);
+	rq.front = judging_begin(conn);
 	s = scratch_claim(&slot);
 	outcome = request_limit(&rq, conn, s, request_decide(skb, &rq, conn, s));
 	action = request_act(skb, &rq, conn, s, outcome);
 	if (s)
 		scratch_release(slot);
+	judging_end(conn, rq.front, rq.len, rq.last, rq.rcv_nxt);
 	return action;
 }
 

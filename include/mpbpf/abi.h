@@ -56,7 +56,7 @@ struct control {
 	__u64 hash_key[2];     /* SipHash key of the verdict cache, random at load */
 	__u64 loaded_at;       /* CLOCK_BOOTTIME, ns */
 	__s64 conns_open;      /* guarded connections now; sockops keeps it */
-	__s64 conns_asking;    /* of those, in CONN_HELPER; see conn_become() */
+	__s64 conns_asking;    /* of those, the ones that the gate must look at; see conn_watched() */
 	__u64 digest[4];       /* SHA-256 of the configuration in force (opaque to the kernel side) */
 	char config_path[256]; /* where that configuration came from; empty: built-in defaults */
 };
@@ -401,7 +401,8 @@ enum conn_flags {
 
 /*
  * One guarded connection, keyed by socket cookie. The socket lock orders sk_skb, sk_msg and sockops of one socket; the
- * spin lock guards state, request, asked and returned against conn_update (user space), which acts in CONN_HELPER only.
+ * spin lock guards state, request, asked and returned against conn_update (user space), which acts in CONN_HELPER only, and
+ * against the gate, which acts only while sk_skb does not (`front`).
  */
 struct conn {
 	struct bpf_spin_lock lock;
@@ -426,6 +427,7 @@ struct conn {
 	__be16 local_port;
 	__be16 remote_port;
 	__u32 write_seq; /* TCP write_seq as last seen in CONN_HELPER, by sk_skb or the gate */
+	__u64 front;	 /* how far the client's bytes are judged, see conn.h */
 	__u64 netns;	 /* cookie of the network namespace */
 	__u64 opened_at; /* CLOCK_BOOTTIME, ns */
 	struct exchange exchange;
@@ -553,7 +555,7 @@ MPBPF_ASSERT_SIZE(struct metric_key, 8);
 MPBPF_ASSERT_SIZE(struct metric, 16);
 MPBPF_ASSERT_SIZE(struct name, 8 + MPBPF_PATH_KEY);
 MPBPF_ASSERT_SIZE(struct exchange, 48);
-MPBPF_ASSERT_SIZE(struct conn, 232);
+MPBPF_ASSERT_SIZE(struct conn, 240);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
 MPBPF_ASSERT_SIZE(struct conn_op, 128);

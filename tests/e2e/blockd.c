@@ -2,7 +2,8 @@
 /*
  * Test service: answers HTTP requests with blocking calls, one child a connection, as simple servers do.
  *
- *   blockd PORT ERRORS	an errno that recv() gives is a line in the file ERRORS; such a connection is closed
+ *   blockd PORT ERRORS [FILE]	an errno that recv() gives is a line in the file ERRORS; such a connection is closed.
+ *				With FILE, of up to 100 kB: it is the answer, head and all, and the connection's last
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,14 +16,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static char answer[100000] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
+static size_t answer_len;
+static bool answer_last;
+
+/* All of the file's bytes fit into the send buffer, so that close() finds them there. */
+static int answer_read(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, answer, sizeof(answer));
+
+	close(fd);
+	answer_len = n;
+	answer_last = true;
+	return n < 0 ? -1 : 0;
+}
+
 static void serve(int fd, const char *errors)
 {
-	static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
+	int log, sndbuf = 2 * sizeof(answer);
 	char head[65536], line[64];
 	size_t len = 0;
 	ssize_t n;
-	int log;
 
+	if (answer_last)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 	for (;;) {
 		n = recv(fd, head + len, sizeof(head) - 1 - len, 0);
 		if (n < 0) {
@@ -39,7 +57,7 @@ static void serve(int fd, const char *errors)
 		if (!strstr(head, "\r\n\r\n"))
 			continue;
 		len = 0;
-		if (send(fd, reply, sizeof(reply) - 1, MSG_NOSIGNAL) < 0)
+		if (send(fd, answer, answer_len, MSG_NOSIGNAL) < 0 || answer_last)
 			return;
 	}
 }
@@ -49,7 +67,8 @@ int main(int argc, char **argv)
 	struct sockaddr_in6 addr = { .sin6_family = AF_INET6 };
 	int on = 1, listener, fd;
 
-	if (argc != 3)
+	answer_len = strlen(answer);
+	if (argc < 3 || argc > 4 || (argc == 4 && answer_read(argv[3])))
 		return 2;
 	signal(SIGCHLD, SIG_IGN);
 	addr.sin6_port = htons(atoi(argv[1]));

@@ -18,6 +18,7 @@
  *   save PATH                    writes the last body to a file
  *   field NAME                   prints a field of the last response, or "-"
  *   eof                          waits for the end; prints "eof", "reset", "data" or "timeout"
+ *   last TEXT                    sends it and half-closes: the end comes in one segment with the bytes
  *   shutdown | close             half-closes; closes
  *   timeout MS                   for all later connects, reads and writes (5000)
  *   receive BYTES                the receive buffer of later connects
@@ -120,6 +121,15 @@ static int do_connect(char *args)
 static int do_send(char *args)
 {
 	return put(args, unescape(args));
+}
+
+static int do_last(char *args)
+{
+	int on = 1;
+
+	if (setsockopt(client->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)))
+		return -errno;
+	return do_send(args) < 0 || shutdown(client->fd, SHUT_WR) ? -errno : 0;
 }
 
 static int do_pieces(char *args)
@@ -336,7 +346,7 @@ static const struct {
 	{ "chunked", do_chunked }, { "pause", do_pause },	{ "read", do_read },   { "status", do_status },
 	{ "body", do_body },	   { "save", do_save },		{ "field", do_field }, { "eof", do_eof },
 	{ "close", do_close },	   { "shutdown", do_shutdown }, { "times", do_times }, { "timeout", do_timeout },
-	{ "receive", do_receive }, { "exit", do_exit },
+	{ "receive", do_receive }, { "last", do_last },		{ "exit", do_exit },
 };
 
 static int run(char *line)

@@ -292,6 +292,26 @@ static void allowed_requests_are_remembered(void **state)
 	}
 }
 
+/* What the gate has taken of a connection keeps it watched, until that is through or the connection is closed. */
+static void connections_with_bytes_ahead_are_counted(void **state)
+{
+	struct conn conn = { .state = CONN_BODY };
+
+	(void)state;
+	conns_asking_add(conn_become(&conn, CONN_HELPER) + conn_set_front(&conn, front_make(0xffffffff, 7)));
+	assert_int_equal(state_of_control.conns_asking, 1);
+	conns_asking_add(conn_become(&conn, CONN_HEAD));
+	assert_int_equal(state_of_control.conns_asking, 1);
+	conns_asking_add(conn_set_front(&conn, front_make(9, 1) | FRONT_AT_WORK));
+	assert_int_equal(state_of_control.conns_asking, 1);
+	conns_asking_add(conn_set_front(&conn, front_make(9, 0) | FRONT_AT_WORK));
+	assert_int_equal(state_of_control.conns_asking, 0);
+	conns_asking_add(conn_set_front(&conn, front_make(9, 1) | FRONT_AT_WORK));
+	conns_asking_add(conn_become(&conn, CONN_CLOSED));
+	conns_asking_add(conn_set_front(&conn, front_make(9, 0) | FRONT_AT_WORK));
+	assert_int_equal(state_of_control.conns_asking, 0);
+}
+
 /* conns_asking is the number of connections in CONN_HELPER, whatever they went through. */
 static void connections_that_ask_are_counted(void **state)
 {
@@ -338,6 +358,7 @@ int main(void)
 		cmocka_unit_test(the_kernels_answer_is_queued_until_written),
 		cmocka_unit_test(allowed_requests_are_remembered),
 		cmocka_unit_test_setup(connections_that_ask_are_counted, reset),
+		cmocka_unit_test_setup(connections_with_bytes_ahead_are_counted, reset),
 		cmocka_unit_test_setup(reasons_are_counted, reset),
 	};
 
