@@ -567,11 +567,30 @@ struct sk_psock {
 	struct list_head ingress_msg;
 };
 
+struct netns_ipv4 {
+	unsigned int sysctl_tcp_notsent_lowat;
+};
+
+struct net {
+	struct netns_ipv4 ipv4;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	possible_net_t skc_net;
+};
+
 struct sock {
+	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
 	struct {
 		int len;
 	} sk_backlog;
+	int sk_sndbuf;
+	int sk_wmem_queued;
 	struct socket *sk_socket;
 	void *sk_user_data;
 };
@@ -586,7 +605,10 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	u32 snd_nxt;
+	u32 mss_cache;
 	u32 write_seq;
+	u32 notsent_lowat;
 };
 
 #pragma clang attribute pop

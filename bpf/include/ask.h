@@ -68,7 +68,7 @@ static __always_inline bool ask_possible(__u32 n)
  * The connection is the helper's from here on, and `len` bytes more are under way to it. False: the helper has just closed it,
  * on another CPU; what comes behind the end must not begin anew.
  */
-static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 len, __u32 write_seq)
+static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 len)
 {
 	__s64 change = 0;
 	bool open;
@@ -85,7 +85,6 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 
 		ask->offset = conn->asked;
 		change = conn_become(conn, CONN_HELPER);
 		conn->asked += len;
-		conn->write_seq = write_seq;
 	}
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
@@ -102,7 +101,7 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 
  *
  * Returns 0; -1: not possible, nothing was done; -2: the connection is closed, before or because not all bytes could be kept.
  */
-__weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, __u32 write_seq)
+__weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len)
 {
 	struct ask ask = { .cookie = cookie, .kind = ASK_BYTES };
 	struct conn *conn = bpf_map_lookup_elem(&conns, &cookie);
@@ -112,7 +111,7 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, 
 	if (!c || !conn || !ask_possible(len))
 		return -1;
 	ask.helper_epoch = READ_ONCE(c->helper_epoch);
-	if (!ask_enter(conn, &ask, len, write_seq))
+	if (!ask_enter(conn, &ask, len))
 		return -2;
 	for (i = 0; i < ASK_PIECES && off < len; i++) {
 		ask.len = len - off > ASK_LARGE ? ASK_LARGE : len - off;

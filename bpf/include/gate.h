@@ -106,9 +106,6 @@ static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk
 	conn = cookie ? bpf_map_lookup_elem(&conns, cookie) : NULL;
 	if (!conn)
 		return GATE_PASS;
-	/* The helper waits for responses to be written; the client's acknowledgement of one passes here. */
-	if (conn->state == CONN_HELPER)
-		conn->write_seq = tp->write_seq;
 	off = gate_tcp(skb, &tcp, &local);
 	if (off < 0)
 		return GATE_PASS;

@@ -278,7 +278,7 @@ static __always_inline enum outcome request_order(struct request *rq, const stru
 	if (outcome == OUTCOME_DENY && conn_reply_queued(conn, rq->write_seq) &&
 	    conn->reply_end - rq->write_seq > MPBPF_HOLD_MAX)
 		outcome = OUTCOME_ASK;
-	if (outcome == OUTCOME_PASS && rq->allowed && !conn_lost(conn) &&
+	if (outcome == OUTCOME_PASS && rq->allowed && !conn_lost(conn, rq->write_seq) &&
 	    conn_pending(conn, rq->write_seq) >= MPBPF_PIPELINE_MAX)
 		outcome = OUTCOME_ASK;
 	/* The helper waits until that answer is out. */
@@ -303,6 +303,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 	if (reply_write(skb, s, rq->reason, rq->len, rq->head))
 		return -1;
 	stats_reason(rq->reason);
+	conn_settle(conn, rq->write_seq);
 	if (!conn_reply_queued(conn, rq->write_seq))
 		conn->reply_end = rq->write_seq;
 	conn->reply_end += rq->len;
@@ -319,7 +320,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 static __always_inline int request_pass(const struct request *rq, struct conn *conn)
 {
 	if (rq->allowed) {
-		conn_allow(conn, rq->head, rq->upgrade);
+		conn_allow(conn, rq->write_seq, rq->head, rq->upgrade);
 		stats_reason(rq->reason);
 	}
 	if (conn->state == CONN_TUNNEL)
@@ -365,7 +366,7 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 		outcome = OUTCOME_ASK; /* too short for the answer, or memory is short */
 	}
 	if (outcome == OUTCOME_ASK) {
-		if (ask_bytes(skb, rq->cookie, rq->len, rq->write_seq) != -1)
+		if (ask_bytes(skb, rq->cookie, rq->len) != -1)
 			return request_swallow(skb, rq);
 		outcome = OUTCOME_UNAVAILABLE;
 	}
