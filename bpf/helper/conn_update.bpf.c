@@ -22,7 +22,9 @@ static __always_inline int conn_return(struct conn *conn, const struct conn_op *
 	return 0;
 }
 
-static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __u64 now, __s64 *change)
+/* gone: the service has closed the connection. Then there is no order to keep, nor anybody to hear of it. */
+static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __u64 now, __u32 write_seq,
+				      bool gone, __s64 *change)
 {
 	if (op->op == CONN_OP_CLOSE) {
 		*change = conn_become(conn, CONN_CLOSED);
@@ -30,19 +32,22 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 	}
 	if (conn->state != CONN_HELPER || conn->helper_epoch != op->helper_epoch)
 		return -ESTALE;
-	if ((op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY) && conn_reply_queued(conn, conn->write_seq))
+	if ((op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY) && gone)
+		return 0;
+	if ((op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY) && conn_reply_queued(conn, write_seq))
 		return -EAGAIN;
 	if ((op->op == CONN_OP_TAKEN || op->op == CONN_OP_RETURN) && !op->answering)
 		conn->flags &= ~CONN_ANSWERING;
 	switch (op->op) {
 	case CONN_OP_ALLOW:
-		if (conn_pending(conn, conn->write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn))
+		if (conn_pending(conn, write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn, write_seq))
 			return -EAGAIN;
-		metrics_begin(conn, now, !conn_pending(conn, conn->write_seq), op->method, op->prefix);
-		conn_allow(conn, op->no_body, op->upgrade);
+		metrics_begin(conn, now, !conn_pending(conn, write_seq), op->method, op->prefix);
+		conn_allow(conn, write_seq, op->no_body, op->upgrade);
 		return 0;
 	case CONN_OP_DENY:
-		if (!conn_idle(conn, conn->write_seq))
+		conn_settle(conn, write_seq);
+		if (!conn_idle(conn, write_seq))
 			return -EAGAIN;
 		conn->flags |= CONN_ANSWERING;
 		return 0;
@@ -83,17 +88,40 @@ static __always_inline void conn_measure(const struct conn *conn, const struct c
 }
 
 /*
+ * The socket's write_seq is read under the record's lock. Before the service's bytes are written, sk_msg_response takes that
+ * lock: what is written was seen by then, or will never be.
+ */
+static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, const struct tcp_sock *tp)
+{
+	__u64 now = metrics_now(conn);
+	__s64 change = 0;
+	__u32 write_seq;
+
+	bpf_spin_lock(&conn->lock);
+	write_seq = conn->response_seq;
+	forget(write_seq); /* clang would make one load of the two */
+	if (tp)
+		write_seq = tp->write_seq;
+	op->result = conn_apply(conn, op, now, write_seq, !tp, &change);
+	op->out_state = conn->state;
+	op->out_lost = conn_lost(conn, write_seq);
+	op->pending = conn_pending(conn, write_seq);
+	op->out_asked = conn->asked;
+	bpf_spin_unlock(&conn->lock);
+	conns_asking_add(change);
+}
+
+/*
  * An XDP program that stands on no interface: the helper runs it with the operation as the packet. A SYSCALL program would take
  * it as its context, but those sleep, and in Linux 6.1 nothing that sleeps may hold a bpf_spin_lock.
  */
 SEC("xdp") int conn_update(struct xdp_md *ctx)
 {
 	struct conn_op *op = (void *)(long)ctx->data;
+	struct bpf_sock *sk;
 	struct conn_op in;
 	struct conn *conn;
 	struct bucket_run run = {};
-	__s64 change = 0;
-	__u64 now;
 
 	if ((void *)(op + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
@@ -111,15 +139,10 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 		op->retry_s = run.retry_s;
 		return XDP_PASS;
 	}
-	now = metrics_now(conn);
-	bpf_spin_lock(&conn->lock);
-	in.result = conn_apply(conn, &in, now, &change);
-	in.out_state = conn->state;
-	in.out_lost = conn_lost(conn);
-	in.pending = conn_pending(conn, conn->write_seq);
-	in.out_asked = conn->asked;
-	bpf_spin_unlock(&conn->lock);
-	conns_asking_add(change);
+	sk = bpf_map_lookup_elem(&sockets, &in.cookie);
+	conn_locked(conn, &in, sk ? bpf_skc_to_tcp_sock(sk) : NULL);
+	if (sk)
+		bpf_sk_release(sk);
 	if (in.result && run.taken)
 		buckets_return(&run);
 	if (!in.result && in.op == CONN_OP_ALLOW)

@@ -67,9 +67,8 @@ static __always_inline bool ask_possible(__u32 n)
 /* What is asked: bytes of an skb, and whose. */
 struct asking {
 	__u64 cookie;
-	__u32 off, len;	 /* where they stand in the skb */
-	__u32 write_seq; /* TCP write_seq of the socket now */
-	__u32 ahead;	 /* 1: the gate asks, for TCP does not have them yet; they begin at `seq` */
+	__u32 off, len; /* where they stand in the skb */
+	__u32 ahead;	/* 1: the gate asks, for TCP does not have them yet; they begin at `seq` */
 	__u32 seq;
 };
 
@@ -104,7 +103,6 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const 
 		ask->offset = conn->asked;
 		change = conn_become(conn, CONN_HELPER);
 		conn->asked += what->len;
-		conn->write_seq = what->write_seq;
 	}
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);

@@ -79,16 +79,28 @@ static __always_inline __u32 conn_pending(const struct conn *conn, __u32 write_s
 	return conn->allowed - conn->answered - over;
 }
 
-/* The responses' framing was not understood, or they end with the connection. */
-static __always_inline bool conn_lost(const struct conn *conn)
+/*
+ * Whether the service wrote bytes up to write_seq that were not seen, and that may be more than content of the response under
+ * way. While a response is due nobody else writes.
+ */
+static __always_inline bool conn_unseen(const struct conn *conn, __u32 write_seq)
 {
-	return conn->response.kind == BODY_UNTIL_CLOSE;
+	__u64 content = http1_body_plain(&conn->response) ? conn->response.left : 0;
+
+	return seq_before(conn->response_seq, write_seq) && write_seq - conn->response_seq > content &&
+	       conn_pending(conn, write_seq);
+}
+
+/* The responses' framing was not understood, or not seen, or they end with the connection. */
+static __always_inline bool conn_lost(const struct conn *conn, __u32 write_seq)
+{
+	return conn->response.kind == BODY_UNTIL_CLOSE || conn_unseen(conn, write_seq);
 }
 
 /* Whether an answer given now would come after every response that is due. */
 static __always_inline bool conn_idle(const struct conn *conn, __u32 write_seq)
 {
-	return !conn_lost(conn) && !conn_pending(conn, write_seq);
+	return !conn_lost(conn, write_seq) && !conn_pending(conn, write_seq);
 }
 
 /* The kernel's own last answer is still on its way into the socket, by a worker thread. */
@@ -148,11 +160,27 @@ static __always_inline void conns_asking_add(__s64 change)
 		__sync_fetch_and_add(&c->conns_asking, change);
 }
 
-/* A request goes to the service. */
-static __always_inline void conn_allow(struct conn *conn, bool no_body, bool upgrade)
+/*
+ * If no response is due, the next one begins at write_seq or later. Called whenever a request is allowed, so that it begins there
+ * exactly, or denied, so that the positions that are kept never grow old: two of them can be 2 GiB apart.
+ */
+static __always_inline void conn_settle(struct conn *conn, __u32 write_seq)
+{
+	if (!conn_idle(conn, write_seq))
+		return;
+	conn->answered = conn->allowed;
+	conn->response.kind = BODY_NONE;
+	conn->response.step = 0;
+	conn->response_seq = write_seq;
+}
+
+/* A request goes to the service. None does before the kernel's own answers are out. */
+static __always_inline void conn_allow(struct conn *conn, __u32 write_seq, bool no_body, bool upgrade)
 {
 	__u64 bit = 1ULL << (conn->allowed & 63);
 
+	conn_settle(conn, write_seq);
+	conn->flags &= ~CONN_REPLIED;
 	if (no_body)
 		conn->no_body |= bit;
 	else

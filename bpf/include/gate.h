@@ -143,13 +143,12 @@ static __always_inline bool gate_body(const struct conn *conn, __u32 len)
  * sends the segment again, and it passes as the FIN alone would. With no agent to take them the kernel decides alone.
  */
 static __always_inline int gate_take(struct __sk_buff *skb, const struct conn *conn, __u64 cookie,
-				     const struct segment *seg, __u32 rcv_nxt, __u32 write_seq)
+				     const struct segment *seg, __u32 rcv_nxt)
 {
 	struct asking what = {
 		.cookie = cookie,
 		.off = seg->off + (rcv_nxt - seg->seq),
 		.len = seg->len - (rcv_nxt - seg->seq),
-		.write_seq = write_seq,
 		.ahead = 1,
 		.seq = rcv_nxt,
 	};
@@ -176,7 +175,7 @@ static __always_inline int gate_end(struct __sk_buff *skb, struct conn *conn, __
 	if ((front & FRONT_AT_WORK) || (__u32)front != rcv_nxt || seq_before(rcv_nxt, seg->seq))
 		return GATE_DROP;
 	if (take && seq_before(rcv_nxt, seg->seq + seg->len))
-		return gate_take(skb, conn, cookie, seg, rcv_nxt, write_seq);
+		return gate_take(skb, conn, cookie, seg, rcv_nxt);
 	return hold ? GATE_DROP : GATE_PASS;
 }
 
@@ -196,9 +195,6 @@ static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk
 	conn = cookie ? bpf_map_lookup_elem(&conns, cookie) : NULL;
 	if (!conn || conn->state == CONN_TUNNEL)
 		return GATE_PASS;
-	/* The helper waits for responses to be written; the client's acknowledgement of one passes here. */
-	if (conn->state == CONN_HELPER)
-		conn->write_seq = tp->write_seq;
 	if (gate_segment(skb, &seg))
 		return GATE_PASS;
 	if (seg.len && (gate_holds_payload(conn) || gate_holds_again(conn, sk, tp)))

@@ -141,10 +141,13 @@ static __always_inline __u32 headers_room(const struct tcp_sock *tp)
 		room = tp->mss_cache; /* the first buffer finds room in any case, and holds as much */
 	if (unsent >= lowat)
 		return 0;
-	return (__u32)room < lowat - unsent ? room : lowat - unsent;
+	return (__u32)room < lowat - unsent ? (__u32)room : lowat - unsent;
 }
 
-/* Should never be true. Whether the send that headers were added to was cut short before their end: what comes now does not fit what is out. */
+/*
+ * Should never be true: whether the send that headers were added to was cut short before their end. What comes now does not fit
+ * what is out.
+ */
 static __always_inline bool headers_cut(struct conn *conn, __u32 write_seq)
 {
 	bool pushed = conn->sending & SENDING_PUSHED;

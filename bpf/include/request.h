@@ -352,7 +352,7 @@ static __always_inline enum outcome request_order(struct request *rq, const stru
 	if (outcome == OUTCOME_DENY && conn_reply_queued(conn, rq->write_seq) &&
 	    conn->reply_end - rq->write_seq > MPBPF_HOLD_MAX)
 		outcome = OUTCOME_ASK;
-	if (outcome == OUTCOME_PASS && rq->allowed && !conn_lost(conn) &&
+	if (outcome == OUTCOME_PASS && rq->allowed && !conn_lost(conn, rq->write_seq) &&
 	    conn_pending(conn, rq->write_seq) >= MPBPF_PIPELINE_MAX)
 		outcome = OUTCOME_ASK;
 	/* The helper waits until that answer is out. */
@@ -407,6 +407,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 	stats_reason(rq->reason);
 	ban_note(&conn->remote, rq->reason);
 	metrics_denied(conn, rq->method, rq->prefix, reply_status(rq->reason), rq->len, rq->len);
+	conn_settle(conn, rq->write_seq);
 	if (!conn_reply_queued(conn, rq->write_seq))
 		conn->reply_end = rq->write_seq;
 	conn->reply_end += rq->len;
@@ -424,7 +425,7 @@ static __always_inline int request_pass(const struct request *rq, struct conn *c
 {
 	if (rq->allowed) {
 		metrics_begin(conn, metrics_now(conn), !conn_pending(conn, rq->write_seq), rq->method, rq->prefix);
-		conn_allow(conn, rq->head, rq->upgrade);
+		conn_allow(conn, rq->write_seq, rq->head, rq->upgrade);
 		stats_reason(rq->reason);
 		stats_would(rq->would);
 	}
@@ -474,7 +475,7 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 		outcome = OUTCOME_ASK; /* too short for the answer, or memory is short */
 	}
 	if (outcome == OUTCOME_ASK) {
-		struct asking what = { .cookie = rq->cookie, .len = rq->len, .write_seq = rq->write_seq };
+		struct asking what = { .cookie = rq->cookie, .len = rq->len };
 
 		if (ask_bytes(skb, &what) != -1)
 			return request_swallow(skb, rq);

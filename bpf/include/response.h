@@ -14,7 +14,8 @@
 #include "metrics.h"
 #include "scratch.h"
 
-#define RESPONSE_STEPS 4096 /* heads, runs of content and framing bytes in one message */
+#define RESPONSE_STEPS 4096   /* heads, runs of content and framing bytes in one message */
+#define RESPONSE_SEGMENT 2048 /* more than a segment costs of the send buffer beside its bytes */
 
 /*
  * What is known of the responses is worked on in a copy and put back at once under the lock: conn_update reads it from
@@ -87,6 +88,7 @@ static __always_inline void response_piece_keep(struct response_run *run, __u32 
 	}
 	run->conn->sending |= SENDING_PIECE;
 	run->off = run->size;
+	run->anchor = run->seq + run->size;
 }
 
 /* The first `len` bytes of a head stand in the buffer. */
@@ -251,21 +253,24 @@ static long response_step(__u32 i __attribute__((unused)), struct response_run *
 
 /*
  * Bytes of this message that are not to be read: the kernel's own answer, which its worker sends like a service would, and
- * what was read before and is sent again. And the anchor moves up, so that 32 bits suffice.
+ * what was read before and is sent again. And bytes before this message that were not shown: content need not be seen. The
+ * anchor moves up with it, so that 32 bits suffice.
  */
 static __always_inline void response_resume(struct response_run *run)
 {
-	__s32 ahead = run->anchor - run->seq;
+	__u32 gone = run->seq - run->anchor;
 
 	if (conn_reply_queued(run->conn, run->seq)) {
 		run->off = run->conn->reply_end - run->seq;
-	} else if (run->body.kind == BODY_CHUNKED) {
-		if (ahead < 0)
-			response_lost(run);
-		else
-			run->off = ahead;
-	} else if (run->body.kind == BODY_LENGTH && ahead < 0 && -(__s64)ahead <= (__s64)run->body.left) {
-		run->body.left += ahead;
+	} else if (conn_unseen(run->conn, run->seq)) {
+		response_lost(run);
+	} else if ((__s32)gone < 0) {
+		run->off = -gone;
+	} else if (run->body.kind == BODY_LENGTH && gone <= run->body.left) {
+		run->body.left -= gone;
+		run->anchor = run->seq;
+	} else if (run->body.kind == BODY_CHUNKED && gone) {
+		http1_body_skip(&run->body, gone);
 		run->anchor = run->seq;
 	}
 }
@@ -278,6 +283,41 @@ static __always_inline void response_measure(struct response_run *run)
 	else if (run->body.kind == BODY_LENGTH && !seq_before(run->seq + run->size, run->anchor) &&
 		 run->seq + run->size - run->anchor >= run->body.left)
 		response_over(run);
+}
+
+/* How many bytes the socket surely takes now: its room, and half of what that is good for in segments of one MSS. */
+static __always_inline __u32 response_room(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u32 lowat = tp->notsent_lowat, mss = tp->mss_cache;
+	__s64 room = (__s64)sk->sk_sndbuf - sk->sk_wmem_queued, unsent;
+
+	if (!lowat)
+		lowat = sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_notsent_lowat;
+	unsent = (__s64)lowat - (tp->write_seq - tp->snd_nxt);
+	if (unsent < room)
+		room = unsent;
+	return room > 0 ? (__u64)room / 2 * mss / (mss + RESPONSE_SEGMENT) : 0;
+}
+
+/*
+ * When the socket takes only a part of what the verdict is for, the kernel keeps the verdict, and without asking lets as many
+ * bytes pass by it again: the rest, and whatever the service adds to it. So where the socket may be short of room, the verdict
+ * is for half of the message at most: what passes unasked is then bytes that were seen. And that must not come again before
+ * they are through: half a segment fits as soon as anything does.
+ */
+static __always_inline void response_portion(const struct response_run *run, const struct tcp_sock *tp)
+{
+	__u32 room = response_room(tp), portion = tp->mss_cache / 2, half = (run->size + 1) / 2;
+
+	if (portion < room)
+		portion = room;
+	if (portion > half)
+		portion = half;
+	/* What was added must be out before the program is run again; it does fit. */
+	if ((run->conn->sending & SENDING_PUSHED) && seq_before(run->seq + portion, run->conn->pushed_end))
+		portion = run->conn->pushed_end - run->seq;
+	bpf_msg_apply_bytes(run->msg, run->body.kind == BODY_UNTIL_CLOSE || run->size <= room ? 0 : portion ?: 1);
 }
 
 static __always_inline void response_commit(const struct response_run *run, __u64 cookie)
@@ -296,6 +336,39 @@ static __always_inline void response_commit(const struct response_run *run, __u6
 	bpf_spin_unlock(&conn->lock);
 	if (run->close || (run->tunnel && !tunnel))
 		ask_close(conn, cookie);
+}
+
+/* A message that the service sends, or the kernel's own answer. Returns what becomes of it. */
+static __always_inline int response_follow(struct sk_msg_md *msg, struct conn *conn, __u64 cookie,
+					   const struct tcp_sock *tp)
+{
+	struct response_run run = { .msg = msg, .conn = conn, .cookie = cookie, .size = msg->size };
+	__u32 slot = SCRATCHES;
+
+	run.seq = tp->write_seq;
+	if (headers_cut(conn, run.seq)) {
+		STATS_INC(broken);
+		ask_close(conn, cookie);
+		return SK_DROP;
+	}
+	if (conn->response.kind == BODY_UNTIL_CLOSE)
+		return SK_PASS;
+	if (conn->listener.headers)
+		run.room = headers_room(tp);
+	run.body = conn->response;
+	run.anchor = conn->response_seq;
+	run.answered = conn->answered;
+	response_resume(&run);
+	run.s = scratch_claim(&slot);
+	bpf_loop(RESPONSE_STEPS, response_step, &run, 0);
+	if (run.s)
+		scratch_release(slot);
+	if (run.off < run.size)
+		response_lost(&run); /* more pieces than one message should have */
+	response_measure(&run);
+	response_commit(&run, cookie);
+	response_portion(&run, tp);
+	return run.spoilt ? SK_DROP : SK_PASS;
 }
 
 #endif

@@ -401,8 +401,8 @@ enum conn_flags {
 
 /*
  * One guarded connection, keyed by socket cookie. The socket lock orders sk_skb, sk_msg and sockops of one socket; the
- * spin lock guards state, request, asked and returned against conn_update (user space), which acts in CONN_HELPER only, and
- * against the gate, which acts only while sk_skb does not (`front`).
+ * spin lock guards what conn_update (user space) reads and writes, which acts in CONN_HELPER only, and what the gate does, which
+ * acts only while sk_skb does not (`front`).
  */
 struct conn {
 	struct bpf_spin_lock lock;
@@ -417,7 +417,7 @@ struct conn {
 	__u32 allowed;		    /* requests that went to the service, modulo 2^32 */
 	__u32 answered;		    /* final responses that the service completed, but for the one under way */
 	__u64 no_body;		    /* bit (n & 63): the response to request n has no body (HEAD) */
-	__u32 response_seq;	    /* TCP sequence that response.left counts from; chunked: up to which it was read */
+	__u32 response_seq;	    /* TCP sequence that response.left counts from, or up to which it was read */
 	__u32 reply_end;	    /* TCP write_seq behind the kernel's last own answer */
 	__u32 generation;	    /* that `listener` was read under */
 	__u32 helper_epoch;	    /* agent that was asked; meaningful in CONN_HELPER */
@@ -426,13 +426,11 @@ struct conn {
 	struct addr remote;
 	__be16 local_port;
 	__be16 remote_port;
-	__u32 write_seq; /* TCP write_seq as last seen in CONN_HELPER, by sk_skb or the gate */
-	__u64 front;	 /* how far the client's bytes are judged, see conn.h */
-	__u64 netns;	 /* cookie of the network namespace */
-	__u64 opened_at; /* CLOCK_BOOTTIME, ns */
-	struct exchange exchange;
 	__u32 pushed_end; /* TCP sequence number behind the headers that were added last */
-	__u32 pad2;
+	__u64 front;	  /* how far the client's bytes are judged, see conn.h */
+	__u64 netns;	  /* cookie of the network namespace */
+	__u64 opened_at;  /* CLOCK_BOOTTIME, ns */
+	struct exchange exchange;
 };
 
 /* ---- the helper channel ---- */
@@ -555,7 +553,7 @@ MPBPF_ASSERT_SIZE(struct metric_key, 8);
 MPBPF_ASSERT_SIZE(struct metric, 16);
 MPBPF_ASSERT_SIZE(struct name, 8 + MPBPF_PATH_KEY);
 MPBPF_ASSERT_SIZE(struct exchange, 48);
-MPBPF_ASSERT_SIZE(struct conn, 240);
+MPBPF_ASSERT_SIZE(struct conn, 232);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
 MPBPF_ASSERT_SIZE(struct conn_op, 128);

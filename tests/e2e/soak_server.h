@@ -34,8 +34,6 @@ struct peer {
 	size_t pos;
 	struct answer answers[ANSWERS_MAX];
 	int n_answers, answer;
-	size_t promised;	   /* up to where the write under way goes */
-	bool loose;		   /* a loose answer went out: nothing is to be followed any more */
 	bool eof, full;		   /* the client sends no more; the send buffer takes no more */
 	int64_t read_at, write_at; /* not before */
 	uint32_t events;	   /* that epoll was asked for */
@@ -214,8 +212,8 @@ static int peer_read(struct peer *peer)
 }
 
 /*
- * Up to where the next write may go. So that answers can be followed, it never ends within a head, and when the kernel took
- * only a part, the rest goes out as it was: what is added to it, the kernel shows nobody. But for a loose answer.
+ * Up to where the next write may go. So that answers can be followed, it never ends within a head, but for that of a loose
+ * answer. How much of a write the kernel takes is not to matter.
  */
 static size_t write_limit(struct peer *peer)
 {
@@ -226,9 +224,6 @@ static size_t write_limit(struct peer *peer)
 	while (peer->answers[peer->answer].end <= peer->pos)
 		peer->answer++;
 	a = &peer->answers[peer->answer];
-	peer->loose = peer->loose || (a->how & HOW_LOOSE);
-	if (peer->promised > peer->pos && !peer->loose)
-		return peer->promised;
 	if ((a->how & HOW_LOOSE) && peer->pos == a->start)
 		return a->start + (a->body - a->start) / 2;
 	if (a->how & (HOW_SLOW | HOW_LOOSE)) {
@@ -254,7 +249,6 @@ static int peer_write(struct peer *peer)
 	peer->full = false;
 	while (peer->pos < peer->out.len && peer->write_at <= now_us()) {
 		limit = write_limit(peer);
-		peer->promised = limit;
 		n = send(peer->fd, peer->out.data + peer->pos, limit - peer->pos, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EAGAIN) {
 			peer->full = true;
@@ -269,9 +263,19 @@ static int peer_write(struct peer *peer)
 	}
 	if (peer->pos < peer->out.len)
 		return 0;
-	peer->out.len = peer->pos = peer->promised = 0;
+	peer->out.len = peer->pos = 0;
 	peer->n_answers = peer->answer = 0;
 	return peer->eof ? -ENOTCONN : 0;
+}
+
+/* A reset behind bytes that a small buffer had no room for lies beyond the window, and TCP does not believe it. */
+static void peer_keepalive(int fd)
+{
+	int on = 1, idle_s = 2, interval_s = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
 }
 
 /* Some sockets are left blocking, some have small buffers: the guard treats them differently. */
@@ -294,6 +298,7 @@ static void peer_accept(int listener)
 	}
 	peer = calloc(1, sizeof(*peer));
 	*peer = (struct peer){ .fd = fd, .index = i, .rng.state = mix(++server.connections) };
+	peer_keepalive(fd);
 	if (i % 4 == 1)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &medium, sizeof(medium));
 	if (i % 4 == 2)
