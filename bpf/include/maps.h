@@ -21,6 +21,20 @@ struct heading {
 	__u32 line_end; /* what was added begins here, in the head */
 };
 
+/* How far a message of the service is read: see response.h. */
+struct response_at {
+	struct http1_body body; /* conn->response */
+	__u32 anchor;		/* conn->response_seq */
+	__u32 answered;		/* conn->answered */
+	__u32 seq;		/* of the message's first byte */
+	__u32 off, size;	/* how far the message is read */
+	__u32 room;		/* so many bytes of the message are certain to go out */
+	__u32 tunnel;		/* HTTP ends here */
+	__u32 spoilt;		/* the message must not be sent */
+	__u32 close;		/* HTTP ends here, and what follows could not be judged */
+	__u32 pad;
+};
+
 struct scratch {
 	struct http1_buf buf;
 	struct http1 head;
@@ -29,6 +43,7 @@ struct scratch {
 	__u32 retry_s;	    /* for REQUEST_RATE: see replies.h */
 	struct piece piece; /* of responses: see headers.h */
 	struct heading heading;
+	struct response_at response;
 };
 
 struct scratches {

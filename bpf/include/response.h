@@ -25,22 +25,15 @@ struct response_run {
 	struct sk_msg_md *msg;
 	struct conn *conn;
 	struct scratch *s;
-	struct http1_body body; /* conn->response */
-	__u32 anchor;		/* conn->response_seq */
-	__u32 answered;		/* conn->answered */
-	__u32 seq;		/* of the message's first byte */
-	__u32 off, size;	/* how far the message is read */
-	__u32 room;		/* so many bytes of the message are certain to go out */
+	struct response_at
+		*at; /* of the scratch buffer: what the verifier knows of a stack, it walks through value by value */
 	__u64 cookie;
-	__u32 tunnel; /* HTTP ends here */
-	__u32 spoilt; /* the message must not be sent */
-	__u32 close;  /* HTTP ends here, and what follows could not be judged */
 };
 
 /* From here on nobody knows where a response ends: denials on this connection close it. */
 static __always_inline void response_lost(struct response_run *run)
 {
-	run->body.kind = BODY_UNTIL_CLOSE;
+	run->at->body.kind = BODY_UNTIL_CLOSE;
 }
 
 /* Copy up to n bytes at off behind the `have` that stand in the buffer. Returns how many, or 0. */
@@ -87,8 +80,8 @@ static __always_inline void response_piece_keep(struct response_run *run, __u32 
 		return;
 	}
 	run->conn->sending |= SENDING_PIECE;
-	run->off = run->size;
-	run->anchor = run->seq + run->size;
+	run->at->off = run->at->size;
+	run->at->anchor = run->at->seq + run->at->size;
 }
 
 /* The first `len` bytes of a head stand in the buffer. */
@@ -100,70 +93,71 @@ static __always_inline void response_headers(struct response_run *run, __u32 len
 
 	if (!conn->listener.headers)
 		return;
-	heading->off = run->off;
-	heading->size = run->size;
-	heading->room = run->room;
+	heading->off = run->at->off;
+	heading->size = run->at->size;
+	heading->room = run->at->room;
 	heading->generation = conn->generation;
 	heading->slot = (conn->generation & 1) * MPBPF_HEADERS_MAX + conn->listener.headers - 1;
 	added = headers_add(run->msg, run->s, len);
 	if (added < 0)
-		run->spoilt = 1;
+		run->at->spoilt = 1;
 	if (added <= 0)
 		return;
-	run->size += added;
+	run->at->size += added;
 	run->conn->pushed_end = run->s->piece.seq + heading->line_end + added;
 	run->conn->sending |= SENDING_PUSHED;
 }
 
 static __always_inline void response_body(struct response_run *run, const struct http1 *h)
 {
-	bool no_body = run->conn->no_body >> (run->answered & 63) & 1;
+	bool no_body = run->conn->no_body >> (run->at->answered & 63) & 1;
 	__u64 bytes = h->head_len + run->s->piece.pushed;
 	__u32 end = run->s->piece.seq + h->head_len + run->s->piece.pushed;
 
-	run->body.kind = BODY_LENGTH;
-	run->body.step = h->status < 200;
-	run->body.left = bytes;
-	run->anchor = run->s->piece.seq;
+	run->at->body.kind = BODY_LENGTH;
+	run->at->body.step = h->status < 200;
+	run->at->body.left = bytes;
+	run->at->anchor = run->s->piece.seq;
 	if (h->status < 200)
 		return;
 	if (no_body || h->status == 204 || h->status == 304) {
 		/* nothing follows */
 	} else if (h->flags & HTTP1_CHUNKED) {
-		run->off = end - run->seq;
-		run->anchor = end;
-		run->body.kind = BODY_CHUNKED;
-		run->body.step = CHUNK_SIZE;
-		run->body.line = 0;
-		run->body.left = 0;
+		run->at->off = end - run->at->seq;
+		run->at->anchor = end;
+		run->at->body.kind = BODY_CHUNKED;
+		run->at->body.step = CHUNK_SIZE;
+		run->at->body.line = 0;
+		run->at->body.left = 0;
 	} else if (h->flags & HTTP1_LENGTH) {
-		run->body.left += h->content_length;
-		bytes = run->body.left;
+		run->at->body.left += h->content_length;
+		bytes = run->at->body.left;
 	} else {
-		bytes = run->size - run->off;
+		bytes = run->at->size - run->at->off;
 		response_lost(run);
 	}
-	metrics_head(run->conn, run->answered, h->status, bytes, run->anchor);
-	if (run->body.kind == BODY_UNTIL_CLOSE)
-		metrics_response(run->conn, run->answered);
+	metrics_head(run->conn, run->at->answered, h->status, bytes, run->at->anchor);
+	if (run->at->body.kind == BODY_UNTIL_CLOSE)
+		metrics_response(run->conn, run->at->answered);
 }
 
 static __always_inline void response_head(struct response_run *run)
 {
-	__u32 n = run->size - run->off;
+	__u32 n = run->at->size - run->at->off;
 	struct http1 *h;
 	int result;
 
-	if (!run->s || run->conn->allowed == run->answered) {
-		response_lost(run); /* unasked for (a time-out, say), or no buffer to read it in */
+	if (run->conn->allowed == run->at->answered) {
+		response_lost(run); /* unasked for: a time-out, say */
 		return;
 	}
 	h = &run->s->head;
-	if (headers_piece(run->s, run->cookie, run->seq + run->off, run->conn->sending & SENDING_PIECE)) {
+	if (headers_piece(run->s, run->cookie, run->at->seq + run->at->off, run->conn->sending & SENDING_PIECE)) {
 		response_lost(run);
 		return;
 	}
-	n = response_load(run->msg, &run->s->buf, run->off, n > MPBPF_HEAD_MAX ? MPBPF_HEAD_MAX : n, run->s->piece.len);
+	n = response_load(run->msg, &run->s->buf, run->at->off, n > MPBPF_HEAD_MAX ? MPBPF_HEAD_MAX : n,
+			  run->s->piece.len);
 	http1_start(h, true);
 	result = n ? http1_scan(&run->s->buf, h, run->s->piece.len + n) : HTTP1_BAD;
 	if (result != HTTP1_BAD)
@@ -180,11 +174,11 @@ static __always_inline void response_head(struct response_run *run)
 		 * A tunnel, if the last request asked for a WebSocket and nothing else is under way. Any other protocol may
 		 * carry requests (h2c does) that nobody would judge.
 		 */
-		run->tunnel = (run->conn->flags & CONN_UPGRADE) && run->conn->allowed - run->answered == 1;
-		run->close = !run->tunnel;
+		run->at->tunnel = (run->conn->flags & CONN_UPGRADE) && run->conn->allowed - run->at->answered == 1;
+		run->at->close = !run->at->tunnel;
 		response_lost(run);
-		metrics_head(run->conn, run->answered, h->status, h->head_len, run->seq + run->off);
-		metrics_response(run->conn, run->answered);
+		metrics_head(run->conn, run->at->answered, h->status, h->head_len, run->at->seq + run->at->off);
+		metrics_response(run->conn, run->at->answered);
 	} else {
 		response_body(run, h);
 	}
@@ -196,36 +190,36 @@ static __always_inline void response_chunk(struct response_run *run)
 	void *data, *end;
 	int result = -1;
 
-	if (!bpf_msg_pull_data(msg, run->off, run->off + 1, 0)) {
+	if (!bpf_msg_pull_data(msg, run->at->off, run->at->off + 1, 0)) {
 		data = msg->data;
 		end = msg->data_end;
 		if (data + 1 <= end)
-			result = http1_chunk_byte(&run->body, *(__u8 *)data);
+			result = http1_chunk_byte(&run->at->body, *(__u8 *)data);
 	}
-	run->off++;
-	run->anchor = run->seq + run->off;
+	run->at->off++;
+	run->at->anchor = run->at->seq + run->at->off;
 	if (result < 0)
 		response_lost(run);
 	if (result <= 0)
 		return;
-	metrics_chunks(run->conn, run->anchor);
-	run->body.kind = BODY_LENGTH; /* of which nothing is left */
+	metrics_chunks(run->conn, run->at->anchor);
+	run->at->body.kind = BODY_LENGTH; /* of which nothing is left */
 }
 
 /* An interim response answers nothing. */
 static __always_inline void response_over(struct response_run *run)
 {
-	if (!run->body.step)
-		metrics_response(run->conn, run->answered);
+	if (!run->at->body.step)
+		metrics_response(run->conn, run->at->answered);
 }
 
 static long response_step(__u32 i __attribute__((unused)), struct response_run *run)
 {
-	struct http1_body *body = &run->body;
-	__u64 n = run->size - run->off;
+	struct http1_body *body = &run->at->body;
+	__u64 n = run->at->size - run->at->off;
 	__u32 gone;
 
-	if (run->off >= run->size || body->kind == BODY_UNTIL_CLOSE)
+	if (run->at->off >= run->at->size || body->kind == BODY_UNTIL_CLOSE)
 		return 1;
 	if (body->kind == BODY_NONE) {
 		response_head(run);
@@ -235,17 +229,17 @@ static long response_step(__u32 i __attribute__((unused)), struct response_run *
 		if (n > body->left)
 			n = body->left;
 		http1_body_skip(body, n);
-		run->off += n;
-		run->anchor = run->seq + run->off;
+		run->at->off += n;
+		run->at->anchor = run->at->seq + run->at->off;
 	} else {
-		gone = run->seq + run->off - run->anchor;
+		gone = run->at->seq + run->at->off - run->at->anchor;
 		if (gone >= body->left) {
 			response_over(run);
-			run->answered += !body->step;
+			run->at->answered += !body->step;
 			body->kind = BODY_NONE;
 			body->step = 0;
 		} else {
-			run->off += n > body->left - gone ? body->left - gone : n;
+			run->at->off += n > body->left - gone ? body->left - gone : n;
 		}
 	}
 	return 0;
@@ -258,30 +252,30 @@ static long response_step(__u32 i __attribute__((unused)), struct response_run *
  */
 static __always_inline void response_resume(struct response_run *run)
 {
-	__u32 gone = run->seq - run->anchor;
+	__u32 gone = run->at->seq - run->at->anchor;
 
-	if (conn_reply_queued(run->conn, run->seq)) {
-		run->off = run->conn->reply_end - run->seq;
-	} else if (conn_unseen(run->conn, run->seq)) {
+	if (conn_reply_queued(run->conn, run->at->seq)) {
+		run->at->off = run->conn->reply_end - run->at->seq;
+	} else if (conn_unseen(run->conn, run->at->seq)) {
 		response_lost(run);
 	} else if ((__s32)gone < 0) {
-		run->off = -gone;
-	} else if (run->body.kind == BODY_LENGTH && gone <= run->body.left) {
-		run->body.left -= gone;
-		run->anchor = run->seq;
-	} else if (run->body.kind == BODY_CHUNKED && gone) {
-		http1_body_skip(&run->body, gone);
-		run->anchor = run->seq;
+		run->at->off = -gone;
+	} else if (run->at->body.kind == BODY_LENGTH && gone <= run->at->body.left) {
+		run->at->body.left -= gone;
+		run->at->anchor = run->at->seq;
+	} else if (run->at->body.kind == BODY_CHUNKED && gone) {
+		http1_body_skip(&run->at->body, gone);
+		run->at->anchor = run->at->seq;
 	}
 }
 
 /* The message is read. What it completes counts now: the next one may be long in coming. */
 static __always_inline void response_measure(struct response_run *run)
 {
-	if (run->body.kind == BODY_CHUNKED)
-		metrics_chunks(run->conn, run->anchor);
-	else if (run->body.kind == BODY_LENGTH && !seq_before(run->seq + run->size, run->anchor) &&
-		 run->seq + run->size - run->anchor >= run->body.left)
+	if (run->at->body.kind == BODY_CHUNKED)
+		metrics_chunks(run->conn, run->at->anchor);
+	else if (run->at->body.kind == BODY_LENGTH && !seq_before(run->at->seq + run->at->size, run->at->anchor) &&
+		 run->at->seq + run->at->size - run->at->anchor >= run->at->body.left)
 		response_over(run);
 }
 
@@ -308,16 +302,16 @@ static __always_inline __u32 response_room(const struct tcp_sock *tp)
  */
 static __always_inline void response_portion(const struct response_run *run, const struct tcp_sock *tp)
 {
-	__u32 room = response_room(tp), portion = tp->mss_cache / 2, half = (run->size + 1) / 2;
+	__u32 room = response_room(tp), portion = tp->mss_cache / 2, half = (run->at->size + 1) / 2;
 
 	if (portion < room)
 		portion = room;
 	if (portion > half)
 		portion = half;
 	/* What was added must be out before the program is run again; it does fit. */
-	if ((run->conn->sending & SENDING_PUSHED) && seq_before(run->seq + portion, run->conn->pushed_end))
-		portion = run->conn->pushed_end - run->seq;
-	bpf_msg_apply_bytes(run->msg, run->body.kind == BODY_UNTIL_CLOSE || run->size <= room ? 0 : portion ?: 1);
+	if ((run->conn->sending & SENDING_PUSHED) && seq_before(run->at->seq + portion, run->conn->pushed_end))
+		portion = run->conn->pushed_end - run->at->seq;
+	bpf_msg_apply_bytes(run->msg, run->at->body.kind == BODY_UNTIL_CLOSE || run->at->size <= room ? 0 : portion ?: 1);
 }
 
 static __always_inline void response_commit(const struct response_run *run, __u64 cookie)
@@ -326,49 +320,66 @@ static __always_inline void response_commit(const struct response_run *run, __u6
 	bool tunnel = false;
 
 	bpf_spin_lock(&conn->lock);
-	conn->response = run->body;
-	conn->response_seq = run->anchor;
-	conn->answered = run->answered;
-	if (run->tunnel && conn->state == CONN_HEAD) {
+	conn->response = run->at->body;
+	conn->response_seq = run->at->anchor;
+	conn->answered = run->at->answered;
+	if (run->at->tunnel && conn->state == CONN_HEAD) {
 		conn->state = CONN_TUNNEL;
 		tunnel = true;
 	}
 	bpf_spin_unlock(&conn->lock);
-	if (run->close || (run->tunnel && !tunnel))
+	if (run->at->close || (run->at->tunnel && !tunnel))
 		ask_close(conn, cookie);
+}
+
+/* There is no buffer to read the message in. */
+static __always_inline void response_unread(struct conn *conn)
+{
+	bpf_spin_lock(&conn->lock);
+	conn->response.kind = BODY_UNTIL_CLOSE;
+	bpf_spin_unlock(&conn->lock);
 }
 
 /* A message that the service sends, or the kernel's own answer. Returns what becomes of it. */
 static __always_inline int response_follow(struct sk_msg_md *msg, struct conn *conn, __u64 cookie,
 					   const struct tcp_sock *tp)
 {
-	struct response_run run = { .msg = msg, .conn = conn, .cookie = cookie, .size = msg->size };
+	struct response_run run = { .msg = msg, .conn = conn, .cookie = cookie };
+	struct response_at *at;
 	__u32 slot = SCRATCHES;
+	int verdict;
 
-	run.seq = tp->write_seq;
-	if (headers_cut(conn, run.seq)) {
+	if (headers_cut(conn, tp->write_seq)) {
 		STATS_INC(broken);
 		ask_close(conn, cookie);
 		return SK_DROP;
 	}
 	if (conn->response.kind == BODY_UNTIL_CLOSE)
 		return SK_PASS;
-	if (conn->listener.headers)
-		run.room = headers_room(tp);
-	run.body = conn->response;
-	run.anchor = conn->response_seq;
-	run.answered = conn->answered;
-	response_resume(&run);
 	run.s = scratch_claim(&slot);
+	if (!run.s) {
+		response_unread(conn);
+		return SK_PASS;
+	}
+	run.at = at = &run.s->response;
+	at->seq = tp->write_seq;
+	at->off = 0;
+	at->size = msg->size;
+	at->room = conn->listener.headers ? headers_room(tp) : 0;
+	at->tunnel = at->spoilt = at->close = 0;
+	at->body = conn->response;
+	at->anchor = conn->response_seq;
+	at->answered = conn->answered;
+	response_resume(&run);
 	bpf_loop(RESPONSE_STEPS, response_step, &run, 0);
-	if (run.s)
-		scratch_release(slot);
-	if (run.off < run.size)
+	if (at->off < at->size)
 		response_lost(&run); /* more pieces than one message should have */
 	response_measure(&run);
 	response_commit(&run, cookie);
 	response_portion(&run, tp);
-	return run.spoilt ? SK_DROP : SK_PASS;
+	verdict = at->spoilt ? SK_DROP : SK_PASS;
+	scratch_release(slot);
+	return verdict;
 }
 
 #endif
