@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <bpf/bpf.h>
@@ -11,6 +12,7 @@
 #include "core/util.h"
 
 #define CHANNEL_TRIES 16
+#define SINK_STOP_MS 1000
 
 /* Both ends of a TCP connection over 127.0.0.1: sockmaps redirect into TCP sockets from TCP sockets. */
 static int tcp_pair(int *ret_a, int *ret_b)
@@ -81,7 +83,32 @@ static int socket_put(const struct maps *maps, enum map_id map, int fd)
 	return bpf_map_update_elem(maps->fd[map], &zero, &value, BPF_ANY) ? -errno : 0;
 }
 
-/* The kernel finds out at the first redirect that nothing can be sent here, and refuses from then on. */
+/*
+ * The kernel finds out at the first redirect that nothing can be sent on the sink, and refuses only from then on: the first
+ * bytes of all would wake their service. So they are ours. The program swallows what comes to a socket that has no record; the
+ * worker that then fails to send it reports the error on the sink. Does it not (a program of an older version swallows
+ * otherwise), so be it.
+ */
+static int sink_stop(const struct maps *maps, int sink)
+{
+	_cleanup_close_ int fd = -1, peer = -1;
+	struct pollfd refused = { .fd = sink };
+	uint64_t cookie = 0, value;
+	socklen_t len = sizeof(cookie);
+	int r;
+
+	r = free_pair(maps, &fd, &peer);
+	if (r < 0)
+		return r;
+	value = peer;
+	if (getsockopt(peer, SOL_SOCKET, SO_COOKIE, &cookie, &len) ||
+	    bpf_map_update_elem(maps->fd[MAP_SOCKETS], &cookie, &value, BPF_ANY) ||
+	    send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	poll(&refused, 1, SINK_STOP_MS);
+	return 0;
+}
+
 static int sink_open(const struct maps *maps, int *ret_fd, int *ret_peer)
 {
 	_cleanup_close_ int fd = -1, peer = -1;
@@ -95,6 +122,9 @@ static int sink_open(const struct maps *maps, int *ret_fd, int *ret_peer)
 		return r;
 	if (shutdown(fd, SHUT_WR))
 		return -errno;
+	r = sink_stop(maps, fd);
+	if (r < 0)
+		return r;
 	*ret_fd = TAKE_FD(fd);
 	*ret_peer = TAKE_FD(peer);
 	return 0;

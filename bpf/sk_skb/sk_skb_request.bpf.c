@@ -20,7 +20,7 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	conn = bpf_map_lookup_elem(&conns, &rq.cookie);
 	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 	if (!conn || !tp)
-		return SK_DROP;
+		return bpf_sk_redirect_map(skb, &sink, 0, 0); /* as of an agent that tries the sink */
 	rq.write_seq = tp->write_seq;
 	rq.rcv_nxt = tp->rcv_nxt;
 	rq.last = !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;

@@ -10,8 +10,21 @@ net_up
 in_cgroup "$cgroup" "$tools/blockd" 8080 "$work/errors" </dev/null >/dev/null 2>&1 &
 wait_for 20 listening 8080
 mpbpf_load
-http -H "$(bearer static-token-1)" / >/dev/null
 : >"$work/errors"
+
+# The service is in recv() when they come, and would be back from it before the helper hands them back.
+kill -STOP "$(agent_pids)"
+{
+	pause 1000
+	kill -CONT "$(agent_pids)"
+} &
+is "$(script <<-END
+	connect $server_ip 8080
+	pause 200
+	send GET / HTTP/1.1\r\nHost: server\r\n$(bearer "$(token first)")\r\n\r\n
+	status
+END
+)" 200 "the first bytes for the helper after a load, and it is late"
 
 # Each with a token that nobody has seen.
 tokens_read $((2 * count + 20)) "user $RANDOM"
