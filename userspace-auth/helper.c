@@ -115,6 +115,8 @@ static void helper_bytes(struct helper *helper, const struct ask *ask)
 {
 	struct stream *stream = stream_find(helper, ask->cookie);
 
+	if (!stream && !ask->len)
+		return; /* the end of what went back in the meantime */
 	if (!stream && ask->first)
 		stream = stream_new(helper, ask);
 	if (!stream) {
@@ -123,6 +125,7 @@ static void helper_bytes(struct helper *helper, const struct ask *ask)
 		closing_add(&helper->closing, ask->cookie);
 		return;
 	}
+	stream->ended = stream->ended || ask->end;
 	if (stream_append(&helper->env, stream, ask + 1, ask->len) < 0) {
 		TAILQ_REMOVE(stream_list_of(helper, stream), stream, link);
 		stream_end(helper, stream, REQUEST_HELPER_DOWN);
@@ -165,16 +168,35 @@ static void on_peer(evutil_socket_t fd, short what, void *arg)
 	channel_drain(&helper->env.channel);
 }
 
-static void helper_expire(struct helper *helper, struct stream_list *list, int64_t limit_ms)
+static bool stream_is_late(const struct stream *stream, int64_t limit_ms)
 {
-	int64_t now = clock_ns(CLOCK_MONOTONIC);
+	return clock_ns(CLOCK_MONOTONIC) - stream->since >= limit_ms * 1000000;
+}
+
+/* Heads that are not complete in time: as if their clients had ended there. */
+static void helper_expire_heads(struct helper *helper)
+{
 	struct stream *stream, *next;
 
-	for (stream = TAILQ_FIRST(list); stream; stream = next) {
+	for (stream = TAILQ_FIRST(&helper->reading); stream; stream = next) {
 		next = TAILQ_NEXT(stream, link);
-		if (now - stream->since < limit_ms * 1000000)
+		if (!stream->len || !stream_is_late(stream, STREAM_HEAD_MS))
 			continue;
-		TAILQ_REMOVE(list, stream, link);
+		TAILQ_REMOVE(&helper->reading, stream, link);
+		stream->ended = true;
+		helper_run(helper, stream);
+	}
+}
+
+static void helper_expire_waits(struct helper *helper)
+{
+	struct stream *stream, *next;
+
+	for (stream = TAILQ_FIRST(&helper->waiting); stream; stream = next) {
+		next = TAILQ_NEXT(stream, link);
+		if (!stream_is_late(stream, STREAM_WAIT_MS))
+			continue;
+		TAILQ_REMOVE(&helper->waiting, stream, link);
 		stream_expire(&helper->env, stream);
 		stream_end(helper, stream, REQUEST_ALLOWED);
 	}
@@ -193,8 +215,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		TAILQ_REMOVE(&waiting, stream, link);
 		helper_run(helper, stream);
 	}
-	helper_expire(helper, &helper->waiting, STREAM_WAIT_MS);
-	helper_expire(helper, &helper->reading, STREAM_HEAD_MS);
+	helper_expire_waits(helper);
+	helper_expire_heads(helper);
 	helper_arm(helper);
 }
 

@@ -285,10 +285,10 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 		http1_start(h, false);
 	r = http1_resume((struct http1_buf *)stream->buf, h, stream->scanned, len);
 	stream->scanned = len;
-	if (r == HTTP1_MORE && len < MPBPF_HELPER_HEAD_MAX)
+	if (r == HTTP1_MORE && len < MPBPF_HELPER_HEAD_MAX && !stream->ended)
 		return STREAM_MORE;
 	if (r == HTTP1_MORE)
-		judgement.reason = REQUEST_TOO_LARGE;
+		judgement.reason = len < MPBPF_HELPER_HEAD_MAX ? REQUEST_TIMEOUT : REQUEST_TOO_LARGE;
 	else if (r != HTTP1_BAD)
 		judge_head(&env->judge, &listener, (const char *)stream->buf, h, &judgement);
 	return stream_decide(env, stream, &listener, &judgement, r == HTTP1_DONE);

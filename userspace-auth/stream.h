@@ -30,6 +30,7 @@ struct stream {
 	struct http1_body body; /* of the request under way */
 	bool discard;		/* that body belongs to a denied request */
 	bool waiting;		/* which list it stands in */
+	bool ended;		/* nothing comes behind these bytes, or not in time */
 	struct http1 head;	/* the head at the front, as far as it is read */
 	size_t scanned;		/* bytes of it that were read */
 	uint32_t denied;	/* enum request_reason of the front, while that answer is under way; or 0 */
@@ -48,7 +49,7 @@ enum stream_result {
 };
 
 #define STREAM_HELD_MAX (64u << 20) /* bytes in all streams; above it a connection that wants more is closed */
-#define STREAM_HEAD_MS 10000	    /* a head must be complete by then */
+#define STREAM_HEAD_MS 10000	    /* a head must be complete by then: 408 */
 #define STREAM_WAIT_MS 60000	    /* a response that is due must be complete by then */
 
 void stream_free(struct stream_env *env, struct stream *stream);

@@ -77,7 +77,9 @@ static __always_inline bool ask_ahead(struct conn *conn, const struct ask *ask, 
 {
 	__u64 front = front_make(what->seq, 0);
 
-	if (conn->state == CONN_TUNNEL || (conn->state == CONN_HELPER && conn->helper_epoch != ask->helper_epoch))
+	/* The end alone concerns only a helper that has bytes before it. */
+	if (conn->state == CONN_HELPER ? conn->helper_epoch != ask->helper_epoch
+				       : conn->state == CONN_TUNNEL || !what->len)
 		return false;
 	return __sync_val_compare_and_swap(&conn->front, front, front_make(what->seq, what->len)) == front;
 }
@@ -137,8 +139,9 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, struct asking *what)
 	ask.helper_epoch = READ_ONCE(c->helper_epoch);
 	if (!ask_enter(conn, &ask, what))
 		return -2;
-	for (i = 0; i < ASK_PIECES && off < len; i++) {
+	for (i = 0; i < ASK_PIECES && (off < len || !i); i++) {
 		ask.len = len - off > ASK_LARGE ? ASK_LARGE : len - off;
+		ask.end = what->ahead && off + ask.len == len;
 		if (ask_submit(skb, &ask, what->off + off))
 			break;
 		off += ask.len;

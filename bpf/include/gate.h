@@ -153,9 +153,9 @@ static __always_inline int gate_take(struct __sk_buff *skb, const struct conn *c
 		.seq = rcv_nxt,
 	};
 
-	if (gate_body(conn, what.len) || ask_bytes(skb, &what) == -1)
+	if (gate_body(conn, what.len))
 		return GATE_PASS;
-	return GATE_DROP;
+	return ask_bytes(skb, &what) == -1 && what.len ? GATE_PASS : GATE_DROP;
 }
 
 /* A segment with a FIN, of which TCP has not heard yet. */
@@ -164,6 +164,7 @@ static __always_inline int gate_end(struct __sk_buff *skb, struct conn *conn, __
 {
 	__u32 rcv_nxt = tp->rcv_nxt, write_seq = tp->write_seq;
 	bool hold, take;
+	__s32 fresh;
 	__u64 front;
 
 	bpf_spin_lock(&conn->lock);
@@ -174,7 +175,9 @@ static __always_inline int gate_end(struct __sk_buff *skb, struct conn *conn, __
 	/* Bytes before it are missing, or wait for accept(), for the service's system call to end, or for sk_skb to. */
 	if ((front & FRONT_AT_WORK) || (__u32)front != rcv_nxt || seq_before(rcv_nxt, seg->seq))
 		return GATE_DROP;
-	if (take && seq_before(rcv_nxt, seg->seq + seg->len))
+	/* A FIN alone that must wait tells the helper that what it has is all. */
+	fresh = seg->seq + seg->len - rcv_nxt;
+	if (take && (fresh > 0 || (!fresh && hold)))
 		return gate_take(skb, conn, cookie, seg, rcv_nxt);
 	return hold ? GATE_DROP : GATE_PASS;
 }

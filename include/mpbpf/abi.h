@@ -448,8 +448,8 @@ struct ask {
 	__u32 helper_epoch; /* of the agent that was alive when the kernel asked; another agent drops the record */
 	__u32 first;	    /* 1: the connection entered CONN_HELPER with these bytes; request and discard count */
 	__u32 discard;	    /* 1: the body that is left belongs to a denied request */
-	__u32 pad;
-	__u64 offset;		   /* of these bytes in all that was asked of this connection */
+	__u32 end;	    /* 1: the client sends nothing behind these */
+	__u64 offset;	    /* of these bytes in all that was asked of this connection */
 	struct http1_body request; /* what is left of the body under way */
 };
 

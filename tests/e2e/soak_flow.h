@@ -42,7 +42,7 @@ static struct {
 	unsigned long requests_max;
 	struct flow flows[FLOWS_MAX];
 	unsigned long connections, requests, answered, no_token, bad_token, unanswered, undenied;
-	unsigned long resets, cut_heads, cut_bodies, last, split, slow, loose_ends, bytes_out, bytes_in;
+	unsigned long resets, cut_heads, cut_answered, cut_bodies, last, split, slow, loose_ends, bytes_out, bytes_in;
 } client_run = { .n_flows = 12, .wait_us = 10000000, .requests_max = 300000 };
 
 static bool run_over(void)
@@ -110,7 +110,8 @@ static void flow_next(struct flow *flow)
 	for (i = 0; i < burst->n_wants; i++) {
 		expected += burst->wants[i].id.answer;
 		flow->loose = flow->loose || (burst->wants[i].id.how & HOW_LOOSE);
-		flow->may_end = flow->may_end || (flow->loose && burst->wants[i].id.denied);
+		flow->may_end =
+			flow->may_end || (flow->loose && (burst->wants[i].id.denied || burst->wants[i].status == 408));
 	}
 	flow->sip = chance(&flow->rng, 15) ? 200 + below(&flow->rng, 5000) + expected / 50 : 0;
 	client_run.slow += flow->sip && expected > 2 * flow->sip;
@@ -198,6 +199,8 @@ static void flow_ended(struct flow *flow, int err)
 		flow_close(flow);
 	else if (burst->fate == FATE_CUT_BODY && flow->shut && clean && flow->want >= burst->n_wants - 1)
 		flow_close(flow);
+	else if (burst->fate == FATE_CUT_HEAD && clean && flow->want == burst->n_wants)
+		flow_close(flow);
 	else if (flow->may_end) {
 		client_run.loose_ends++;
 		flow_close(flow);
@@ -278,6 +281,17 @@ static int answer_denied(struct flow *flow, const struct want *want)
 	return 0;
 }
 
+/* Once the client has said that nothing completes the head. */
+static int answer_cut(struct flow *flow)
+{
+	if (!flow->shut)
+		return -EPROTO;
+	if (strcmp(flow->reader.head, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+		return -EBADMSG;
+	reader_body(&flow->reader, false, 0);
+	return 0;
+}
+
 static int answer_head(struct flow *flow)
 {
 	const struct want *want = flow_want(flow);
@@ -285,6 +299,8 @@ static int answer_head(struct flow *flow)
 	if (!want)
 		return -ENOMSG;
 	flow->off = 0;
+	if (want->status == 408)
+		return answer_cut(flow);
 	return want->id.denied ? answer_denied(flow, want) : answer_allowed(flow, want);
 }
 
@@ -308,6 +324,11 @@ static int answer_end(struct flow *flow)
 {
 	const struct want *want = flow_want(flow);
 
+	if (want->status == 408) {
+		client_run.cut_answered++;
+		flow->want++;
+		return 0;
+	}
 	if (!want->id.denied && flow->off != (want->no_body ? 0 : want->id.answer))
 		return -EMSGSIZE;
 	client_run.requests++;

@@ -31,7 +31,7 @@ struct stop {
 /* A request of the burst, and what it deserves. */
 struct want {
 	struct id id;
-	int status;
+	int status; /* 408: half a head, and the end */
 	bool no_body;
 	size_t start, body, end; /* where in the burst's bytes it begins, its body begins, it ends */
 };
@@ -237,20 +237,21 @@ static void burst_cut(struct burst *burst, size_t at)
 }
 
 /* want: where a cut lies. */
-static void fate_set(struct burst *burst, struct rng *rng, enum fate fate, const struct want *want)
+static void fate_set(struct burst *burst, struct rng *rng, enum fate fate, struct want *want)
 {
 	burst->fate = fate;
 	if (fate == FATE_RESET && chance(rng, 50))
 		burst_cut(burst, 1 + below(rng, burst->out.len));
-	else if (fate == FATE_CUT_HEAD)
+	else if (fate == FATE_CUT_HEAD) {
 		burst_cut(burst, want->start + 1 + below(rng, want->body - want->start - 1));
-	else if (fate == FATE_CUT_BODY)
+		want->status = 408;
+	} else if (fate == FATE_CUT_BODY)
 		burst_cut(burst, want->body + below(rng, want->end - want->body));
 	else
 		burst_cut(burst, burst->out.len);
 	if (fate != FATE_ANSWERED && fate != FATE_RESET)
 		stop_add(burst, burst->out.len, below(rng, 3000), ACT_SHUT);
-	if (fate == FATE_RESET || fate == FATE_CUT_HEAD)
+	if (fate == FATE_RESET || (fate == FATE_CUT_HEAD && chance(rng, 50)))
 		stop_add(burst, burst->out.len, below(rng, 20000), ACT_RESET);
 }
 

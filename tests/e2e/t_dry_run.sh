@@ -41,6 +41,13 @@ accessed_is 10 "the service saw all"
 is "$(http -H "$good" -H 'Transfer-Encoding : chunked' /echo)" 400 "a malformed request"
 matches "$(<"$work/body")" nginx "is the service's to refuse"
 is "$(moved requests.would_be_denied.bad_request)" 1 "counted: bad request"
+is "$(script <<-END
+	connect $server_ip 8080
+	last GET /echo HTTP/1.1\r\nHost: server\r\n
+	read
+END
+)" closed "so is half a head with the end of the connection"
+is "$(moved requests.would_be_denied.timeout)" 1 "counted: timeout"
 
 agent_kill
 is "$(http -H "$(bearer "$(token unknown)")" /echo)" 200 "without an agent an unknown token passes"

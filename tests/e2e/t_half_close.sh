@@ -12,6 +12,10 @@ filler="X-Filler: 0123456789012345678901234567890123456789"
 static=$(bearer static-token-1)
 tokens_read 3 unknown
 
+cut="GET /echo HTTP/1.1\\r\\nHost: server\\r\\n"
+# This one is waited for, 10 s long, beside all the others.
+session late "connect $server_ip 8080" "send $cut"
+
 # last WHAT WANT TARGET FIELD
 last() {
 	local i
@@ -48,4 +52,24 @@ for i in 1 2 3; do
 	END
 	)" "200 11" "cut head ($i)"
 done
+
+# What nothing comes to complete is not waited for; but the responses before it are.
+large="GET /300000 HTTP/1.1\\r\\nHost: server\\r\\n$static\\r\\n\\r\\n"
+
+# half DESCRIPTION WANT LINE...: a client that reads late
+half() {
+	local what=$1 want=$2
+	shift 2
+	is "$(printf '%s\n' 'receive 4096' 'timeout 5000' "connect $server_ip 8080" "$@" 'pause 1500' read read | script | joined)" \
+		"$want" "$what"
+}
+
+half "half a head, then the end" "408 0 closed" "send $cut" shutdown
+half "half a head and the end" "408 0 closed" "last $cut"
+half "half a head behind a request whose response is long, then the end" "200 300000 408 0" "send $large$cut" shutdown
+half "half a head and the end behind such a request" "200 300000 408 0" "last $large$cut"
+half "half a head in a segment of its own with the end" "200 300000 408 0" "send $large" "last $cut"
+session late "timeout 15000" read
+session_end late
+is "$(<"$work/late")" "408 0" "half a head that is not ended in time"
 tap_done

@@ -267,6 +267,32 @@ static void says_when_there_is_room_in_one_number(void **state)
 	assert_int_equal(kernel.service_len, 0);
 }
 
+static void says_that_nothing_comes_to_complete_a_head(void **state)
+{
+	(void)state;
+	kernel.room = 1000;
+	assert_int_equal(asked("GET / HTTP/1.1\r\n"), STREAM_MORE);
+	stream->ended = true;
+	kernel.deny = -EAGAIN; /* a response is due first */
+	assert_int_equal(again(1000), STREAM_WAIT);
+	assert_int_equal(again(1000), STREAM_WAIT);
+	assert_int_equal(kernel.client_len, 0);
+	kernel.deny = 0;
+	assert_int_equal(again(20), STREAM_WAIT);
+	assert_int_equal(again(1000), STREAM_CLOSE);
+	client_got(1, (enum request_reason[]){ REQUEST_TIMEOUT });
+	assert_int_equal(kernel.denials, 1);
+}
+
+static void leaves_whole_requests_before_the_end_alone(void **state)
+{
+	(void)state;
+	kernel.room = 1000;
+	stream->ended = true;
+	assert_int_equal(asked(NO_TOKEN), STREAM_RETURNED);
+	client_got(1, (enum request_reason[]){ REQUEST_NO_TOKEN });
+}
+
 #define ANSWER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -280,6 +306,8 @@ int main(void)
 		ANSWER(is_not_followed_by_another_when_time_is_up),
 		ANSWER(comes_when_time_is_up_and_nothing_is_out),
 		ANSWER(says_when_there_is_room_in_one_number),
+		ANSWER(says_that_nothing_comes_to_complete_a_head),
+		ANSWER(leaves_whole_requests_before_the_end_alone),
 		ANSWER(does_not_go_on_in_what_the_service_sent_unasked),
 	};
 
