@@ -90,10 +90,11 @@ static __always_inline bool ask_ahead(struct conn *conn, const struct ask *ask, 
  */
 static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const struct asking *what)
 {
-	__s64 change = 0;
-	bool open;
+	bool open, watched;
+	__s64 change;
 
 	bpf_spin_lock(&conn->lock);
+	watched = conn_watched(conn);
 	open = conn->state != CONN_CLOSED && (!what->ahead || ask_ahead(conn, ask, what));
 	if (open) {
 		ask->first = conn->state != CONN_HELPER;
@@ -103,9 +104,10 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const 
 			conn->helper_epoch = ask->helper_epoch;
 		}
 		ask->offset = conn->asked;
-		change = conn_become(conn, CONN_HELPER);
+		conn_become(conn, CONN_HELPER);
 		conn->asked += what->len;
 	}
+	change = conn_watched(conn) - watched; /* ask_ahead() may have changed that too */
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
 	if (!open)

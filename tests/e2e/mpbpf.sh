@@ -177,6 +177,11 @@ moved() {
 	echo "${moved[$1]-none}"
 }
 
+# watched: how many connections the gate believes that it has to watch
+watched() {
+	bpftool -j map lookup pinned "$pin_root/maps/control" key 0 0 0 0 | jq .formatted.value.conns_asking
+}
+
 # moved_is PATH OPERATOR NUMBER: for wait_for
 moved_is() {
 	after

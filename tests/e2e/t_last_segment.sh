@@ -117,6 +117,7 @@ done
 
 wait_for 10 figure_is connections.open -eq 0
 is "$(figure connections.open)" 0 "no connection is left"
+is "$(watched)" 0 "none is watched"
 before
 accessed_reset
 agent_kill 2>/dev/null

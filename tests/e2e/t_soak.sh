@@ -83,6 +83,7 @@ for counter in requests.denied.{bad_request,too_large,helper_down} connections.{
 	is "${moved[$counter]}" 0 "$counter: none"
 done
 is "${figures[connections.open]}" "${figures_before[connections.open]}" "no connection is left"
+is "$(watched)" 0 "none is watched"
 rss_after=$(rss "$agent")
 diag "mpbpfd: $rss_before kB, then $rss_after kB; it was asked ${moved[requests.asked]} times"
 between "$rss_after" 1 $((rss_before + rss_growth_max)) "the agent lives, and its memory did not grow by $rss_growth_max kB"
