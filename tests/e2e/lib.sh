@@ -208,7 +208,7 @@ nginx_config() {
 			uwsgi_temp_path $dir/tmp/uwsgi;
 			scgi_temp_path $dir/tmp/scgi;
 			keepalive_requests 100000000;
-			keepalive_timeout 60s;
+			keepalive_timeout $((60 * slow))s;
 			client_max_body_size 64m;
 			large_client_header_buffers 8 64k;
 			server {
