@@ -14,8 +14,7 @@
 #include "method.h"
 #include "replies.h"
 
-/* Runs conn_update. Returns op->result, or -errno of the call. */
-static int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
+int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = op, .data_size_in = sizeof(*op), .data_out = op,
 		    .data_size_out = sizeof(*op), .repeat = 1);
@@ -27,10 +26,17 @@ static int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
 	return opts.retval == XDP_PASS ? op->result : -EPROTO;
 }
 
+static void stream_empty(struct stream_env *env, struct stream *stream)
+{
+	env->held -= stream->cap;
+	free(stream->buf);
+	stream->buf = NULL;
+	stream->len = stream->cap = 0;
+}
+
 void stream_free(struct stream_env *env, struct stream *stream)
 {
-	env->held -= stream->len;
-	free(stream->buf);
+	stream_empty(env, stream);
 	free(stream);
 }
 
@@ -46,14 +52,15 @@ int stream_append(struct stream_env *env, struct stream *stream, const void *dat
 	size_t need = stream->len + len, cap = stream->cap ? stream->cap : 2048;
 	uint8_t *buf;
 
-	if (env->held + len > STREAM_HELD_MAX)
-		return -ENOBUFS;
 	while (cap < need)
 		cap *= 2;
 	if (cap != stream->cap) {
+		if (env->held + cap - stream->cap > env->judge.config->clients.max_held_bytes)
+			return -ENOBUFS;
 		buf = realloc(stream->buf, cap);
 		if (!buf)
 			return -ENOMEM;
+		env->held += cap - stream->cap;
 		stream->buf = buf;
 		stream->cap = cap;
 	}
@@ -61,7 +68,6 @@ int stream_append(struct stream_env *env, struct stream *stream, const void *dat
 		stream->since = clock_ns(CLOCK_MONOTONIC);
 	memcpy(stream->buf + stream->len, data, len);
 	stream->len += len;
-	env->held += len;
 	return 0;
 }
 
@@ -78,10 +84,11 @@ static void stream_take(struct stream_env *env, struct stream *stream, size_t n)
 {
 	memmove(stream->buf, stream->buf + n, stream->len - n);
 	stream->len -= n;
+	if (!stream->len)
+		stream_empty(env, stream);
 	stream->taken += n;
 	stream->since = clock_ns(CLOCK_MONOTONIC);
 	stream->scanned = 0;
-	env->held -= n;
 }
 
 /* The first n bytes go to the service. */
@@ -237,6 +244,19 @@ static enum stream_result stream_unguarded(struct stream_env *env, struct stream
 	return stream_hand(env, stream, stream->len) < 0 ? STREAM_CLOSE : STREAM_MORE;
 }
 
+/* Each request counts once, however often it is judged; that which the connection came with was counted by the kernel. */
+static bool stream_over_asks(struct stream_env *env, struct stream *stream)
+{
+	struct conn_op op = { .op = CONN_OP_ASK };
+
+	if (stream->counted == stream->heads)
+		return stream->over_asks;
+	stream->counted = stream->heads;
+	stream->over_asks = env->judge.config->clients.asks.enabled && conn_op(env, stream->cookie, &op) == -EDQUOT;
+	stream->retry_s = op.retry_s;
+	return stream->over_asks;
+}
+
 static enum stream_result stream_head(struct stream_env *env, struct stream *stream)
 {
 	size_t len = stream->len < MPBPF_HELPER_HEAD_MAX ? stream->len : MPBPF_HELPER_HEAD_MAX;
@@ -251,14 +271,18 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 	r = judge_listener(&env->judge, &conn, &listener);
 	if (r < 0)
 		return r == -ENOENT ? stream_unguarded(env, stream) : STREAM_CLOSE;
-	if (!stream->scanned)
+	if (!stream->scanned) {
 		http1_start(h, false);
+		stream->heads++;
+	}
 	r = http1_resume((struct http1_buf *)stream->buf, h, stream->scanned, len);
 	stream->scanned = len;
 	if (r == HTTP1_MORE && len < MPBPF_HELPER_HEAD_MAX)
 		return STREAM_MORE;
 	if (r == HTTP1_MORE)
 		judgement.reason = REQUEST_TOO_LARGE;
+	else if (stream_over_asks(env, stream))
+		judgement.reason = REQUEST_ASK_RATE;
 	else if (r != HTTP1_BAD)
 		judge_head(&env->judge, &listener, (const char *)stream->buf, h, &judgement);
 	return stream_decide(env, stream, &listener, &judgement, r == HTTP1_DONE);
@@ -278,6 +302,7 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 		op.op = CONN_OP_RETURN;
 		op.request = stream->body;
 		op.state = stream->body.kind == BODY_NONE ? CONN_HEAD : stream->discard ? CONN_DISCARD : CONN_BODY;
+		op.moved_at = clock_ns(CLOCK_MONOTONIC_COARSE);
 	}
 	r = stream_op(env, stream, &op);
 	if (r < 0 && r != -EAGAIN)
@@ -294,25 +319,50 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 enum stream_result stream_run(struct stream_env *env, struct stream *stream)
 {
 	enum stream_result result = STREAM_MORE;
+	unsigned int steps = 0;
 	size_t before;
 
 	do {
 		before = stream->len;
 		if (!before)
 			break;
-		result = stream->body.kind != BODY_NONE ? stream_body(env, stream) : stream_head(env, stream);
+		if (steps++ == STREAM_STEPS)
+			result = STREAM_AGAIN;
+		else
+			result = stream->body.kind != BODY_NONE ? stream_body(env, stream) : stream_head(env, stream);
 	} while (result == STREAM_MORE && stream->len != before);
 	if (result == STREAM_MORE)
 		return stream_settle(env, stream);
-	if (result == STREAM_WAIT && stream_settle(env, stream) == STREAM_CLOSE)
+	if (result != STREAM_CLOSE && stream_settle(env, stream) == STREAM_CLOSE)
 		return STREAM_CLOSE;
 	return result;
 }
 
-void stream_expire(struct stream_env *env, struct stream *stream)
+/* What came of a head in all its time is what a dry run lets pass. */
+static enum stream_result stream_expire_dry(struct stream_env *env, struct stream *stream)
+{
+	struct conn_op op = { .reason = REQUEST_OPEN, .would = REQUEST_TIMEOUT, .dry = 1 };
+	enum stream_result result = stream_allow(env, stream, &op, NULL);
+
+	return result == STREAM_MORE ? stream_settle(env, stream) : result;
+}
+
+static bool stream_is_dry(struct stream_env *env, const struct stream *stream)
+{
+	struct listener listener;
+	struct conn conn;
+
+	return !bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn) &&
+	       !judge_listener(&env->judge, &conn, &listener) && (listener.flags & LISTENER_DRY_RUN);
+}
+
+enum stream_result stream_expire(struct stream_env *env, struct stream *stream, bool reading)
 {
 	struct conn_op op = { .op = CONN_OP_DENY, .reason = REQUEST_TIMEOUT };
 
+	if (reading && stream->len && stream_is_dry(env, stream))
+		return stream_expire_dry(env, stream);
 	if (!conn_op(env, stream->cookie, &op))
 		answer_send(env, stream, REQUEST_TIMEOUT, 0);
+	return STREAM_CLOSE;
 }

@@ -9,6 +9,7 @@
 #ifndef MPBPF_BPF_ASK_H
 #define MPBPF_BPF_ASK_H
 
+#include "clients.h"
 #include "close.h"
 
 #define ASK_PIECES 16 /* of ASK_LARGE bytes: longer than any skb that TCP merges (17 fragments of 32 KiB) */
@@ -100,7 +101,9 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 
 /*
  * ask_bytes - hand all `len` bytes of the skb to the helper; the caller then drops the skb
  *
- * Returns 0; -1: not possible, nothing was done; -2: the connection is closed, before or because not all bytes could be kept.
+ * Returns 0; ASK_IMPOSSIBLE: nobody is there to be asked, nothing was done; ASK_BUSY: one connection more is too many; over 0: the
+ * source has asked too often, and may again after so many seconds; ASK_CLOSED: the connection is closed, before or because not all
+ * bytes could be kept.
  */
 __weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, __u32 write_seq)
 {
@@ -108,12 +111,16 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, 
 	struct conn *conn = bpf_map_lookup_elem(&conns, &cookie);
 	struct control *c = control_get();
 	__u32 i, off = 0;
+	int refusal;
 
 	if (!c || !conn || !ask_possible(len))
-		return -1;
+		return ASK_IMPOSSIBLE;
+	refusal = conn->state == CONN_HELPER ? 0 : ask_admit(bucket_source(&conn->remote));
+	if (refusal)
+		return refusal;
 	ask.helper_epoch = READ_ONCE(c->helper_epoch);
 	if (!ask_enter(conn, &ask, len, write_seq))
-		return -2;
+		return ASK_CLOSED;
 	for (i = 0; i < ASK_PIECES && off < len; i++) {
 		ask.len = len - off > ASK_LARGE ? ASK_LARGE : len - off;
 		if (ask_submit(skb, &ask, off))
@@ -126,7 +133,7 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, 
 		return 0;
 	STATS_INC(broken);
 	ask_close(conn, cookie);
-	return -2;
+	return ASK_CLOSED;
 }
 
 #endif
