@@ -80,9 +80,9 @@ static int rule_first(const struct config *config, size_t i, uint64_t *ret)
 /* The community edition is bound to three, whatever the file says. */
 static bool overfull(const struct license_config *license)
 {
-	uint32_t most = license->is_enterprise || license->max_proxies < LICENSE_COMMUNITY_PROXIES ?
-				license->max_proxies :
-				LICENSE_COMMUNITY_PROXIES;
+	uint32_t most = license->is_enterprise || license->max_proxies < LICENSE_COMMUNITY_PROXIES
+				? license->max_proxies
+				: LICENSE_COMMUNITY_PROXIES;
 
 	return license->given && license->current_proxies > most;
 }
@@ -113,8 +113,7 @@ int listener_of(const struct config *config, size_t i, uint32_t generation, stru
 		.index = i,
 		.auth = number,
 		.rules = rules_set_of(config, i),
-		.flags = (auth->require_auth ? LISTENER_REQUIRE_AUTH : 0) |
-			 (listener->enforce ? 0 : LISTENER_DRY_RUN) |
+		.flags = (auth->require_auth ? LISTENER_REQUIRE_AUTH : 0) | (listener->enforce ? 0 : LISTENER_DRY_RUN) |
 			 (overfull(&config->license) ? LISTENER_OVERFULL : 0),
 		.rule_first = first,
 		.limits = rules_default_limits(config, i),

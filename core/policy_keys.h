@@ -15,7 +15,7 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret);
 /* Key and value of listener `i`, whose number in `names` (value.name) is left 0. 0 or -ENOMEM. */
 int listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
-		 struct listener *ret);
+		struct listener *ret);
 
 /*
  * The keys that cover a path that has a rule: itself (its end included), and at a `/` boundary everything below it. "/" needs

@@ -11,8 +11,8 @@
 static const struct {
 	const char *prefix, *feature;
 } built_in[] = {
-	{ "/api/v1/traffic-shaping", "advanced_routing" }, { "/api/v1/multi-cloud", "multi_cloud" },
-	{ "/api/v1/tracing", "distributed_tracing" },	   { "/api/v1/zero-trust", "zero_trust" },
+	{ "/api/v1/traffic-shaping", "advanced_routing" },  { "/api/v1/multi-cloud", "multi_cloud" },
+	{ "/api/v1/tracing", "distributed_tracing" },	    { "/api/v1/zero-trust", "zero_trust" },
 	{ "/api/v1/advanced-rate-limit", "rate_limiting" },
 };
 

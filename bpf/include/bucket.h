@@ -13,7 +13,7 @@
 
 #define NSEC_PER_SEC 1000000000ULL
 #define BUCKET_SWAPS_MAX 16 /* swaps lost to other CPUs before a request is counted unseen */
-#define RETRY_MAX 99999 /* seconds: five digits of Retry-After */
+#define RETRY_MAX 99999	    /* seconds: five digits of Retry-After */
 
 /* What a request counts against, and what became of that. No pointers, so that global functions can take it. */
 struct bucket_run {
@@ -38,7 +38,8 @@ static __always_inline __u64 bucket_source(const struct addr *addr)
 }
 
 /* A limit by token holds without one too: by what else tells one client from another. */
-static __always_inline void bucket_key_of(const struct bucket_run *run, const struct limit *limit, struct bucket_key *key)
+static __always_inline void bucket_key_of(const struct bucket_run *run, const struct limit *limit,
+					  struct bucket_key *key)
 {
 	__u32 per = limit->per;
 
@@ -153,7 +154,7 @@ static long bucket_back(__u32 i, struct bucket_run *run)
 	return 0;
 }
 
-/* Takes back what buckets_take() took: the request does not pass after all. */
+/* Takes back what buckets_count() took: the request does not pass after all. */
 __weak __noinline int buckets_return(const struct bucket_run *of)
 {
 	struct bucket_run run;
@@ -165,23 +166,36 @@ __weak __noinline int buckets_return(const struct bucket_run *of)
 	return 0;
 }
 
-/* Counts one request. 1: it is over a limit, run->retry_s says for how long, and nothing was counted. */
-__weak __noinline int buckets_take(struct bucket_run *of)
+/* Counts one request against its limits in turn, up to the one that has no room: run->retry_s says for how long. */
+__weak __noinline int buckets_count(struct bucket_run *of)
 {
 	struct bucket_run run;
 
 	if (!of)
-		return 0;
+		return -1;
 	run = *of;
 	run.now = bpf_ktime_get_boot_ns() * BUCKET_TICKS;
 	run.taken = 0;
 	run.retry_s = 0;
 	run.would = 0;
 	bpf_loop(MPBPF_LIMITS_MAX, bucket_step, &run, 0);
-	if (run.retry_s && run.taken)
-		bpf_loop(MPBPF_LIMITS_MAX, bucket_back, &run, 0);
 	*of = run;
-	return !!run.retry_s;
+	return 0;
+}
+
+/*
+ * Counts one request. 1: it is over a limit, and nothing was counted. What a first limit took and a second refused takes two
+ * rounds of the loop, and Linux 6.1 verifies one: in the function that has the loop it would strike the way back out.
+ * Behind a global function it knows nothing of these values.
+ */
+static __always_inline bool buckets_take(struct bucket_run *run)
+{
+	buckets_count(run);
+	if (!run->retry_s)
+		return false;
+	if (run->taken)
+		buckets_return(run);
+	return true;
 }
 
 #endif

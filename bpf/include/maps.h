@@ -26,8 +26,8 @@ struct scratch {
 	struct http1 head;
 	struct path_key path;
 	struct verdict_key token;
-	__u32 retry_s; /* for REQUEST_RATE: see replies.h */
-	struct piece piece;	  /* of responses: see headers.h */
+	__u32 retry_s;	    /* for REQUEST_RATE: see replies.h */
+	struct piece piece; /* of responses: see headers.h */
 	struct heading heading;
 };
 

@@ -11,16 +11,18 @@ struct reply {
 	char text[REPLY_TEXT_MAX]; /* up to the value of Content-Length */
 	__u32 len;		   /* of text */
 	__u32 close;		   /* the connection ends with it */
-	__u32 retry;		   /* where in text REPLY_RETRY_LEN digits of seconds end, padded with spaces; 0: nowhere */
+	__u32 retry; /* where in text REPLY_RETRY_LEN digits of seconds end, padded with spaces; 0: nowhere */
 };
 
 #define REPLY_RETRY_LEN 5
 #define REPLY_END_LEN 5 /* the helper's answers have no body: "0", and the end of the head */
 
 #define REPLY_TEXT(status, field) "HTTP/1.1 " status "\r\n" field "Content-Length: "
-#define REPLY(reason, status, field, end, ...)                                                       \
-	[reason] = { .text = REPLY_TEXT(status, field), .len = sizeof(REPLY_TEXT(status, field)) - 1, \
-		     .close = end, __VA_ARGS__ }
+#define REPLY(reason, status, field, end, ...)                     \
+	[reason] = { .text = REPLY_TEXT(status, field),            \
+		     .len = sizeof(REPLY_TEXT(status, field)) - 1, \
+		     .close = end,                                 \
+		     __VA_ARGS__ }
 #define REPLY_CLOSE "Connection: close\r\n"
 /* White space before a value is optional (RFC 9110, section 5.5). */
 #define RETRY_FIELD "Retry-After:     1\r\n"

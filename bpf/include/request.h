@@ -34,15 +34,15 @@ struct request {
 	__u32 allowed;	 /* a request begins here, and passes */
 	__u32 head;	 /* its method is HEAD */
 	__u32 upgrade;
-	__u32 last;		/* no received byte follows this skb */
-	__u32 blocks;		/* the service may block in recv() on this socket */
-	__u32 denied;		/* `reason` is a denial, whoever gives the answer */
-	__u32 would;		/* a denial that a dry run lets pass; 0: none */
-	__u8 method;		/* enum method */
-	__u8 prefix;		/* path_rule.prefix */
+	__u32 last;   /* no received byte follows this skb */
+	__u32 blocks; /* the service may block in recv() on this socket */
+	__u32 denied; /* `reason` is a denial, whoever gives the answer */
+	__u32 would;  /* a denial that a dry run lets pass; 0: none */
+	__u8 method;  /* enum method */
+	__u8 prefix;  /* path_rule.prefix */
 	__u8 pad[2];
 	struct bucket_run count; /* what it counts against when it passes */
-	struct http1_body body; /* what follows behind this skb, once it is accepted or denied */
+	struct http1_body body;	 /* what follows behind this skb, once it is accepted or denied */
 };
 
 #define O_NONBLOCK 00004000

@@ -11,7 +11,7 @@
 #include "maps.h"
 
 #define WINDOW_COUNT_MAX 0xffff0000u /* counting stops here: 65535 CPUs may overshoot it, none reaches the window */
-#define WINDOW_SWAPS_MAX 4	    /* lost swaps before a packet is counted in whatever window there is */
+#define WINDOW_SWAPS_MAX 4	     /* lost swaps before a packet is counted in whatever window there is */
 
 /*
  * A CPU that read the clock and was then held up finds the window already moved on, and must not move it back. A window

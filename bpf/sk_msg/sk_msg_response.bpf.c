@@ -43,5 +43,4 @@ SEC("sk_msg") int sk_msg_response(struct sk_msg_md *msg)
 	return run.spoilt ? SK_DROP : SK_PASS;
 }
 
-char _license[] SEC("license")
-= "GPL";
+char _license[] SEC("license") = "GPL";

@@ -152,22 +152,22 @@ struct listener_key {
 
 enum listener_flags {
 	LISTENER_REQUIRE_AUTH = 1 << 0,
-	LISTENER_DRY_RUN = 1 << 1,   /* denials are counted as would-be, and the request passes */
-	LISTENER_OVERFULL = 1 << 2,  /* more proxies run than the licence allows */
-	LISTENER_GONE = 1 << 7,	     /* in a conn: the configuration has this listener no more */
+	LISTENER_DRY_RUN = 1 << 1,  /* denials are counted as would-be, and the request passes */
+	LISTENER_OVERFULL = 1 << 2, /* more proxies run than the licence allows */
+	LISTENER_GONE = 1 << 7,	    /* in a conn: the configuration has this listener no more */
 };
 
 struct listener {
-	__u16 index; /* position in the configuration */
-	__u16 auth;  /* which auth block: 0 the global one, else 1 + listener index */
-	__u16 rules; /* which of the sets of path rules */
-	__u8 flags;  /* enum listener_flags */
-	__u8 metrics; /* enum metrics_flags: what is measured of a connection that is sampled */
+	__u16 index;	  /* position in the configuration */
+	__u16 auth;	  /* which auth block: 0 the global one, else 1 + listener index */
+	__u16 rules;	  /* which of the sets of path rules */
+	__u8 flags;	  /* enum listener_flags */
+	__u8 metrics;	  /* enum metrics_flags: what is measured of a connection that is sampled */
 	__u64 rule_first; /* bit (c & 63) for each character c that follows the first '/' of a path with a rule; "/": all */
 	__u64 limits;	  /* bits of the limits that hold for paths without a rule */
 	__u16 name;	  /* its number in `names`; 0: none */
-	__u16 headers;	  /* 1 + its place in `headers`; 0: nothing is added to responses */
-	__u32 sample;	  /* a connection is measured when a random number is not above it; 0: none is */
+	__u16 headers; /* 1 + its place in `headers`; 0: nothing is added to responses */
+	__u32 sample;  /* a connection is measured when a random number is not above it; 0: none is */
 };
 
 /*
@@ -397,8 +397,8 @@ enum conn_state {
 };
 
 enum conn_flags {
-	CONN_UPGRADE = 1 << 0, /* the last allowed request asked for `Upgrade: websocket` */
-	CONN_REPLIED = 1 << 1, /* reply_end is valid: the kernel answered on this connection */
+	CONN_UPGRADE = 1 << 0,	/* the last allowed request asked for `Upgrade: websocket` */
+	CONN_REPLIED = 1 << 1,	/* reply_end is valid: the kernel answered on this connection */
 	CONN_MEASURED = 1 << 2, /* sampled: `exchange` is kept */
 };
 
@@ -409,8 +409,8 @@ enum conn_flags {
  */
 struct conn {
 	struct bpf_spin_lock lock;
-	__u8 state; /* enum conn_state */
-	__u8 flags; /* enum conn_flags */
+	__u8 state;   /* enum conn_state */
+	__u8 flags;   /* enum conn_flags */
 	__u8 sending; /* enum sending_flags */
 	__u8 pad;
 	struct http1_body request;
@@ -432,7 +432,7 @@ struct conn {
 	__u32 write_seq; /* TCP write_seq as last seen in CONN_HELPER, by sk_skb or the gate */
 	__u64 netns;	 /* cookie of the network namespace */
 	__u64 opened_at; /* CLOCK_BOOTTIME, ns */
-	__u64 moved_at;	 /* CLOCK_MONOTONIC_COARSE, ns: when a piece of the request body came last; 0: it is not timed */
+	__u64 moved_at; /* CLOCK_MONOTONIC_COARSE, ns: when a piece of the request body came last; 0: it is not timed */
 	struct exchange exchange;
 	__u32 pushed_end; /* TCP sequence number behind the headers that were added last */
 	__u32 pad2;
@@ -497,23 +497,23 @@ struct conn_op {
 	__u8 no_body;		   /* CONN_OP_ALLOW: HEAD */
 	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
 	__u8 would;		   /* CONN_OP_ALLOW: the denial that a dry run lets pass; 0: none */
-	__u8 dry;		   /* CONN_OP_ALLOW: over a limit it passes too; CONN_OP_EXPIRE: it stays open, untimed */
-	__u8 method;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
-	__u8 prefix;		   /* the same: path_rule.prefix */
+	__u8 dry;    /* CONN_OP_ALLOW: over a limit it passes too; CONN_OP_EXPIRE: it stays open, untimed */
+	__u8 method; /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
+	__u8 prefix; /* the same: path_rule.prefix */
 	__u16 pad;
-	__u64 limits;		   /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
-	__u32 listener;		   /* CONN_OP_ALLOW, with limits: its index, */
-	__u32 generation;	   /* and the generation that all this is of */
-	__u64 token[2];		   /* CONN_OP_ALLOW: hash of the token; 0: none */
-	__u64 subject;		   /* CONN_OP_ALLOW */
-	__u64 moved_at;		   /* CONN_OP_RETURN: conn.moved_at as it is to be; CONN_OP_EXPIRE, CONN_OP_SPARE: as it was seen */
+	__u64 limits;	  /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
+	__u32 listener;	  /* CONN_OP_ALLOW, with limits: its index, */
+	__u32 generation; /* and the generation that all this is of */
+	__u64 token[2];	  /* CONN_OP_ALLOW: hash of the token; 0: none */
+	__u64 subject;	  /* CONN_OP_ALLOW */
+	__u64 moved_at;	  /* CONN_OP_RETURN: as conn.moved_at is to be; CONN_OP_EXPIRE, CONN_OP_SPARE: as it was seen */
 	/* outputs */
 	__s32 result;
 	__u32 out_state;
 	__u32 out_lost; /* responses are BODY_UNTIL_CLOSE */
 	__u32 pending;	/* allowed requests whose response is not known to be complete */
-	__u32 retry_s; /* result -EDQUOT: over a limit, for so long */
-	__u32 passed;  /* in: bytes of the request under way that went to the service since the last operation */
+	__u32 retry_s;	/* result -EDQUOT: over a limit, for so long */
+	__u32 passed;	/* in: bytes of the request under way that went to the service since the last operation */
 	__u64 out_asked;
 };
 
@@ -530,9 +530,9 @@ struct request_stats {
 	__u64 conns_closed; /* guarded connections that ended */
 	__u64 broken;	    /* connections given up: bytes could not be kept (ring full, agent gone) */
 	__u64 would[REQUEST_REASON_MAX]; /* denials that a dry run let pass; each request is among `reasons` as well */
-	__u64 measured;	    /* connections that were sampled */
-	__u64 unmeasured;   /* what `metrics` had no room for */
-	__u64 unadded;	    /* responses that headers should have been added to, and the send buffer was too full */
+	__u64 measured;			 /* connections that were sampled */
+	__u64 unmeasured;		 /* what `metrics` had no room for */
+	__u64 unadded;			 /* responses without their headers: the send buffer was too full */
 };
 
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")

@@ -31,8 +31,8 @@ static int make(enum bpf_map_type type, size_t key, size_t value, unsigned int e
 }
 
 static const enum map_id made[] = {
-	MAP_CONTROL, MAP_POLICIES, MAP_LISTENERS, MAP_PATHS, MAP_CIDRS, MAP_SOURCES, MAP_VERDICTS, MAP_LIMITS,
-	MAP_METRICS, MAP_NAMES,	   MAP_HEADERS,
+	MAP_CONTROL,  MAP_POLICIES, MAP_LISTENERS, MAP_PATHS, MAP_CIDRS,   MAP_SOURCES,
+	MAP_VERDICTS, MAP_LIMITS,   MAP_METRICS,   MAP_NAMES, MAP_HEADERS,
 };
 
 static int setup(void **state)
@@ -46,7 +46,8 @@ static int setup(void **state)
 		make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct path_key), sizeof(struct path_rule), 16, BPF_F_NO_PREALLOC);
 	maps.fd[MAP_CIDRS] = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct cidr_key), 4, CIDRS_ROOM, BPF_F_NO_PREALLOC);
 	maps.fd[MAP_SOURCES] = make(BPF_MAP_TYPE_LRU_HASH, 8, 8, 2048, 0);
-	maps.fd[MAP_VERDICTS] = make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct verdict_key), sizeof(struct verdict), 4096, 0);
+	maps.fd[MAP_VERDICTS] =
+		make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct verdict_key), sizeof(struct verdict), 4096, 0);
 	maps.fd[MAP_LIMITS] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct limit), 2 * MPBPF_LIMITS_MAX, 0);
 	maps.fd[MAP_METRICS] = make(BPF_MAP_TYPE_PERCPU_HASH, sizeof(struct metric_key), sizeof(struct metric), 64, 0);
 	maps.fd[MAP_NAMES] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct name), MPBPF_NAMES_MAX, 0);
@@ -94,9 +95,11 @@ static void assert_keys(uint32_t generation, int listeners, int paths, int cidrs
 static char *exempt[] = { "/healthz", "/metrics" }, *own_exempt[] = { "/" };
 static struct auth_config own = { .exempt_paths = own_exempt, .n_exempt_paths = 1 };
 static struct listener_config listeners[] = {
-	{ .name = "a", .any = true, .port = 1 }, { .name = "b", .any = true, .port = 2 },
+	{ .name = "a", .any = true, .port = 1 },
+	{ .name = "b", .any = true, .port = 2 },
 	{ .name = "c", .any = true, .port = 3, .auth = &own },
-	{ .name = "d", .any = true, .port = 4 }, { .name = "e", .any = true, .port = 5 },
+	{ .name = "d", .any = true, .port = 4 },
+	{ .name = "e", .any = true, .port = 5 },
 };
 static struct cidr cidrs[2 * CIDRS_ROOM];
 
@@ -183,7 +186,8 @@ static void what_does_not_fit_changes_nothing(void **state)
 
 static void two_listeners_with_one_key_are_refused(void **state)
 {
-	struct listener_config same[] = { { .name = "a", .any = true, .port = 1 }, { .name = "b", .any = true, .port = 1 } };
+	struct listener_config same[] = { { .name = "a", .any = true, .port = 1 },
+					  { .name = "b", .any = true, .port = 1 } };
 	struct config config = config_of(2, 0);
 
 	(void)state;

@@ -76,9 +76,11 @@ static void put_limit(__u32 bit, char *name, enum limit_per per, double rate, __
 /* Lets one request pass, or not. Returns the program's result. */
 static int ask(__u64 bits, __u64 token, __u32 *ret_retry)
 {
-	struct conn_op op = {
-		.cookie = COOKIE, .op = CONN_OP_ALLOW, .limits = bits, .token = { token, token }, .generation = GENERATION
-	};
+	struct conn_op op = { .cookie = COOKIE,
+			      .op = CONN_OP_ALLOW,
+			      .limits = bits,
+			      .token = { token, token },
+			      .generation = GENERATION };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &op, .data_size_in = sizeof(op), .data_out = &op,
 		    .data_size_out = sizeof(op), .repeat = 1);
 

@@ -111,7 +111,8 @@ static void documented_ranges_are_the_real_ones(void **state)
 			assert_in_row(&keys[i], text);
 		}
 		if (rule->max)
-			snprintf(text, sizeof(text), is_array(rule) && !rule->min ? "at most %.15g " : "%.15g to %.15g ",
+			snprintf(text, sizeof(text),
+				 is_array(rule) && !rule->min ? "at most %.15g " : "%.15g to %.15g ",
 				 is_array(rule) && !rule->min ? rule->max : rule->min, rule->max);
 		else if (rule->read == read_bool)
 			snprintf(text, sizeof(text), "| boolean |");

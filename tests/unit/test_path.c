@@ -340,12 +340,23 @@ static void canonical_means_the_same_to_the_scanner(void **state)
 static void paths_are_reduced_to_what_they_may_mean(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "/", "/" },		    { "/a", "/a" },	       { "/a/", "/a" },
-		{ "//a///b/", "/a/b" },	    { "/a/./b", "/a/b" },     { "/a/../b", "/b" },
-		{ "/../../b", "/b" },	    { "/a/..", "/" },	       { "/a;x=1/b;y", "/a/b" },
-		{ "/a/..;x/b", "/b" },	    { "/;a/b", "/b" },	       { "/a%3Bx/b", "/a/b" },
-		{ "/a/b%20c", "/a/b c" },   { "*", "/*" },	       { "/a/.;/b", "/a/b" },
-		{ "/x/%2e%2e/b", "/b" },    { "/a/...", "/a/..." },
+		{ "/", "/" },
+		{ "/a", "/a" },
+		{ "/a/", "/a" },
+		{ "//a///b/", "/a/b" },
+		{ "/a/./b", "/a/b" },
+		{ "/a/../b", "/b" },
+		{ "/../../b", "/b" },
+		{ "/a/..", "/" },
+		{ "/a;x=1/b;y", "/a/b" },
+		{ "/a/..;x/b", "/b" },
+		{ "/;a/b", "/b" },
+		{ "/a%3Bx/b", "/a/b" },
+		{ "/a/b%20c", "/a/b c" },
+		{ "*", "/*" },
+		{ "/a/.;/b", "/a/b" },
+		{ "/x/%2e%2e/b", "/b" },
+		{ "/a/...", "/a/..." },
 	};
 
 	(void)state;

@@ -87,7 +87,8 @@ static void answers_say_what_they_must(void **state)
 		assert_int_equal(!!reply->retry,
 				 expected[i].reason == REQUEST_RATE || expected[i].reason == REQUEST_ASK_RATE);
 		if (reply->retry)
-			assert_memory_equal(reply->text + reply->retry - REPLY_RETRY_LEN, "    1\r\n", REPLY_RETRY_LEN + 2);
+			assert_memory_equal(reply->text + reply->retry - REPLY_RETRY_LEN, "    1\r\n",
+					    REPLY_RETRY_LEN + 2);
 		assert_string_equal(reply->text + reply->len - 18, "\r\nContent-Length: ");
 	}
 }
