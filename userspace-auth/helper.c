@@ -30,7 +30,7 @@ struct helper {
 	int64_t turn;		    /* CLOCK_MONOTONIC, ns: when this turn of the loop began */
 	int64_t tick;		    /* the same: when `timer` is due */
 	void *streams;		    /* tsearch tree by cookie */
-	struct stream_list reading; /* they need more bytes; both lists in the order of `since` */
+	struct stream_list reading; /* they need more bytes; this list and the next are in the order of `since` */
 	struct stream_list waiting; /* they need time */
 	struct stream_list ready;   /* they had their turn, and could do more */
 	struct stream *next;	    /* of those that wait, whose turn it is; NULL: the first one's */
@@ -100,7 +100,7 @@ static void stream_leave(struct helper *helper, struct stream *stream)
 	TAILQ_REMOVE(stream->list, stream, link);
 }
 
-/* since: what stream->since was before it ran; unchanged, the stream keeps its place. Time to wait begins with the wait. */
+/* since: stream->since when it was placed before; unchanged, it keeps its place. A wait begins when the list changes. */
 static void stream_place(struct helper *helper, struct stream *stream, struct stream_list *list, int64_t since)
 {
 	if (list == stream->list && stream->since == since)

@@ -68,7 +68,7 @@ static void stalled_try(struct stalled *stalled, uint64_t cookie, const struct c
 		stalled_end(stalled, cookie, conn);
 }
 
-/* The next records. Whether there may be more; a bucket that holds more than a batch, which chance does not make, ends the pass. */
+/* The next records. Whether there may be more. A bucket that holds more than a batch ends the pass; chance makes none. */
 static bool stalled_batch(struct stalled *stalled)
 {
 	int fd = stalled->env->judge.maps->fd[MAP_CONNS], r;

@@ -2,8 +2,8 @@
 /*
  * Floor 4: request bodies that stand still.
  *
- * The kernel notes when the last piece of a body came (conn.moved_at); this looks through `conns` for those that came too long
- * ago, a batch at a time, so that however many connections there are, the loop is not held up.
+ * The kernel notes when the last piece of a body came (conn.moved_at); this looks through `conns` for those that came too
+ * long ago, a batch at a time, so that however many connections there are, the loop is not held up.
  */
 #ifndef MPBPF_AUTH_STALLED_H
 #define MPBPF_AUTH_STALLED_H

@@ -61,8 +61,8 @@ int stream_append(struct stream_env *env, struct stream *stream, const void *dat
 /* Deals with as many bytes as can be dealt with now, but for STREAM_AGAIN. */
 enum stream_result stream_run(struct stream_env *env, struct stream *stream);
 /*
- * The time is up: answers what is owed where that is possible, and returns STREAM_CLOSE. reading: it is the client who was waited for;
- * a dry run then lets pass what there is, and returns as stream_run() does.
+ * The time is up: answers what is owed where that is possible, and returns STREAM_CLOSE. reading: it is the client who was
+ * waited for; a dry run then lets pass what there is, and returns as stream_run() does.
  */
 enum stream_result stream_expire(struct stream_env *env, struct stream *stream, bool reading);
 /* Marks a connection closed, counting `reason` unless it is REQUEST_ALLOWED. */

@@ -101,9 +101,9 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, __u32 
 /*
  * ask_bytes - hand all `len` bytes of the skb to the helper; the caller then drops the skb
  *
- * Returns 0; ASK_IMPOSSIBLE: nobody is there to be asked, nothing was done; ASK_BUSY: one connection more is too many; over 0: the
- * source has asked too often, and may again after so many seconds; ASK_CLOSED: the connection is closed, before or because not all
- * bytes could be kept.
+ * Returns 0; ASK_IMPOSSIBLE: nobody is there to be asked, nothing was done; ASK_BUSY: one connection more is too many; over
+ * 0: the source has asked too often, and may again after so many seconds; ASK_CLOSED: the connection is closed, before or
+ * because not all bytes could be kept.
  */
 __weak __noinline int ask_bytes(struct __sk_buff *skb, __u64 cookie, __u32 len, __u32 write_seq)
 {

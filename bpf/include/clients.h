@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Floor 1: what slow and hostile clients are held to: how many wait for the helper, how often a source asks it, and how long a
- * request body stands still.
+ * Floor 1: what slow and hostile clients are held to: how many wait for the helper, how often a source asks it, and how
+ * long a request body stands still.
  */
 #ifndef MPBPF_BPF_CLIENTS_H
 #define MPBPF_BPF_CLIENTS_H
@@ -40,8 +40,8 @@ __weak __noinline int ask_take(__u64 source)
 }
 
 /*
- * Whether one more connection of this source may go to the helper. Returns 0, ASK_BUSY, or after how many seconds. Each CPU may
- * let one pass beyond max_waiting, for the connection is counted when it is there.
+ * Whether one more connection of this source may go to the helper. Returns 0, ASK_BUSY, or after how many seconds. Each
+ * CPU may let one pass beyond max_waiting, for the connection is counted when it is there.
  */
 __weak __noinline int ask_admit(__u64 source)
 {
@@ -64,8 +64,8 @@ static __always_inline void body_moved(struct conn *conn, const struct http1_bod
 }
 
 /*
- * The sweep found a body that stands still. A verdict program that runs at this moment may put the state back: then that piece
- * passes as what it is, and the connection, which is about to be destroyed, is followed on until then.
+ * A body was found to stand still. A verdict program that runs at this moment may put the state back: then that piece
+ * passes as what it is, and the connection, which is about to be destroyed, is judged on until then.
  */
 static __always_inline int body_expire(struct conn *conn, const struct conn_op *op)
 {

@@ -453,8 +453,8 @@ static __always_inline int request_drop(struct __sk_buff *skb, const struct requ
 }
 
 /*
- * The helper is needed, and is not there or takes no more on: refusal as of ask_bytes(). Then the kernel answers, if it can. Not where
- * that would disturb a service that blocks, unless nobody else can close the connection either.
+ * The helper is needed, and is not there or takes no more on: refusal is what ask_bytes() returned. Then the kernel
+ * answers, if it can; not where that would disturb a service that blocks, unless nobody is there to close the connection.
  */
 static __always_inline int request_refuse(struct __sk_buff *skb, struct request *rq, struct conn *conn,
 					  struct scratch *s, int refusal)

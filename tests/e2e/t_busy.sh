@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What clients may take of the helper is bounded: connections that wait, bytes that it holds, questions of one source. Beyond that
-# the kernel answers by itself, and whoever needs no helper notices nothing.
+# What clients may take of the helper is bounded: connections that wait, bytes that it holds, questions of one source.
+# Beyond that the kernel answers by itself, and whoever needs no helper notices nothing.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${0%/*}/lib.sh"
 sandbox "$@"
@@ -20,7 +20,7 @@ limits() {
 	http -H "$known" /echo >/dev/null
 }
 
-# asked [FROM]: the status of a request with the token that is next; whoever asks counts n up. asked_with NUMBER [FROM]
+# asked [FROM]: the status of a request with the next token; whoever asks counts n up. asked_with NUMBER [FROM]
 asked() {
 	asked_with $((n + 1)) "$@"
 }
@@ -80,6 +80,7 @@ accessed_reset
 mapfile -t answers < <(script <<-END
 	connect $server_ip 8080
 	send GET /300000 HTTP/1.1\r\nHost: server\r\n$known\r\n\r\n
+	pause 100
 	send GET /echo/denied HTTP/1.1\r\nHost: server\r\n$filler\r\n\r\n
 	send GET /ec
 	read
@@ -143,11 +144,34 @@ before
 {
 	heads 45 900
 	finish 45 'repeat 30000 y'
-	finish 45 'timeout 300' 'send \r\n\r\n' status
+	finish 45 'send \r\n\r\n' status
 } | script >"$work/many"
 matches "$(sort "$work/many" | tally)" '^(1?[0-9]|2[0-9]|3[0-2]) 401 [0-9]+ (closed|cut)' \
 	"of 45 connections that want 32 KiB each, 1 MiB is enough for 32 at most; the others are closed"
 between "$(moved requests.denied.busy)" 13 45 "and counted"
+is "$(asked)" 200 "and it takes more again"
+n=$((n + 1))
+
+# ---- the ring, of a helper that does not come to read it ----
+
+# Each in one segment of 14 kB, which takes 64 KiB of 8 MiB.
+agents_read
+kill -STOP "${agents[@]}"
+before
+filling="X-Filler: $(printf 'y%.0s' {1..1300})\\r\\n"
+mapfile -t lines < <(finish 140 "connect $server_ip 8080" join 'send GET /echo HTTP/1.1\r\nHost: server\r\n' \
+	"repeat 10 $filling" 'send \r\n' flush)
+session ring "${lines[@]}"
+wait_for 10 moved_is requests.denied.busy -ge 30
+after
+between "${moved[requests.denied.busy]}" 30 100 "of 140 connections the last find the ring too full: 503"
+is "${moved[requests.denied.helper_down]} ${moved[connections.broken]}" "0 0" "while there is room for those that are with the helper"
+not_asked "who needs no helper is served"
+kill -CONT "${agents[@]}"
+mapfile -t lines < <(finish 140 status)
+session ring "${lines[@]}"
+session_end ring
+matches "$(tally <"$work/ring")" '^[0-9]+ 401 [0-9]+ 503$' "and when the helper is back, all of those are answered"
 is "$(asked)" 200 "and it takes more again"
 n=$((n + 1))
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A head must be whole in its time, however it trickles; a body may take any time as long as it moves. A reload changes both.
+# A head must be whole in its time, however it trickles; a body may take any time as long as it moves. A reload changes
+# both.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${0%/*}/lib.sh"
 sandbox "$@"
@@ -9,26 +10,19 @@ limit=$((2 * slow))
 filler="X-Filler: $(printf 'y%.0s' {1..120})"
 listeners='[{"name": "web", "port": 8080}, {"name": "dry", "port": 8081, "enforce": false}, {"name": "late", "port": 8082}]'
 
-# timed NAME SECONDS: until that session has printed something; how many ms that took since it was begun is in `ms`
+# timed NAME SECONDS: until that session has printed something; how many ms it took since it was begun is in `ms`
 declare -A begun
 timed() {
+	local printed
 	wait_for "$2" test -s "$work/$1"
-	ms=$(((${EPOCHREALTIME/./} - ${begun[$1]}) / 1000))
+	printed=$(stat -c %.6Y "$work/$1")
+	ms=$(((${printed/./} - ${begun[$1]}) / 1000))
 }
 
 # begin NAME LINE...: a session whose answers may take long
 begin() {
 	begun[$1]=${EPOCHREALTIME/./}
 	session "$1" 'timeout 30000' "${@:2}"
-}
-
-# trickle NAME COUNT MS: a byte at a time, COUNT of them
-trickle() {
-	local i lines=()
-	for ((i = 0; i < $2; i++)); do
-		lines+=('send x' "pause $3")
-	done
-	session "$1" "${lines[@]}"
 }
 
 net_up
@@ -46,38 +40,36 @@ http -H "$known" -H 'Connection: close' /echo >/dev/null
 # All at once; what takes as long as the limits is waited for once.
 before
 put="PUT /dav/%s HTTP/1.1\\\\r\\\\nHost: server\\\\r\\\\n%s\\\\r\\\\n%s\\\\r\\\\n\\\\r\\\\n"
-begin trickled "connect $server_ip 8080" 'send GET /echo/trickled HTTP/1.1\r\nHost: server\r\nX-Slow: '
-trickle trickled 20 $((limit * 100 / slow))
-session trickled read eof
+begin trickled "connect $server_ip 8080" 'send GET /echo/trickled HTTP/1.1\r\nHost: server\r\nX-Slow: ' \
+	"drip $((limit * 100 / slow)) $(printf 'x%.0s' {1..40})" read eof
 begin stalled "connect $server_ip 8080" "$(printf "send $put" stalled "$known" 'Content-Length: 1000')01234567" eof
 begin chunked "connect $server_ip 8080" "$(printf "send $put" chunked "$known" 'Transfer-Encoding: chunked')5\\r\\nhe" eof
 begin asked "connect $server_ip 8080" "$(printf "send $put" asked "$fresh" 'Content-Length: 1000')0123" eof
 begin denied "connect $server_ip 8080" "$(printf "send $put" denied "$filler" 'Content-Length: 1000')012" status eof
-begin steady "connect $server_ip 8080" "$(printf "send $put" steady "$known" 'Content-Length: 16')"
-trickle steady 16 $((limit * 400 / slow))
-session steady status
+begin steady "connect $server_ip 8080" "$(printf "send $put" steady "$known" 'Content-Length: 16')" \
+	"drip $((limit * 400 / slow)) xxxxxxxxxxxxxxxx" status
 begin dry-head "connect $server_ip 8081" 'send GET /echo/dry HTTP/1.1\r\nHost: server\r\n' "pause $((limit * 2000 / slow))" \
 	'send X-Id: 1\r\n\r\n' status
 begin dry-body "connect $server_ip 8081" "$(printf "send $put" dry "$filler" 'Content-Length: 4')01" \
-	"pause $((limit * 2500 / slow))" 'send 23' status
+	"pause $((limit * 3500 / slow))" 'send 23' status
 pattern_files "$work/large=12000000"
 begin late "connect $server_ip 8082" \
 	"send PUT / HTTP/1.1\\r\\nHost: server\\r\\n$known\\r\\nContent-Length: 12000000\\r\\n\\r\\n" "file $work/large" status body
 
 timed trickled 30
-between "$ms" $((limit * 1000)) $((limit * 1500 + 1500)) "a head that trickles is answered when its time is over, not earlier"
+between "$ms" $((limit * 1000)) $((limit * 1000 + 2000 * slow)) "a head that trickles is answered when its time is over, not earlier"
 session_end trickled
 matches "$(joined <"$work/trickled")" '^408 0 (eof|reset)$' "408, and the connection is closed"
 for name in stalled chunked asked; do
 	timed "$name" 30
-	between "$ms" $((limit * 1000)) $((limit * 1500 + 2500)) "a body that stands still ($name) ends when its time is over"
+	between "$ms" $((limit * 1000)) $((limit * 1000 + 3000 * slow)) "a body that stands still ($name) ends when its time is over"
 	session_end "$name"
 	matches "$(cat "$work/$name")" '^(eof|reset)$' "the connection is closed ($name)"
 done
 session_end denied
-ms=$(((${EPOCHREALTIME/./} - begun[denied]) / 1000))
+timed denied 1
 matches "$(joined <"$work/denied")" '^401 (eof|reset)$' "so does the rest of a body whose request was denied"
-between "$ms" $((limit * 1000)) $((limit * 1500 + 4000)) "in its time as well"
+between "$ms" $((limit * 1000)) $((limit * 1000 + 3000 * slow)) "in its time as well"
 wait_for 10 moved_is requests.denied.timeout -eq 5
 is "$(moved requests.denied.timeout)" 5 "each is counted"
 
