@@ -493,6 +493,30 @@ struct icmp6hdr {
 	__be32 icmp6_data;
 };
 
+struct pt_regs {
+	unsigned long r15;
+	unsigned long r14;
+	unsigned long r13;
+	unsigned long r12;
+	unsigned long bp;
+	unsigned long bx;
+	unsigned long r11;
+	unsigned long r10;
+	unsigned long r9;
+	unsigned long r8;
+	unsigned long ax;
+	unsigned long cx;
+	unsigned long dx;
+	unsigned long si;
+	unsigned long di;
+	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long cs;
+	unsigned long flags;
+	unsigned long sp;
+	unsigned long ss;
+};
+
 struct bpf_iter_num {
 	__u64 __opaque[1];
 };
@@ -542,7 +566,20 @@ struct sk_msg {
 	struct list_head list;
 };
 
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+struct sk_psock_progs {
+	struct bpf_prog *skb_verdict;
+};
+
 struct sk_psock {
+	struct sk_psock_progs progs;
 	struct list_head ingress_msg;
 };
 

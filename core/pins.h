@@ -5,8 +5,8 @@
  *
  *	PINROOT/maps/NAME	every map of core/maps.h
  *	PINROOT/progs/NAME	programs that no link holds, or that user space runs
- *	PINROOT/links/NAME	sockops_track, cgroup_gate, fexit_tcp_ioctl where it is needed, and xdp_IFNAME
- *				with the name escaped
+ *	PINROOT/links/NAME	sockops_track, cgroup_gate, kprobe_tcp_ioctl and kretprobe_tcp_ioctl where they are
+ *				needed, and xdp_IFNAME with the name escaped
  */
 #ifndef MPBPF_CORE_PINS_H
 #define MPBPF_CORE_PINS_H

@@ -176,25 +176,6 @@ static int attach_verdicts(const struct mpbpf *object, const struct maps *maps)
 	return 0;
 }
 
-/* Not loaded, it is not needed here. */
-static int attach_fexit(const struct bpf_program *program, const char *pin_root)
-{
-	const char *name = bpf_program__name(program);
-	_cleanup_close_ int link = -1;
-	char path[PIN_PATH_MAX];
-	int r;
-
-	if (bpf_program__fd(program) < 0)
-		return 0;
-	link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(program));
-	r = link < 0 ? link : pins_path(path, pin_root, "links", name);
-	if (r == 0)
-		r = bpf_obj_pin(link, path);
-	if (r < 0)
-		log_line("attaching %s: %s", name, strerror(-r));
-	return r;
-}
-
 int attach_l7(const struct mpbpf *object, const struct maps *maps, const char *cgroup, const char *pin_root)
 {
 	_cleanup_close_ int fd = -1;
@@ -209,9 +190,6 @@ int attach_l7(const struct mpbpf *object, const struct maps *maps, const char *c
 		log_line("%s: %s", cgroup, strerror(-r));
 		return r;
 	}
-	r = attach_fexit(object->progs.fexit_tcp_ioctl, pin_root);
-	if (r < 0)
-		return r;
 	r = attach_cgroup(object->progs.cgroup_gate, BPF_CGROUP_INET_INGRESS, fd, cgroup, pin_root);
 	if (r < 0)
 		return r;

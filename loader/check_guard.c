@@ -13,6 +13,7 @@
 #include "core/util.h"
 #include "loader/check.h"
 #include "loader/check_io.h"
+#include "loader/fionread.h"
 #include "mpbpf.skel.h"
 #include "replies.h"
 
@@ -79,16 +80,6 @@ static int link_to_cgroup(struct check *c, const struct bpf_program *program, en
 	return link < 0 ? check_fail(c, "linking %s to a cgroup: %s", bpf_program__name(program), strerror(-link)) : 0;
 }
 
-static int attach_fexit(struct check *c, const struct bpf_program *program)
-{
-	int link;
-
-	if (bpf_program__fd(program) < 0)
-		return 0;
-	link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(program));
-	return link < 0 ? check_fail(c, "attaching %s: %s", bpf_program__name(program), strerror(-link)) : 0;
-}
-
 int check_guard_attach(struct check *c)
 {
 	_cleanup_(peers_close) struct peers peers = PEERS_EMPTY;
@@ -96,10 +87,10 @@ int check_guard_attach(struct check *c)
 	int r;
 
 	r = attach_verdicts(c);
-	if (r == 0)
-		r = attach_fexit(c, c->guard.object->progs.fexit_tcp_ioctl);
 	if (r < 0)
 		return r;
+	/* What comes of a failure is seen by check_fionread(). */
+	fionread_attach(c->guard.object, NULL);
 	fd = open(c->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return check_fail(c, "%s: %s", c->cgroup, strerror(errno));

@@ -10,7 +10,7 @@
 #include "core/util.h"
 #include "loader/check.h"
 #include "loader/check_io.h"
-#include "loader/object.h"
+#include "loader/fionread.h"
 #include "mpbpf.skel.h"
 
 #define MOVE_MS 200
@@ -74,10 +74,9 @@ int check_fionread(struct check *c)
 
 int check_tcp_bpf_ioctl(struct check *c)
 {
-	switch (object_fionread()) {
-	case OBJECT_FIONREAD_KERNEL:
-		return check_ok(c, "the kernel counts what another socket's program puts into a socket");
-	case OBJECT_FIONREAD_ADDED:
+	switch (fionread_try()) {
+	case FIONREAD_KERNEL: return check_ok(c, "the kernel counts what another socket's program puts into a socket");
+	case FIONREAD_ADDED:
 		return check_fail(c, "the kernel does not count what another socket's program puts into a socket");
 	default:
 		return check_fail(c,

@@ -10,7 +10,7 @@
 #include "core/policy.h"
 #include "core/util.h"
 #include "loader/check.h"
-#include "loader/object.h"
+#include "loader/fionread.h"
 #include "mpbpf.skel.h"
 
 #define ENTRIES 1200 /* no other instance is likely to have that many: its maps can be told from theirs */
@@ -72,8 +72,6 @@ static bool is_wanted(const struct mpbpf *object, const struct bpf_program *prog
 {
 	if (only)
 		return program == only;
-	if (program == object->progs.fexit_tcp_ioctl)
-		return object_fionread() == OBJECT_FIONREAD_ADDED;
 	return program != object->progs.xdp_ingress && program != object->progs.sleepable_lock;
 }
 
@@ -86,6 +84,7 @@ int check_object_load(struct check *c, struct mpbpf *object, const struct bpf_pr
 		libbpf_set_print(on_libbpf);
 	bpf_object__for_each_program(program, object->obj)
 		bpf_program__set_autoload(program, is_wanted(object, program, only));
+	fionread_choose(object, !only && fionread_try() == FIONREAD_ADDED);
 	complaint[0] = '\0';
 	r = shrink(object, !only);
 	if (r == 0)

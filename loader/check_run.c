@@ -64,7 +64,7 @@ const struct check_row check_rows[CHECK_MAX] = {
 			     "may wait for ever; recv() and poll() are right",
 			     check_fionread },
 	[CHECK_TCP_BPF_IOCTL] = { "tcp_bpf_ioctl", 0, NEED(CHECK_BTF),
-				  "a program behind tcp_ioctl() adds it to what FIONREAD tells (the kernel logs that it "
+				  "kprobes on tcp_ioctl() add it to what FIONREAD tells (the kernel logs that it "
 				  "writes to user memory); `fionread` shows whether that works",
 				  check_tcp_bpf_ioctl },
 	[CHECK_SPLICE] = { "splice", 0, NEED(CHECK_GUARD_ATTACH),

@@ -21,7 +21,8 @@
 #define CHUNK 1024
 #define DENIED_BODY 64000
 #define WHOLE_MAX (1 << 20)
-#define SQUEEZES 5
+#define SQUEEZES 12
+#define ANSWER_MS 400
 #define END_MS 250 /* nothing for so long: that was all */
 
 int check_pass_backpressure(struct check *c)
@@ -205,6 +206,9 @@ static int deny_long(struct check *c, struct squeeze *s, uint64_t *ret_before, u
 		return check_fail(c, "out of memory");
 	*ret_before = written(s->peers.server);
 	r = io_say(c, s->peers.client, message, len, "a long request without a token");
+	/* A worker writes it, which a busy machine may keep waiting; into a full buffer it writes nothing. */
+	for (int waited = 0; waited < ANSWER_MS && written(s->peers.server) == *ret_before; waited += CHECK_QUIET_MS)
+		usleep(CHECK_QUIET_MS * 1000);
 	usleep(CHECK_QUIET_MS * 1000);
 	*ret_after = written(s->peers.server);
 	return r;

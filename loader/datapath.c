@@ -15,6 +15,7 @@
 #include "core/policy.h"
 #include "core/util.h"
 #include "loader/datapath.h"
+#include "loader/fionread.h"
 #include "loader/log.h"
 #include "loader/object.h"
 #include "loader/unload.h"
@@ -162,6 +163,7 @@ static int attach_everything(const struct load_request *request, const struct mp
 		r = attach_l7(object, maps, request->cgroup, root);
 		if (r < 0)
 			return r;
+		fionread_attach_or_say(object, root);
 	}
 	for (size_t i = 0; i < request->n_ifaces; i++) {
 		const char *name = request->ifaces[i];

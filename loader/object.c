@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/util.h"
+#include "loader/fionread.h"
 #include "loader/log.h"
 #include "loader/object.h"
 #include "loader/selftest.h"
@@ -28,41 +28,6 @@ static void leave_out_l7(struct mpbpf *object)
 		bpf_program__set_autoload(programs[i], false);
 }
 
-/* Alone, with no map but the one that it reads. */
-static int load_fexit(struct mpbpf *object)
-{
-	struct bpf_program *program;
-	struct bpf_map *map;
-
-	bpf_object__for_each_program(program, object->obj)
-		bpf_program__set_autoload(program, program == object->progs.fexit_tcp_ioctl);
-	bpf_object__for_each_map(map, object->obj)
-		bpf_map__set_autocreate(map, map == object->maps.cookies || bpf_map__is_internal(map));
-	return mpbpf__load(object);
-}
-
-enum object_fionread object_fionread(void)
-{
-	_cleanup_(object_free) struct mpbpf *object = NULL;
-
-	if (libbpf_find_vmlinux_btf_id("tcp_bpf_ioctl", BPF_TRACE_FEXIT) >= 0)
-		return OBJECT_FIONREAD_KERNEL;
-	object = mpbpf__open();
-	return object && load_fexit(object) == 0 ? OBJECT_FIONREAD_ADDED : OBJECT_FIONREAD_SHORT;
-}
-
-static enum object_fionread fionread_of(const struct config *config)
-{
-	enum object_fionread fionread = object_fionread();
-
-	log_libbpf_forget();
-	if (fionread == OBJECT_FIONREAD_SHORT && config->n_listeners)
-		log_line(
-			"on this kernel FIONREAD tells a service too little of what was handed back to it, and refuses the "
-			"program that would mend it (is it locked down?): one that asks, as nginx does, may wait for ever");
-	return fionread;
-}
-
 /* One attempt. *ret is untouched on failure; libbpf's log says why. */
 static int load_with(const struct config *config, bool l7, struct mpbpf **ret)
 {
@@ -73,8 +38,7 @@ static int load_with(const struct config *config, bool l7, struct mpbpf **ret)
 		return -errno;
 	if (!l7)
 		leave_out_l7(object);
-	else
-		bpf_program__set_autoload(object->progs.fexit_tcp_ioctl, fionread_of(config) == OBJECT_FIONREAD_ADDED);
+	fionread_choose(object, l7 && fionread_try() == FIONREAD_ADDED);
 	r = bpf_map__set_max_entries(object->maps.sources, config->rate_limit.max_sources);
 	if (r == 0)
 		r = bpf_map__set_max_entries(object->maps.verdicts, config->max_verdicts);

@@ -19,14 +19,6 @@ struct mpbpf;
  * Returns 0 with *ret (mpbpf__destroy()) and *ret_l7, or -errno after logging why.
  */
 int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7);
-/*
- * What FIONREAD tells of bytes that the helper hands back: the kernel counts them (it has tcp_bpf_ioctl), fexit_tcp_ioctl can
- * add them, or neither, and then a service may wait for what it has.
- */
-enum object_fionread { OBJECT_FIONREAD_KERNEL, OBJECT_FIONREAD_ADDED, OBJECT_FIONREAD_SHORT };
-
-/* Found by trying, which takes a few milliseconds. */
-enum object_fionread object_fionread(void);
 /* For _cleanup_(object_free). */
 void object_free(struct mpbpf **object);
 

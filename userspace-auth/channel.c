@@ -137,24 +137,42 @@ void channel_close(struct channel *channel)
 	close_fd(&channel->sink_peer);
 }
 
-int channel_send(struct channel *channel, uint64_t cookie, bool egress, const void *data, size_t len)
+/* Returns how many bytes the target took, which may be fewer than len, or -errno: none. */
+static ssize_t send_to(struct channel *channel, const struct target *target, const void *data, size_t len)
 {
-	struct target target = { .cookie = cookie, .egress = egress };
 	uint32_t zero = 0;
-	ssize_t n;
+	size_t sent = 0;
+	ssize_t n = 0;
 
-	if (bpf_map_update_elem(channel->target_map, &zero, &target, BPF_ANY))
+	if (bpf_map_update_elem(channel->target_map, &zero, target, BPF_ANY))
 		return -errno;
-	while (len) {
-		n = send(channel->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data = (const char *)data + n;
-		len -= n;
+	while (sent < len) {
+		n = send(channel->fd, (const char *)data + sent, len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n > 0)
+			sent += n;
+		else if (n == 0 || errno != EINTR)
+			break;
 	}
-	return 0;
+	if (sent || !len)
+		return sent;
+	return n < 0 ? -errno : -EIO;
+}
+
+int channel_hand(struct channel *channel, uint64_t cookie, const void *data, size_t len)
+{
+	const struct target target = { .cookie = cookie };
+	ssize_t n = send_to(channel, &target, data, len);
+
+	if (n < 0)
+		return n;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+ssize_t channel_answer(struct channel *channel, uint64_t cookie, const void *data, size_t len)
+{
+	const struct target target = { .cookie = cookie, .egress = 1 };
+
+	return send_to(channel, &target, data, len);
 }
 
 void channel_drain(struct channel *channel)

@@ -3,9 +3,9 @@
 #ifndef MPBPF_AUTH_CHANNEL_H
 #define MPBPF_AUTH_CHANNEL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/maps.h"
 
@@ -25,11 +25,18 @@ int channel_open(const struct maps *maps, struct channel *ret);
 void channel_close(struct channel *channel);
 
 /*
- * channel_send - into the service's socket (egress false) or to the client (egress true) of connection `cookie`
+ * channel_hand - into the service's socket of connection `cookie`
  *
  * Never blocks. Returns 0, or -errno when not all was taken: the stream is broken then and must be closed.
  */
-int channel_send(struct channel *channel, uint64_t cookie, bool egress, const void *data, size_t len);
+int channel_hand(struct channel *channel, uint64_t cookie, const void *data, size_t len);
+
+/*
+ * channel_answer - to the client of connection `cookie`
+ *
+ * Never blocks. Returns how many bytes the connection's send buffer took, at least 1, or -errno; -EAGAIN: it is full.
+ */
+ssize_t channel_answer(struct channel *channel, uint64_t cookie, const void *data, size_t len);
 
 /* Throws away what came out at the idle end, because its target was gone. */
 void channel_drain(struct channel *channel);

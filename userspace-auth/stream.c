@@ -94,7 +94,7 @@ static void stream_take(struct stream_env *env, struct stream *stream, size_t n)
 /* The first n bytes go to the service. */
 static int stream_hand(struct stream_env *env, struct stream *stream, size_t n)
 {
-	int r = channel_send(&env->channel, stream->cookie, false, stream->buf, n);
+	int r = channel_hand(&env->channel, stream->cookie, stream->buf, n);
 
 	if (r < 0)
 		return r;
@@ -141,19 +141,54 @@ static enum stream_result stream_body(struct stream_env *env, struct stream *str
 	return STREAM_MORE;
 }
 
-/* The answer that the kernel would give, of its natural length. retry_s: for REQUEST_RATE. */
-static int answer_send(struct stream_env *env, struct stream *stream, enum request_reason reason, uint32_t retry_s)
+/*
+ * The answer that the kernel would give, of its natural length, or the rest of it. Returns 0: all of it is out, or -errno;
+ * -EAGAIN: the connection's send buffer is full, for the client has yet to read what came before.
+ */
+static int answer_send(struct stream_env *env, struct stream *stream, enum request_reason reason)
 {
 	const struct reply *reply = &replies[reason];
+	size_t len = reply->len + REPLY_END_LEN;
 	char text[REPLY_TEXT_MAX + 8], digits[16];
+	ssize_t n;
 
 	memcpy(text, reply->text, reply->len);
 	if (reply->retry) {
-		snprintf(digits, sizeof(digits), "%*u", REPLY_RETRY_LEN, retry_s);
+		snprintf(digits, sizeof(digits), "%*u", REPLY_RETRY_LEN, stream->retry_s);
 		memcpy(text + reply->retry - REPLY_RETRY_LEN, digits, REPLY_RETRY_LEN);
 	}
 	memcpy(text + reply->len, "0\r\n\r\n", REPLY_END_LEN);
-	return channel_send(&env->channel, stream->cookie, true, text, reply->len + REPLY_END_LEN);
+	while (stream->answered < len) {
+		n = channel_answer(&env->channel, stream->cookie, text + stream->answered, len - stream->answered);
+		if (n < 0)
+			return n;
+		stream->answered += n;
+	}
+	stream->answered = 0;
+	return 0;
+}
+
+/*
+ * The request at the front is denied, and stays so: no reload changes an answer that is under way. conn: the record of the
+ * connection now, in which the service may have sent something unasked that the answer would end up in.
+ */
+static enum stream_result stream_answer(struct stream_env *env, struct stream *stream, const struct conn *conn)
+{
+	enum request_reason reason = stream->denied;
+	int r;
+
+	if (conn->response.kind == BODY_UNTIL_CLOSE)
+		return STREAM_CLOSE;
+	r = answer_send(env, stream, reason);
+	if (r == -EAGAIN)
+		return STREAM_WAIT;
+	if (r < 0 || replies[reason].close)
+		return STREAM_CLOSE;
+	stream->denied = 0;
+	http1_body_of(&stream->head, &stream->body);
+	stream->discard = true;
+	stream_take(env, stream, stream->head.head_len);
+	return STREAM_MORE;
 }
 
 /* Of the head at the front. */
@@ -164,24 +199,21 @@ static uint8_t stream_method(const struct stream *stream)
 }
 
 static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
-				      uint8_t prefix, const struct http1 *h)
+				      uint8_t prefix, const struct conn *conn)
 {
 	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason, .method = stream_method(stream), .prefix = prefix };
 	int r;
 
-	op.passed = replies[reason].close ? 0 : h->head_len;
+	op.passed = replies[reason].close ? 0 : stream->head.head_len;
 	r = conn_op(env, stream->cookie, &op);
-
 	if (r == -EAGAIN && !op.out_lost)
 		return STREAM_WAIT;
 	if (r == -EAGAIN)
 		stream_mark_closed(env, stream->cookie, reason);
-	if (r || answer_send(env, stream, reason, stream->retry_s) < 0 || replies[reason].close)
+	if (r)
 		return STREAM_CLOSE;
-	http1_body_of(h, &stream->body);
-	stream->discard = true;
-	stream_take(env, stream, h->head_len);
-	return STREAM_MORE;
+	stream->denied = reason;
+	return stream_answer(env, stream, conn);
 }
 
 /*
@@ -189,7 +221,7 @@ static enum stream_result stream_deny(struct stream_env *env, struct stream *str
  * dry run lets pass.
  */
 static enum stream_result stream_allow(struct stream_env *env, struct stream *stream, struct conn_op *op,
-				       const struct http1 *h)
+				       const struct http1 *h, const struct conn *conn)
 {
 	int r;
 
@@ -202,7 +234,7 @@ static enum stream_result stream_allow(struct stream_env *env, struct stream *st
 		return STREAM_WAIT;
 	if (r == -EDQUOT) {
 		stream->retry_s = op->retry_s;
-		return stream_deny(env, stream, REQUEST_RATE, op->prefix, h);
+		return stream_deny(env, stream, REQUEST_RATE, op->prefix, conn);
 	}
 	/* Where framing is unknown, all that is here passes, and the kernel will think the same of what follows. */
 	if (r || stream_hand(env, stream, h ? h->head_len : stream->len) < 0)
@@ -213,8 +245,8 @@ static enum stream_result stream_allow(struct stream_env *env, struct stream *st
 	return STREAM_MORE;
 }
 
-static enum stream_result stream_decide(struct stream_env *env, struct stream *stream, const struct listener *listener,
-					const struct judgement *j, bool readable)
+static enum stream_result stream_decide(struct stream_env *env, struct stream *stream, const struct conn *conn,
+					const struct listener *listener, const struct judgement *j)
 {
 	const struct http1 *h = &stream->head;
 	bool dry = listener->flags & LISTENER_DRY_RUN;
@@ -230,12 +262,12 @@ static enum stream_result stream_decide(struct stream_env *env, struct stream *s
 	};
 
 	if (j->reason >= REQUEST_BAD && !dry)
-		return stream_deny(env, stream, j->reason, j->prefix, h);
+		return stream_deny(env, stream, j->reason, j->prefix, conn);
 	if (j->reason >= REQUEST_BAD) {
 		op.reason = REQUEST_OPEN;
 		op.would = j->reason;
 	}
-	return stream_allow(env, stream, &op, readable ? h : NULL);
+	return stream_allow(env, stream, &op, h->result == HTTP1_DONE ? h : NULL, conn);
 }
 
 /* No listener of the configuration stands for this connection any more: it is under no policy. */
@@ -268,6 +300,8 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 
 	if (bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn))
 		return STREAM_CLOSE;
+	if (stream->denied)
+		return stream_answer(env, stream, &conn);
 	r = judge_listener(&env->judge, &conn, &listener);
 	if (r < 0)
 		return r == -ENOENT ? stream_unguarded(env, stream) : STREAM_CLOSE;
@@ -285,7 +319,7 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 		judgement.reason = REQUEST_ASK_RATE;
 	else if (r != HTTP1_BAD)
 		judge_head(&env->judge, &listener, (const char *)stream->buf, h, &judgement);
-	return stream_decide(env, stream, &listener, &judgement, r == HTTP1_DONE);
+	return stream_decide(env, stream, &conn, &listener, &judgement);
 }
 
 /*
@@ -295,7 +329,7 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
  */
 static enum stream_result stream_settle(struct stream_env *env, struct stream *stream)
 {
-	struct conn_op op = { .op = CONN_OP_TAKEN, .taken = stream->taken };
+	struct conn_op op = { .op = CONN_OP_TAKEN, .taken = stream->taken, .answering = !!stream->denied };
 	int r;
 
 	if (!stream->len) {
@@ -339,30 +373,26 @@ enum stream_result stream_run(struct stream_env *env, struct stream *stream)
 }
 
 /* What came of a head in all its time is what a dry run lets pass. */
-static enum stream_result stream_expire_dry(struct stream_env *env, struct stream *stream)
+static enum stream_result stream_expire_dry(struct stream_env *env, struct stream *stream, const struct conn *conn)
 {
 	struct conn_op op = { .reason = REQUEST_OPEN, .would = REQUEST_TIMEOUT, .dry = 1 };
-	enum stream_result result = stream_allow(env, stream, &op, NULL);
+	enum stream_result result = stream_allow(env, stream, &op, NULL, conn);
 
 	return result == STREAM_MORE ? stream_settle(env, stream) : result;
-}
-
-static bool stream_is_dry(struct stream_env *env, const struct stream *stream)
-{
-	struct listener listener;
-	struct conn conn;
-
-	return !bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn) &&
-	       !judge_listener(&env->judge, &conn, &listener) && (listener.flags & LISTENER_DRY_RUN);
 }
 
 enum stream_result stream_expire(struct stream_env *env, struct stream *stream, bool reading)
 {
 	struct conn_op op = { .op = CONN_OP_DENY, .reason = REQUEST_TIMEOUT };
+	struct listener listener = {};
+	struct conn conn;
 
-	if (reading && stream->len && stream_is_dry(env, stream))
-		return stream_expire_dry(env, stream);
-	if (!conn_op(env, stream->cookie, &op))
-		answer_send(env, stream, REQUEST_TIMEOUT, 0);
+	if (reading && stream->len && !bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn))
+		judge_listener(&env->judge, &conn, &listener);
+	if (listener.flags & LISTENER_DRY_RUN)
+		return stream_expire_dry(env, stream, &conn);
+	/* Behind half an answer nothing can be said. */
+	if (!stream->denied && !conn_op(env, stream->cookie, &op))
+		answer_send(env, stream, REQUEST_TIMEOUT);
 	return STREAM_CLOSE;
 }

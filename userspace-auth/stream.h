@@ -32,6 +32,8 @@ struct stream {
 	bool discard;		/* that body belongs to a denied request */
 	struct http1 head;	/* the head at the front, as far as it is read */
 	size_t scanned;		/* bytes of it that were read */
+	uint32_t denied;	/* enum request_reason of the front, while that answer is under way; or 0 */
+	size_t answered;	/* bytes of that answer that are out */
 	size_t handed;		/* bytes handed back at a stretch */
 	uint32_t passed;	/* of those, bytes that the kernel was not told of yet */
 	uint32_t retry_s;	/* over a limit: when there is room again */
@@ -44,7 +46,7 @@ struct stream {
 enum stream_result {
 	STREAM_RETURNED, /* the kernel has the connection back: free the stream */
 	STREAM_MORE,	 /* needs more bytes from the client */
-	STREAM_WAIT,	 /* needs time: a response is due before the answer, or the service must catch up */
+	STREAM_WAIT,	 /* needs time: for a response that is due first, for the client to read, for the service */
 	STREAM_AGAIN,	 /* more could be done at once, when others have had their turn */
 	STREAM_CLOSE,	 /* end the connection, then free the stream */
 };

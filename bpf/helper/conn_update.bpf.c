@@ -32,6 +32,8 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 		return -ESTALE;
 	if ((op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY) && conn_reply_queued(conn, conn->write_seq))
 		return -EAGAIN;
+	if ((op->op == CONN_OP_TAKEN || op->op == CONN_OP_RETURN) && !op->answering)
+		conn->flags &= ~CONN_ANSWERING;
 	switch (op->op) {
 	case CONN_OP_ALLOW:
 		if (conn_pending(conn, conn->write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn))
@@ -39,7 +41,11 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 		metrics_begin(conn, now, !conn_pending(conn, conn->write_seq), op->method, op->prefix);
 		conn_allow(conn, op->no_body, op->upgrade);
 		return 0;
-	case CONN_OP_DENY: return conn_idle(conn, conn->write_seq) ? 0 : -EAGAIN;
+	case CONN_OP_DENY:
+		if (!conn_idle(conn, conn->write_seq))
+			return -EAGAIN;
+		conn->flags |= CONN_ANSWERING;
+		return 0;
 	case CONN_OP_TAKEN: conn->returned = op->taken; return 0;
 	case CONN_OP_RETURN:
 		return op->state == CONN_HEAD || op->state == CONN_BODY || op->state == CONN_DISCARD

@@ -397,9 +397,10 @@ enum conn_state {
 };
 
 enum conn_flags {
-	CONN_UPGRADE = 1 << 0,	/* the last allowed request asked for `Upgrade: websocket` */
-	CONN_REPLIED = 1 << 1,	/* reply_end is valid: the kernel answered on this connection */
-	CONN_MEASURED = 1 << 2, /* sampled: `exchange` is kept */
+	CONN_UPGRADE = 1 << 0,	 /* the last allowed request asked for `Upgrade: websocket` */
+	CONN_REPLIED = 1 << 1,	 /* reply_end is valid: the kernel answered on this connection */
+	CONN_ANSWERING = 1 << 2, /* the helper's answer may be out in part: no other may follow it */
+	CONN_MEASURED = 1 << 3,	 /* sampled: `exchange` is kept */
 };
 
 /*
@@ -472,7 +473,7 @@ struct target {
 
 enum conn_op_kind {
 	CONN_OP_ALLOW,	/* a request goes to the service: allowed++, before its bytes are sent */
-	CONN_OP_DENY,	/* count the reason; out.idle says whether the answer may be sent now */
+	CONN_OP_DENY,	/* count the reason, if the answer may be sent now: then it is under way; else -EAGAIN */
 	CONN_OP_TAKEN,	/* returned = taken, after bytes were handed back or dropped */
 	CONN_OP_RETURN, /* if asked == taken: state = `state`, request = `request`; else -EAGAIN */
 	CONN_OP_CLOSE,	/* state = CONN_CLOSED */
@@ -497,10 +498,11 @@ struct conn_op {
 	__u8 no_body;		   /* CONN_OP_ALLOW: HEAD */
 	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
 	__u8 would;		   /* CONN_OP_ALLOW: the denial that a dry run lets pass; 0: none */
-	__u8 dry;    /* CONN_OP_ALLOW: over a limit it passes too; CONN_OP_EXPIRE: it stays open, untimed */
-	__u8 method; /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
-	__u8 prefix; /* the same: path_rule.prefix */
-	__u16 pad;
+	__u8 dry;	/* CONN_OP_ALLOW: over a limit it passes too; CONN_OP_EXPIRE: it stays open, untimed */
+	__u8 method;	/* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
+	__u8 prefix;	/* the same: path_rule.prefix */
+	__u8 answering; /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
+	__u8 pad;
 	__u64 limits;	  /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
 	__u32 listener;	  /* CONN_OP_ALLOW, with limits: its index, */
 	__u32 generation; /* and the generation that all this is of */

@@ -21,6 +21,7 @@
 struct client {
 	int fd;
 	int timeout_ms;
+	int rcvbuf;	   /* SO_RCVBUF of the next connection; 0: as the kernel has it */
 	size_t start, end; /* unread bytes in buffer */
 	int status;	   /* of the last response */
 	size_t head_len;
@@ -74,6 +75,8 @@ static inline int client_connect(struct client *c, const char *host, int port, c
 		return -errno;
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (c->rcvbuf)
+		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &c->rcvbuf, sizeof(c->rcvbuf));
 	if (from && (client_address(from, 0, &src, &src_len) < 0 || bind(c->fd, (void *)&src, src_len) < 0))
 		return -errno;
 	if (connect(c->fd, (void *)&to, to_len) < 0)

@@ -21,6 +21,7 @@
  *   eof                          waits for the end; prints "eof", "reset", "data" or "timeout"
  *   shutdown | close             half-closes; closes
  *   timeout MS                   for all later connects, reads and writes (5000)
+ *   receive BYTES                the receive buffer of later connects
  *   times N COMMAND              the command N times
  *   exit                         the script ends here, whatever follows
  *
@@ -36,7 +37,7 @@
 #define PIECE_GAP_US 1000
 
 static struct client *clients[CLIENTS_MAX], *client;
-static int slow, timeout_ms;
+static int slow, timeout_ms, rcvbuf;
 static char *joined;
 static size_t joined_len;
 static bool joining;
@@ -102,6 +103,7 @@ static int do_use(char *args)
 	}
 	client = clients[n];
 	client->timeout_ms = timeout_ms;
+	client->rcvbuf = rcvbuf;
 	return 0;
 }
 
@@ -314,6 +316,12 @@ static int do_timeout(char *args)
 	return 0;
 }
 
+static int do_receive(char *args)
+{
+	rcvbuf = client->rcvbuf = atoi(args);
+	return 0;
+}
+
 static int do_exit(char *args)
 {
 	(void)args;
@@ -347,7 +355,7 @@ static const struct {
 	{ "chunked", do_chunked }, { "pause", do_pause },	{ "read", do_read },   { "status", do_status },
 	{ "body", do_body },	   { "save", do_save },		{ "field", do_field }, { "eof", do_eof },
 	{ "close", do_close },	   { "shutdown", do_shutdown }, { "times", do_times }, { "timeout", do_timeout },
-	{ "drip", do_drip },	   { "exit", do_exit },
+	{ "receive", do_receive }, { "drip", do_drip },		{ "exit", do_exit },
 };
 
 static int run(char *line)
