@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define NSEC_PER_SEC 1000000000LL
+#define NSEC_PER_MSEC 1000000LL
 
 static inline int64_t clock_ns(clockid_t id)
 {

@@ -22,6 +22,11 @@ static struct config *config_new(void)
 			  .syn_cookies = SYN_COOKIES_AUTO,
 			  .ban = { .failures = 20, .window_s = 60, .ban_s = 600 } },
 		.license = { .max_proxies = 3 },
+		.clients = { .head_timeout_s = 10,
+			     .body_timeout_s = 60,
+			     .max_waiting = 4096,
+			     .max_held_bytes = 256 << 20,
+			     .asks = { .enabled = true, .rate = 5000, .burst = 10000 } },
 		.metrics = { .request = true, .response = true, .timing = true, .size = true, .sample_rate = 1 },
 		.max_verdicts = MPBPF_VERDICTS_MAX,
 	};

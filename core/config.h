@@ -133,6 +133,22 @@ struct request_limit_config {
 	bool enforce;	/* default true */
 };
 
+/* How often a source may ask the helper: a token bucket for each IPv4 address or IPv6 /64. */
+struct asks_config {
+	bool enabled;	/* default true */
+	double rate;	/* a second, 0.001 to 1000000, default 5000 */
+	uint32_t burst; /* 1 to 1000000, default 10000 */
+};
+
+/* The time that clients have, and what they may take of the helper. */
+struct clients_config {
+	uint32_t head_timeout_s; /* from the first byte of a head to its last, 1 to 3600, default 10 */
+	uint32_t body_timeout_s; /* between two pieces of a body, 1 to 86400, default 60 */
+	uint32_t max_waiting;	 /* connections with the helper at a time, 1 to MPBPF_CONNS_MAX, default 4096 */
+	uint32_t max_held_bytes; /* memory for their bytes, 1048576 to 4294967295, default 268435456 */
+	struct asks_config asks;
+};
+
 #define METRICS_PREFIXES_MAX 60 /* so that two generations of them find numbers */
 
 struct metrics_config {
@@ -166,6 +182,7 @@ struct config {
 	struct license_config license;
 	struct request_limit_config *request_limits; /* at most MPBPF_LIMITS_MAX */
 	size_t n_request_limits;
+	struct clients_config clients;
 	struct metrics_config metrics;
 	struct service_config *services;
 	size_t n_services;

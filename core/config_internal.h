@@ -171,6 +171,9 @@ int request_limits_finish(struct reader *r);
 void license_free(struct license_config *license);
 void request_limits_free(struct config *config);
 
+/* config_clients.c */
+extern const struct rule clients_rules[];
+
 /* config_responses.c */
 extern const struct rule metrics_rules[];
 int metrics_finish(struct reader *r, void *object);

@@ -247,6 +247,7 @@ const struct rule config_rules[] = {
 	  .flags = RULE_SECRET },
 	ARRAY("request_limits", struct config, request_limits, n_request_limits, 0, MPBPF_LIMITS_MAX,
 	      &request_limit_rule),
+	OBJECT("clients", struct config, clients, clients_rules),
 	OBJECT("metrics", struct config, metrics, metrics_rules, .finish = metrics_finish),
 	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule, .flags = RULE_INERT),
 	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),

@@ -5,13 +5,12 @@
 #include <string.h>
 #include <arpa/inet.h>
 
+#include "core/clock.h"
 #include "core/policy_headers.h"
 #include "core/policy_keys.h"
 #include "core/policy_rules.h"
 #include "core/util.h"
 
-#define NSEC_PER_MSEC 1000000ULL
-#define NSEC_PER_SEC 1000000000ULL
 #define LICENSE_COMMUNITY_PROXIES 3
 #define AHEAD_MAX (1ULL << 62) /* ticks, two years: the sum with the present fits into a word */
 
@@ -21,8 +20,19 @@ uint32_t generation_next(uint32_t generation)
 	return generation == UINT32_MAX ? 2 : generation + 1;
 }
 
+/* A token bucket as struct limit has it. */
+static void bucket_of(double rate, uint32_t burst, __u64 *ret_interval, __u64 *ret_burst)
+{
+	double interval = NSEC_PER_SEC / rate * BUCKET_TICKS, ahead = interval * (burst - 1);
+
+	*ret_interval = interval;
+	*ret_burst = ahead < AHEAD_MAX ? ahead : AHEAD_MAX;
+}
+
 void policy_of(const struct config *config, uint32_t generation, struct policy *ret)
 {
+	const struct asks_config *asks = &config->clients.asks;
+
 	*ret = (struct policy){
 		.generation = generation,
 		.rate_mode = config->rate_limit.enabled ? config->rate_limit.mode : RATE_OFF,
@@ -34,7 +44,10 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		.ban_failures = config->ddos.ban.enabled ? config->ddos.ban.failures : 0,
 		.ban_window_ns = config->ddos.ban.window_s * NSEC_PER_SEC,
 		.ban_ns = config->ddos.ban.ban_s * NSEC_PER_SEC,
+		.max_waiting = config->clients.max_waiting,
 	};
+	if (asks->enabled)
+		bucket_of(asks->rate, asks->burst, &ret->ask_interval, &ret->ask_burst);
 }
 
 void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret)
@@ -124,16 +137,14 @@ static uint64_t name_hash(const char *name)
 void limit_of(const struct config *config, size_t i, uint32_t generation, struct limit *ret)
 {
 	const struct request_limit_config *limit = &config->request_limits[i];
-	double interval = NSEC_PER_SEC / limit->rate * BUCKET_TICKS, ahead = interval * (limit->burst - 1);
 
 	*ret = (struct limit){
-		.id = name_hash(limit->name),
-		.interval = interval,
-		.burst = ahead < AHEAD_MAX ? ahead : AHEAD_MAX,
+		.id = name_hash(limit->name) ?: 1, /* 0: see clients.h */
 		.generation = generation,
 		.per = limit->per,
 		.dry = !limit->enforce,
 	};
+	bucket_of(limit->rate, limit->burst, &ret->interval, &ret->burst);
 }
 
 static void path_key_of(const char *path, size_t bytes, uint16_t rules, uint32_t generation, struct path_key *ret)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 
 #include "core/sock_diag.h"
@@ -26,6 +27,7 @@ struct request {
 struct reply {
 	bool found;
 	struct inet_diag_msg msg;
+	__u32 received; /* memory of its receive queues */
 };
 
 int sock_diag_open(int *ret_fd)
@@ -82,6 +84,23 @@ static bool same_cookie(const struct inet_diag_sockid *a, const struct inet_diag
 	return a->idiag_cookie[0] == b->idiag_cookie[0] && a->idiag_cookie[1] == b->idiag_cookie[1];
 }
 
+/* What the message says of the memory of received bytes, or 0. */
+static __u32 received_read(const struct nlmsghdr *head)
+{
+	const struct inet_diag_msg *msg = NLMSG_DATA(head);
+	const struct rtattr *attr = (const struct rtattr *)(msg + 1);
+	int len = NLMSG_PAYLOAD(head, sizeof(*msg));
+	__u32 received;
+
+	for (; RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
+		if (attr->rta_type != INET_DIAG_SKMEMINFO || RTA_PAYLOAD(attr) < sizeof(received))
+			continue;
+		memcpy(&received, (const __u32 *)RTA_DATA(attr) + SK_MEMINFO_RMEM_ALLOC, sizeof(received));
+		return received;
+	}
+	return 0;
+}
+
 /* One message of the answer. 1: more to come, 0: that was all, or -errno. */
 static int message_read(const struct nlmsghdr *head, const struct request *req, struct reply *reply)
 {
@@ -100,6 +119,7 @@ static int message_read(const struct nlmsghdr *head, const struct request *req, 
 		if (same_cookie(&msg->id, &req->body.id)) {
 			reply->found = true;
 			reply->msg = *msg;
+			reply->received = received_read(head);
 		}
 		return (req->head.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 	default: return 1;
@@ -199,18 +219,41 @@ int sock_diag_destroy(int fd, const struct addr *local, __be16 lport, const stru
 	return socket_run(fd, &req, SOCK_DESTROY, NLM_F_ACK, &reply);
 }
 
-int sock_diag_unacked(int fd, const struct addr *local, __be16 lport, const struct addr *remote, __be16 rport,
-		      uint64_t cookie)
+/* What the kernel says of the connection. */
+static int socket_find(int fd, const struct addr *local, __be16 lport, const struct addr *remote, __be16 rport,
+		       uint64_t cookie, struct reply *ret)
 {
 	struct request req;
-	struct reply reply;
 	int r;
 
 	request_init(&req, local, lport, remote, rport, cookie);
-	r = socket_run(fd, &req, SOCK_DIAG_BY_FAMILY, 0, &reply);
+	req.body.idiag_ext = 1 << (INET_DIAG_SKMEMINFO - 1);
+	r = socket_run(fd, &req, SOCK_DIAG_BY_FAMILY, 0, ret);
 	if (r < 0)
 		return r;
-	if (!reply.found)
-		return -EIO;
+	return ret->found ? 0 : -EIO;
+}
+
+int sock_diag_unacked(int fd, const struct addr *local, __be16 lport, const struct addr *remote, __be16 rport,
+		      uint64_t cookie)
+{
+	struct reply reply;
+	int r;
+
+	r = socket_find(fd, local, lport, remote, rport, cookie, &reply);
+	if (r < 0)
+		return r;
 	return reply.msg.idiag_wqueue > INT_MAX ? INT_MAX : (int)reply.msg.idiag_wqueue;
+}
+
+int sock_diag_unread(int fd, const struct addr *local, __be16 lport, const struct addr *remote, __be16 rport,
+		     uint64_t cookie)
+{
+	struct reply reply;
+	int r;
+
+	r = socket_find(fd, local, lport, remote, rport, cookie, &reply);
+	if (r < 0)
+		return r;
+	return reply.received > INT_MAX ? INT_MAX : (int)reply.received;
 }

@@ -39,4 +39,13 @@ int sock_diag_destroy(int fd, const struct addr *local, __be16 lport, const stru
 int sock_diag_unacked(int fd, const struct addr *local, __be16 lport, const struct addr *remote, __be16 rport,
 		      uint64_t cookie);
 
+/*
+ * sock_diag_unread - memory of what came on the connection and was not read by its owner, headers and all; 0: nothing
+ *
+ * Not the receive queue that ss(8) shows: where a verdict program took bytes away, that may never come back to 0. Bytes
+ * that a BPF redirect put into the socket are not in it. Returns at most INT_MAX, -ENOENT as above, or -errno.
+ */
+int sock_diag_unread(int fd, const struct addr *local, __be16 lport, const struct addr *remote, __be16 rport,
+		     uint64_t cookie);
+
 #endif

@@ -136,7 +136,8 @@ static bool add_denials(cJSON *requests, const char *name, const __u64 *r)
 			    { "bad_token", r[REQUEST_BAD_TOKEN] }, { "expired", r[REQUEST_EXPIRED] },
 			    { "feature", r[REQUEST_FEATURE] }, { "proxy_count", r[REQUEST_PROXY_COUNT] },
 			    { "rate", r[REQUEST_RATE] }, { "helper_down", r[REQUEST_HELPER_DOWN] },
-			    { "timeout", r[REQUEST_TIMEOUT] });
+			    { "timeout", r[REQUEST_TIMEOUT] }, { "busy", r[REQUEST_BUSY] },
+			    { "ask_rate", r[REQUEST_ASK_RATE] });
 }
 
 static bool add_requests(cJSON *json, const struct stats *stats)

@@ -8,6 +8,7 @@
 #ifndef MPBPF_AUTH_CLOSING_H
 #define MPBPF_AUTH_CLOSING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -19,13 +20,19 @@ struct closing_entry;
 
 struct closing {
 	const struct maps *maps;
-	int diag; /* inet_diag socket; -1: not permitted */
+	int diag;	/* inet_diag socket; -1: not permitted */
+	uint64_t netns; /* cookie of the network namespace that `diag` sees; 0: not known */
 	struct event *timer;
 	TAILQ_HEAD(closing_list, closing_entry) list;
+	struct closing_list again; /* those looked at before; both lists in the order in which they are due */
 };
 
+/* Before all else; closing_close() is fine from then on. */
+void closing_init(struct closing *closing);
 int closing_open(struct closing *closing, const struct maps *maps, struct event_base *base);
 void closing_close(struct closing *closing);
+/* Whether a connection's socket is where `diag` can find it. */
+bool closing_reaches(const struct closing *closing, const struct conn *conn);
 /* Sees to it that connection `cookie` is gone within a second. */
 void closing_add(struct closing *closing, uint64_t cookie);
 /* Every connection that an earlier agent left behind: its bytes are gone with that agent. */

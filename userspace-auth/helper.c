@@ -12,10 +12,12 @@
 #include "core/clock.h"
 #include "core/util.h"
 #include "userspace-auth/closing.h"
+#include "userspace-auth/stalled.h"
 #include "userspace-auth/stream.h"
 
-#define HELPER_TICK_MS 5 /* how soon a waiting stream is looked at again */
-#define HELPER_TURN 256	 /* records in one turn of the loop */
+#define HELPER_TICK_MS 5    /* how soon a waiting stream is looked at again */
+#define HELPER_IDLE_MS 1000 /* how soon time-outs are, when none waits */
+#define HELPER_TURN_MS 5    /* work in one turn of the loop: then others have theirs */
 
 TAILQ_HEAD(stream_list, stream);
 
@@ -23,12 +25,26 @@ struct helper {
 	struct stream_env env;
 	struct closing closing;
 	struct ring_buffer *ring;
-	struct event *ring_event, *peer_event, *timer;
-	unsigned int turn;	    /* records so far */
+	struct stalled *stalled;
+	struct event *ring_event, *peer_event, *timer, *ready_timer;
+	int64_t turn;		    /* CLOCK_MONOTONIC, ns: when this turn of the loop began */
+	int64_t tick;		    /* the same: when `timer` is due */
 	void *streams;		    /* tsearch tree by cookie */
-	struct stream_list reading; /* they need more bytes; the oldest first */
+	struct stream_list reading; /* they need more bytes; this list and the next are in the order of `since` */
 	struct stream_list waiting; /* they need time */
+	struct stream_list ready;   /* they had their turn, and could do more */
+	struct stream *next;	    /* of those that wait, whose turn it is; NULL: the first one's */
 };
+
+static void turn_begin(struct helper *helper)
+{
+	helper->turn = clock_ns(CLOCK_MONOTONIC);
+}
+
+static bool turn_over(const struct helper *helper)
+{
+	return clock_ns(CLOCK_MONOTONIC) - helper->turn > HELPER_TURN_MS * NSEC_PER_MSEC;
+}
 
 static int stream_compare(const void *a, const void *b)
 {
@@ -55,65 +71,103 @@ static struct stream *stream_new(struct helper *helper, const struct ask *ask)
 	stream->taken = ask->offset;
 	stream->body = ask->request;
 	stream->discard = ask->discard;
+	stream->counted = 1;
 	if (!tsearch(stream, &helper->streams, stream_compare)) {
 		free(stream);
 		return NULL;
 	}
-	TAILQ_INSERT_TAIL(&helper->reading, stream, link);
+	stream->list = &helper->reading;
+	TAILQ_INSERT_TAIL(stream->list, stream, link);
 	return stream;
 }
 
-static void helper_arm(struct helper *helper)
+/* Sees to it that the timer is due in `ms` at the latest. */
+static void helper_arm(struct helper *helper, int ms)
 {
-	struct timeval tick = { .tv_usec = HELPER_TICK_MS * 1000 };
+	struct timeval tick = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	int64_t due = clock_ns(CLOCK_MONOTONIC) + ms * NSEC_PER_MSEC;
 
-	if (TAILQ_EMPTY(&helper->waiting)) {
-		/* Only the time-out of heads is left to watch. */
-		tick.tv_sec = 1;
-		tick.tv_usec = 0;
-	}
+	if (helper->tick && helper->tick <= due)
+		return;
+	helper->tick = due;
 	evtimer_add(helper->timer, &tick);
 }
 
-static struct stream_list *stream_list_of(struct helper *helper, const struct stream *stream)
+static void stream_leave(struct helper *helper, struct stream *stream)
 {
-	return stream->waiting ? &helper->waiting : &helper->reading;
+	if (helper->next == stream)
+		helper->next = TAILQ_NEXT(stream, link);
+	TAILQ_REMOVE(stream->list, stream, link);
 }
 
-static void stream_put(struct helper *helper, struct stream *stream, bool waiting)
+/* since: stream->since when it was placed before; unchanged, it keeps its place. A wait begins when the list changes. */
+static void stream_place(struct helper *helper, struct stream *stream, struct stream_list *list, int64_t since)
 {
-	stream->waiting = waiting;
-	TAILQ_INSERT_TAIL(stream_list_of(helper, stream), stream, link);
+	if (list == stream->list && stream->since == since)
+		return;
+	stream_leave(helper, stream);
+	if (list != stream->list)
+		stream->since = clock_ns(CLOCK_MONOTONIC);
+	stream->list = list;
+	TAILQ_INSERT_TAIL(list, stream, link);
+}
+
+static void stream_forget(struct helper *helper, struct stream *stream)
+{
+	stream_leave(helper, stream);
+	tdelete(stream, &helper->streams, stream_compare);
+	stream_free(&helper->env, stream);
 }
 
 static void stream_end(struct helper *helper, struct stream *stream, enum request_reason reason)
 {
 	stream_mark_closed(&helper->env, stream->cookie, reason);
 	closing_add(&helper->closing, stream->cookie);
-	tdelete(stream, &helper->streams, stream_compare);
-	stream_free(&helper->env, stream);
+	stream_forget(helper, stream);
 }
 
-/* Runs a stream that stands in no list, and puts it where it belongs then. */
-static void helper_run(struct helper *helper, struct stream *stream)
+/* What came of a stream's turn, into the list where it belongs now. */
+static void helper_settle(struct helper *helper, struct stream *stream, enum stream_result result, int64_t since)
 {
-	switch (stream_run(&helper->env, stream)) {
+	static const struct timeval at_once = {};
+
+	switch (result) {
 	case STREAM_CLOSE: stream_end(helper, stream, REQUEST_ALLOWED); break;
-	case STREAM_RETURNED:
-		tdelete(stream, &helper->streams, stream_compare);
-		stream_free(&helper->env, stream);
-		break;
+	case STREAM_RETURNED: stream_forget(helper, stream); break;
 	case STREAM_WAIT:
-		stream_put(helper, stream, true);
-		helper_arm(helper);
+		stream_place(helper, stream, &helper->waiting, since);
+		helper_arm(helper, HELPER_TICK_MS);
 		break;
-	case STREAM_MORE: stream_put(helper, stream, false); break;
+	case STREAM_AGAIN:
+		stream_place(helper, stream, &helper->ready, since);
+		evtimer_add(helper->ready_timer, &at_once);
+		break;
+	case STREAM_MORE: stream_place(helper, stream, &helper->reading, since); break;
 	}
+}
+
+/* since: stream->since when it was placed. */
+static void helper_run(struct helper *helper, struct stream *stream, int64_t since)
+{
+	helper_settle(helper, stream, stream_run(&helper->env, stream), since);
+}
+
+/* Tells the kernel, by one store, when it should give us no more connections, and when again. */
+static void helper_weigh(struct helper *helper)
+{
+	struct control *control = helper->env.judge.maps->control;
+	uint64_t most = helper->env.judge.config->clients.max_held_bytes, held = helper->env.held;
+	uint32_t overfull = held > most / 4 * 3 || (control->overfull && held >= most / 2);
+
+	if (overfull != control->overfull)
+		__atomic_store_n(&control->overfull, overfull, __ATOMIC_RELAXED);
 }
 
 static void helper_bytes(struct helper *helper, const struct ask *ask)
 {
 	struct stream *stream = stream_find(helper, ask->cookie);
+	int64_t since;
+	int r;
 
 	if (!stream && !ask->len)
 		return; /* the end of what went back in the meantime */
@@ -126,13 +180,14 @@ static void helper_bytes(struct helper *helper, const struct ask *ask)
 		return;
 	}
 	stream->ended = stream->ended || ask->end;
-	if (stream_append(&helper->env, stream, ask + 1, ask->len) < 0) {
-		TAILQ_REMOVE(stream_list_of(helper, stream), stream, link);
-		stream_end(helper, stream, REQUEST_HELPER_DOWN);
-	} else if (!stream->waiting) {
-		TAILQ_REMOVE(&helper->reading, stream, link);
-		helper_run(helper, stream);
-	}
+	since = stream->since;
+	r = stream_append(&helper->env, stream, ask + 1, ask->len);
+	if (r < 0)
+		stream_end(helper, stream, r == -ENOBUFS ? REQUEST_BUSY : REQUEST_HELPER_DOWN);
+	else if (stream->list == &helper->reading)
+		helper_run(helper, stream, since);
+	else
+		stream->since = since; /* it waits on */
 }
 
 static int on_ask(void *arg, void *data, size_t size)
@@ -146,8 +201,9 @@ static int on_ask(void *arg, void *data, size_t size)
 		closing_add(&helper->closing, ask->cookie);
 	else if (ask->helper_epoch == helper->env.helper_epoch)
 		helper_bytes(helper, ask);
+	helper_weigh(helper);
 	/* An error ends this turn, the record being consumed: timers and the control socket must have theirs too. */
-	return ++helper->turn % HELPER_TURN ? 0 : -EAGAIN;
+	return turn_over(helper) ? -EAGAIN : 0;
 }
 
 static void on_ring(evutil_socket_t fd, short what, void *arg)
@@ -156,6 +212,7 @@ static void on_ring(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	turn_begin(helper);
 	ring_buffer__consume(helper->ring);
 }
 
@@ -168,56 +225,65 @@ static void on_peer(evutil_socket_t fd, short what, void *arg)
 	channel_drain(&helper->env.channel);
 }
 
-static bool stream_is_late(const struct stream *stream, int64_t limit_ms)
+/* Of a list in the order of `since`. */
+static void helper_expire(struct helper *helper, struct stream_list *list, int64_t limit_ms)
 {
-	return clock_ns(CLOCK_MONOTONIC) - stream->since >= limit_ms * 1000000;
-}
+	int64_t now = clock_ns(CLOCK_MONOTONIC), since;
+	struct stream *stream;
 
-/* Heads that are not complete in time: as if their clients had ended there. */
-static void helper_expire_heads(struct helper *helper)
-{
-	struct stream *stream, *next;
-
-	for (stream = TAILQ_FIRST(&helper->reading); stream; stream = next) {
-		next = TAILQ_NEXT(stream, link);
-		if (!stream->len || !stream_is_late(stream, STREAM_HEAD_MS))
-			continue;
-		TAILQ_REMOVE(&helper->reading, stream, link);
-		stream->ended = true;
-		helper_run(helper, stream);
+	while ((stream = TAILQ_FIRST(list)) && now - stream->since >= limit_ms * NSEC_PER_MSEC && !turn_over(helper)) {
+		since = stream->since;
+		if (list == &helper->reading && stream->len) {
+			/* As if the client had ended there. */
+			stream->ended = true;
+			helper_run(helper, stream, since);
+		} else {
+			stream_expire(&helper->env, stream);
+			stream_end(helper, stream, REQUEST_ALLOWED);
+		}
 	}
 }
 
-static void helper_expire_waits(struct helper *helper)
+/* As many as the turn allows; the next turn goes on behind them. */
+static void helper_wait(struct helper *helper)
 {
-	struct stream *stream, *next;
+	struct stream *stream = helper->next ?: TAILQ_FIRST(&helper->waiting);
 
-	for (stream = TAILQ_FIRST(&helper->waiting); stream; stream = next) {
-		next = TAILQ_NEXT(stream, link);
-		if (!stream_is_late(stream, STREAM_WAIT_MS))
-			continue;
-		TAILQ_REMOVE(&helper->waiting, stream, link);
-		stream_expire(&helper->env, stream);
-		stream_end(helper, stream, REQUEST_ALLOWED);
+	for (; stream && !turn_over(helper); stream = helper->next) {
+		helper->next = TAILQ_NEXT(stream, link);
+		helper_run(helper, stream, stream->since);
 	}
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct helper *helper = arg;
-	struct stream_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+
+	(void)fd;
+	(void)what;
+	turn_begin(helper);
+	helper->tick = 0;
+	helper_expire(helper, &helper->reading, helper->env.judge.config->clients.head_timeout_s * 1000LL);
+	helper_expire(helper, &helper->waiting, STREAM_WAIT_MS);
+	helper_wait(helper);
+	helper_weigh(helper);
+	helper_arm(helper, turn_over(helper) ? 0 : TAILQ_EMPTY(&helper->waiting) ? HELPER_IDLE_MS : HELPER_TICK_MS);
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval at_once = {};
+	struct helper *helper = arg;
 	struct stream *stream;
 
 	(void)fd;
 	(void)what;
-	TAILQ_CONCAT(&waiting, &helper->waiting, link);
-	while ((stream = TAILQ_FIRST(&waiting))) {
-		TAILQ_REMOVE(&waiting, stream, link);
-		helper_run(helper, stream);
-	}
-	helper_expire_waits(helper);
-	helper_expire_heads(helper);
-	helper_arm(helper);
+	turn_begin(helper);
+	while ((stream = TAILQ_FIRST(&helper->ready)) && !turn_over(helper))
+		helper_run(helper, stream, stream->since);
+	helper_weigh(helper);
+	if (!TAILQ_EMPTY(&helper->ready))
+		evtimer_add(helper->ready_timer, &at_once);
 }
 
 static int helper_events(struct helper *helper, struct event_base *base)
@@ -226,11 +292,12 @@ static int helper_events(struct helper *helper, struct event_base *base)
 		event_new(base, ring_buffer__epoll_fd(helper->ring), EV_READ | EV_PERSIST, on_ring, helper);
 	helper->peer_event = event_new(base, helper->env.channel.peer, EV_READ | EV_PERSIST, on_peer, helper);
 	helper->timer = evtimer_new(base, on_tick, helper);
-	if (!helper->ring_event || !helper->peer_event || !helper->timer)
+	helper->ready_timer = evtimer_new(base, on_ready, helper);
+	if (!helper->ring_event || !helper->peer_event || !helper->timer || !helper->ready_timer)
 		return -ENOMEM;
 	if (event_add(helper->ring_event, NULL) || event_add(helper->peer_event, NULL))
 		return -ENOMEM;
-	helper_arm(helper);
+	helper_arm(helper, HELPER_IDLE_MS);
 	return 0;
 }
 
@@ -245,6 +312,8 @@ static int helper_start(struct helper *helper, struct event_base *base)
 	helper->ring = ring_buffer__new(maps->fd[MAP_ASKS], on_ask, helper, NULL);
 	if (!helper->ring)
 		return -errno;
+	/* Of what an earlier agent held, nothing is left. */
+	__atomic_store_n(&maps->control->overfull, 0, __ATOMIC_RELAXED);
 	/* First the epoch, then the socket: what the kernel asks from now on bears our number. */
 	helper->env.helper_epoch = __atomic_add_fetch(&maps->control->helper_epoch, 1, __ATOMIC_SEQ_CST);
 	r = channel_open(maps, &helper->env.channel);
@@ -253,7 +322,11 @@ static int helper_start(struct helper *helper, struct event_base *base)
 	r = helper_events(helper, base);
 	if (r < 0)
 		return r;
+	r = stalled_open(&helper->env, &helper->closing, base, &helper->stalled);
+	if (r < 0)
+		return r;
 	closing_sweep(&helper->closing, helper->env.helper_epoch);
+	turn_begin(helper);
 	ring_buffer__consume(helper->ring);
 	return 0;
 }
@@ -269,10 +342,10 @@ int helper_open(const struct maps *maps, int conn_update_fd, struct event_base *
 	helper->env.channel = (struct channel)CHANNEL_EMPTY;
 	helper->env.judge = (struct judge){ .maps = maps, .config = config };
 	helper->env.conn_update = conn_update_fd;
-	helper->closing.diag = -1;
-	TAILQ_INIT(&helper->closing.list);
+	closing_init(&helper->closing);
 	TAILQ_INIT(&helper->reading);
 	TAILQ_INIT(&helper->waiting);
+	TAILQ_INIT(&helper->ready);
 	r = helper_start(helper, base);
 	if (r < 0) {
 		helper_close(helper);
@@ -285,17 +358,16 @@ int helper_open(const struct maps *maps, int conn_update_fd, struct event_base *
 void helper_set_config(struct helper *helper, const struct config *config)
 {
 	helper->env.judge.config = config;
+	helper_weigh(helper);
+	stalled_renew(helper->stalled);
 }
 
 static void streams_free(struct helper *helper, struct stream_list *list)
 {
 	struct stream *stream;
 
-	while ((stream = TAILQ_FIRST(list))) {
-		TAILQ_REMOVE(list, stream, link);
-		tdelete(stream, &helper->streams, stream_compare);
-		stream_free(&helper->env, stream);
-	}
+	while ((stream = TAILQ_FIRST(list)))
+		stream_forget(helper, stream);
 }
 
 void helper_close(struct helper *helper)
@@ -306,12 +378,16 @@ void helper_close(struct helper *helper)
 	channel_close(&helper->env.channel);
 	streams_free(helper, &helper->reading);
 	streams_free(helper, &helper->waiting);
+	streams_free(helper, &helper->ready);
+	stalled_close(helper->stalled);
 	if (helper->ring_event)
 		event_free(helper->ring_event);
 	if (helper->peer_event)
 		event_free(helper->peer_event);
 	if (helper->timer)
 		event_free(helper->timer);
+	if (helper->ready_timer)
+		event_free(helper->ready_timer);
 	ring_buffer__free(helper->ring);
 	closing_close(&helper->closing);
 	free(helper);

@@ -14,8 +14,7 @@
 #include "method.h"
 #include "replies.h"
 
-/* Runs conn_update. Returns op->result, or -errno of the call. */
-static int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
+int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = op, .data_size_in = sizeof(*op), .data_out = op,
 		    .data_size_out = sizeof(*op), .repeat = 1);
@@ -27,10 +26,17 @@ static int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
 	return opts.retval == XDP_PASS ? op->result : -EPROTO;
 }
 
+static void stream_empty(struct stream_env *env, struct stream *stream)
+{
+	env->held -= stream->cap;
+	free(stream->buf);
+	stream->buf = NULL;
+	stream->len = stream->cap = 0;
+}
+
 void stream_free(struct stream_env *env, struct stream *stream)
 {
-	env->held -= stream->len;
-	free(stream->buf);
+	stream_empty(env, stream);
 	free(stream);
 }
 
@@ -46,14 +52,15 @@ int stream_append(struct stream_env *env, struct stream *stream, const void *dat
 	size_t need = stream->len + len, cap = stream->cap ? stream->cap : 2048;
 	uint8_t *buf;
 
-	if (env->held + len > STREAM_HELD_MAX)
-		return -ENOBUFS;
 	while (cap < need)
 		cap *= 2;
 	if (cap != stream->cap) {
+		if (env->held + cap - stream->cap > env->judge.config->clients.max_held_bytes)
+			return -ENOBUFS;
 		buf = realloc(stream->buf, cap);
 		if (!buf)
 			return -ENOMEM;
+		env->held += cap - stream->cap;
 		stream->buf = buf;
 		stream->cap = cap;
 	}
@@ -61,7 +68,6 @@ int stream_append(struct stream_env *env, struct stream *stream, const void *dat
 		stream->since = clock_ns(CLOCK_MONOTONIC);
 	memcpy(stream->buf + stream->len, data, len);
 	stream->len += len;
-	env->held += len;
 	return 0;
 }
 
@@ -78,10 +84,11 @@ static void stream_take(struct stream_env *env, struct stream *stream, size_t n)
 {
 	memmove(stream->buf, stream->buf + n, stream->len - n);
 	stream->len -= n;
+	if (!stream->len)
+		stream_empty(env, stream);
 	stream->taken += n;
 	stream->since = clock_ns(CLOCK_MONOTONIC);
 	stream->scanned = 0;
-	env->held -= n;
 }
 
 /* The first n bytes go to the service. */
@@ -141,8 +148,8 @@ static enum stream_result stream_body(struct stream_env *env, struct stream *str
 static int answer_send(struct stream_env *env, struct stream *stream, enum request_reason reason)
 {
 	const struct reply *reply = &replies[reason];
-	char text[REPLY_TEXT_MAX + 8], digits[16];
 	size_t len = reply->len + REPLY_END_LEN;
+	char text[REPLY_TEXT_MAX + 8], digits[16];
 	ssize_t n;
 
 	memcpy(text, reply->text, reply->len);
@@ -161,12 +168,17 @@ static int answer_send(struct stream_env *env, struct stream *stream, enum reque
 	return 0;
 }
 
-/* The request at the front is denied, and stays so: no reload changes an answer that is under way. */
-static enum stream_result stream_answer(struct stream_env *env, struct stream *stream)
+/*
+ * The request at the front is denied, and stays so: no reload changes an answer that is under way. conn: the record of the
+ * connection now, in which the service may have sent something unasked that the answer would end up in.
+ */
+static enum stream_result stream_answer(struct stream_env *env, struct stream *stream, const struct conn *conn)
 {
 	enum request_reason reason = stream->denied;
 	int r;
 
+	if (conn->response.kind == BODY_UNTIL_CLOSE)
+		return STREAM_CLOSE;
 	r = answer_send(env, stream, reason);
 	if (r == -EAGAIN)
 		return STREAM_WAIT;
@@ -187,7 +199,7 @@ static uint8_t stream_method(const struct stream *stream)
 }
 
 static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
-				      uint8_t prefix)
+				      uint8_t prefix, const struct conn *conn)
 {
 	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason, .method = stream_method(stream), .prefix = prefix };
 	int r;
@@ -201,7 +213,7 @@ static enum stream_result stream_deny(struct stream_env *env, struct stream *str
 	if (r)
 		return STREAM_CLOSE;
 	stream->denied = reason;
-	return stream_answer(env, stream);
+	return stream_answer(env, stream, conn);
 }
 
 /*
@@ -209,7 +221,7 @@ static enum stream_result stream_deny(struct stream_env *env, struct stream *str
  * dry run lets pass.
  */
 static enum stream_result stream_allow(struct stream_env *env, struct stream *stream, struct conn_op *op,
-				       const struct http1 *h)
+				       const struct http1 *h, const struct conn *conn)
 {
 	int r;
 
@@ -222,7 +234,7 @@ static enum stream_result stream_allow(struct stream_env *env, struct stream *st
 		return STREAM_WAIT;
 	if (r == -EDQUOT) {
 		stream->retry_s = op->retry_s;
-		return stream_deny(env, stream, REQUEST_RATE, op->prefix);
+		return stream_deny(env, stream, REQUEST_RATE, op->prefix, conn);
 	}
 	/* Where framing is unknown, all that is here passes, and the kernel will think the same of what follows. */
 	if (r || stream_hand(env, stream, h ? h->head_len : stream->len) < 0)
@@ -233,8 +245,8 @@ static enum stream_result stream_allow(struct stream_env *env, struct stream *st
 	return STREAM_MORE;
 }
 
-static enum stream_result stream_decide(struct stream_env *env, struct stream *stream, const struct listener *listener,
-					const struct judgement *j, bool readable)
+static enum stream_result stream_decide(struct stream_env *env, struct stream *stream, const struct conn *conn,
+					const struct listener *listener, const struct judgement *j)
 {
 	const struct http1 *h = &stream->head;
 	bool dry = listener->flags & LISTENER_DRY_RUN;
@@ -250,18 +262,31 @@ static enum stream_result stream_decide(struct stream_env *env, struct stream *s
 	};
 
 	if (j->reason >= REQUEST_BAD && !dry)
-		return stream_deny(env, stream, j->reason, j->prefix);
+		return stream_deny(env, stream, j->reason, j->prefix, conn);
 	if (j->reason >= REQUEST_BAD) {
 		op.reason = REQUEST_OPEN;
 		op.would = j->reason;
 	}
-	return stream_allow(env, stream, &op, readable ? h : NULL);
+	return stream_allow(env, stream, &op, h->result == HTTP1_DONE ? h : NULL, conn);
 }
 
 /* No listener of the configuration stands for this connection any more: it is under no policy. */
 static enum stream_result stream_unguarded(struct stream_env *env, struct stream *stream)
 {
 	return stream_hand(env, stream, stream->len) < 0 ? STREAM_CLOSE : STREAM_MORE;
+}
+
+/* Each request counts once, however often it is judged; that which the connection came with was counted by the kernel. */
+static bool stream_over_asks(struct stream_env *env, struct stream *stream)
+{
+	struct conn_op op = { .op = CONN_OP_ASK };
+
+	if (stream->counted == stream->heads)
+		return stream->over_asks;
+	stream->counted = stream->heads;
+	stream->over_asks = env->judge.config->clients.asks.enabled && conn_op(env, stream->cookie, &op) == -EDQUOT;
+	stream->retry_s = op.retry_s;
+	return stream->over_asks;
 }
 
 static enum stream_result stream_head(struct stream_env *env, struct stream *stream)
@@ -275,23 +300,26 @@ static enum stream_result stream_head(struct stream_env *env, struct stream *str
 
 	if (bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn))
 		return STREAM_CLOSE;
-	/* The service may have sent something unasked in the meantime, that the rest of the answer would end up in. */
 	if (stream->denied)
-		return conn.response.kind == BODY_UNTIL_CLOSE ? STREAM_CLOSE : stream_answer(env, stream);
+		return stream_answer(env, stream, &conn);
 	r = judge_listener(&env->judge, &conn, &listener);
 	if (r < 0)
 		return r == -ENOENT ? stream_unguarded(env, stream) : STREAM_CLOSE;
-	if (!stream->scanned)
+	if (!stream->scanned) {
 		http1_start(h, false);
+		stream->heads++;
+	}
 	r = http1_resume((struct http1_buf *)stream->buf, h, stream->scanned, len);
 	stream->scanned = len;
 	if (r == HTTP1_MORE && len < MPBPF_HELPER_HEAD_MAX && !stream->ended)
 		return STREAM_MORE;
 	if (r == HTTP1_MORE)
 		judgement.reason = len < MPBPF_HELPER_HEAD_MAX ? REQUEST_TIMEOUT : REQUEST_TOO_LARGE;
+	else if (stream_over_asks(env, stream))
+		judgement.reason = REQUEST_ASK_RATE;
 	else if (r != HTTP1_BAD)
 		judge_head(&env->judge, &listener, (const char *)stream->buf, h, &judgement);
-	return stream_decide(env, stream, &listener, &judgement, r == HTTP1_DONE);
+	return stream_decide(env, stream, &conn, &listener, &judgement);
 }
 
 /*
@@ -308,6 +336,7 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 		op.op = CONN_OP_RETURN;
 		op.request = stream->body;
 		op.state = stream->body.kind == BODY_NONE ? CONN_HEAD : stream->discard ? CONN_DISCARD : CONN_BODY;
+		op.moved_at = clock_ns(CLOCK_MONOTONIC_COARSE);
 	}
 	r = stream_op(env, stream, &op);
 	if (r < 0 && r != -EAGAIN)
@@ -324,17 +353,21 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 enum stream_result stream_run(struct stream_env *env, struct stream *stream)
 {
 	enum stream_result result = STREAM_MORE;
+	unsigned int steps = 0;
 	size_t before;
 
 	do {
 		before = stream->len;
 		if (!before)
 			break;
-		result = stream->body.kind != BODY_NONE ? stream_body(env, stream) : stream_head(env, stream);
+		if (steps++ == STREAM_STEPS)
+			result = STREAM_AGAIN;
+		else
+			result = stream->body.kind != BODY_NONE ? stream_body(env, stream) : stream_head(env, stream);
 	} while (result == STREAM_MORE && stream->len != before);
 	if (result == STREAM_MORE)
 		return stream_settle(env, stream);
-	if (result == STREAM_WAIT && stream_settle(env, stream) == STREAM_CLOSE)
+	if (result != STREAM_CLOSE && stream_settle(env, stream) == STREAM_CLOSE)
 		return STREAM_CLOSE;
 	return result;
 }

@@ -18,18 +18,18 @@ struct stream_env {
 	struct judge judge;
 	int conn_update; /* the program that changes a connection; not owned */
 	uint32_t helper_epoch;
-	size_t held; /* bytes in all streams' buffers */
+	size_t held; /* bytes of all streams' buffers */
 };
 
 struct stream {
 	TAILQ_ENTRY(stream) link;
+	struct stream_list *list; /* of the helper, that it stands in */
 	uint64_t cookie;
 	uint64_t taken; /* bytes dealt with, of all that was ever asked of this connection */
 	uint8_t *buf;	/* bytes asked and not dealt with */
 	size_t len, cap;
 	struct http1_body body; /* of the request under way */
 	bool discard;		/* that body belongs to a denied request */
-	bool waiting;		/* which list it stands in */
 	bool ended;		/* nothing comes behind these bytes, or not in time */
 	struct http1 head;	/* the head at the front, as far as it is read */
 	size_t scanned;		/* bytes of it that were read */
@@ -38,24 +38,30 @@ struct stream {
 	size_t handed;		/* bytes handed back at a stretch */
 	uint32_t passed;	/* of those, bytes that the kernel was not told of yet */
 	uint32_t retry_s;	/* over a limit: when there is room again */
-	int64_t since;		/* CLOCK_MONOTONIC ns when the bytes at the front came */
+	uint32_t heads;		/* heads that were begun */
+	uint32_t counted;	/* of those, how many counted against what the source may ask */
+	bool over_asks;		/* the last of them was one too many */
+	int64_t since;		/* CLOCK_MONOTONIC, ns: when the bytes at the front came, or from when on it waits */
 };
 
 enum stream_result {
 	STREAM_RETURNED, /* the kernel has the connection back: free the stream */
 	STREAM_MORE,	 /* needs more bytes from the client */
 	STREAM_WAIT,	 /* needs time: for a response that is due first, for the client to read, for the service */
+	STREAM_AGAIN,	 /* more could be done at once, when others have had their turn */
 	STREAM_CLOSE,	 /* end the connection, then free the stream */
 };
 
-#define STREAM_HELD_MAX (64u << 20) /* bytes in all streams; above it a connection that wants more is closed */
-#define STREAM_HEAD_MS 10000	    /* a head must be complete by then: 408 */
-#define STREAM_WAIT_MS 60000	    /* a response that is due must be complete by then */
+#define STREAM_STEPS 32	     /* heads and pieces of bodies at a time */
+#define STREAM_WAIT_MS 60000 /* a response that is due must be complete by then */
+
+/* Runs conn_update on a connection. Returns op->result, or -errno of the call. */
+int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op);
 
 void stream_free(struct stream_env *env, struct stream *stream);
-/* Takes bytes in. Returns 0, or -ENOMEM/-ENOBUFS: end the connection. */
+/* Takes bytes in. Returns 0, or -ENOMEM, or -ENOBUFS: over clients.max_held_bytes; then end the connection. */
 int stream_append(struct stream_env *env, struct stream *stream, const void *data, size_t len);
-/* Deals with as many bytes as can be dealt with now. */
+/* Deals with as many bytes as can be dealt with now, but for STREAM_AGAIN. */
 enum stream_result stream_run(struct stream_env *env, struct stream *stream);
 /* The time is up: answers what is owed where that is possible. The connection ends. */
 void stream_expire(struct stream_env *env, struct stream *stream);

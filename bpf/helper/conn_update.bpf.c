@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Floor 2: what the helper decided, put into the connection's record under its lock. */
 #include "ban.h"
-#include "bucket.h"
+#include "clients.h"
 #include "metrics.h"
 #include "replies.h"
 
 #define EAGAIN 11
 #define ENOENT 2
-#define ESTALE 116
 #define EINVAL 22
 #define EDQUOT 122
 
@@ -18,6 +17,7 @@ static __always_inline int conn_return(struct conn *conn, const struct conn_op *
 	if (conn->asked != op->taken)
 		return -EAGAIN;
 	conn->request = op->request;
+	conn->moved_at = op->moved_at;
 	*change = conn_become(conn, op->state);
 	return 0;
 }
@@ -58,6 +58,20 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 			       : -EINVAL;
 	default: return -EINVAL;
 	}
+}
+
+/* What the helper asks and says of clients; a state other than CONN_HELPER is changed here alone. */
+static __always_inline void client_update(struct conn *conn, const struct conn_op *in, struct conn_op *op)
+{
+	int wait;
+
+	if (in->op != CONN_OP_ASK) {
+		op->result = body_expire(conn, in);
+		return;
+	}
+	wait = ask_take(bucket_source(&conn->remote));
+	op->result = wait ? -EDQUOT : 0;
+	op->retry_s = wait;
 }
 
 /* Counts a request that is about to pass. Whether it is over a limit; then nothing was counted. */
@@ -133,6 +147,10 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 	/* Of the request before this operation. */
 	if (in.op != CONN_OP_DENY && in.passed)
 		metrics_request(conn, 0, in.passed);
+	if (in.op == CONN_OP_ASK || in.op == CONN_OP_EXPIRE || in.op == CONN_OP_SPARE) {
+		client_update(conn, &in, op);
+		return XDP_PASS;
+	}
 	/* Before the lock, under which no function may be called; given back when the request does not pass. */
 	if (in.op == CONN_OP_ALLOW && in.limits && conn_count(conn, &in, &run) && !in.dry) {
 		op->result = -EDQUOT;

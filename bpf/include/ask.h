@@ -9,6 +9,7 @@
 #ifndef MPBPF_BPF_ASK_H
 #define MPBPF_BPF_ASK_H
 
+#include "clients.h"
 #include "close.h"
 
 #define ASK_PIECES 16 /* of ASK_LARGE bytes: longer than any skb that TCP merges (17 fragments of 32 KiB) */
@@ -121,7 +122,9 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const 
 /*
  * ask_bytes - hand bytes of the skb to the helper; the caller then drops the skb
  *
- * Returns 0; -1: not possible, nothing was done; -2: not allowed, or the connection was closed because not all could be kept.
+ * Returns 0; ASK_IMPOSSIBLE: nobody is there to be asked, nothing was done; ASK_BUSY: one connection more is too many; over
+ * 0: the source has asked too often, and may again after so many seconds; ASK_CLOSED: not allowed, or the connection was
+ * closed because not all could be kept.
  */
 __weak __noinline int ask_bytes(struct __sk_buff *skb, struct asking *what)
 {
@@ -130,17 +133,21 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, struct asking *what)
 	__u32 i, off = 0, len;
 	struct conn *conn;
 	__u64 cookie;
+	int refusal;
 
 	if (!what || !c)
-		return -1;
+		return ASK_IMPOSSIBLE;
 	cookie = ask.cookie = what->cookie;
 	len = what->len;
 	conn = bpf_map_lookup_elem(&conns, &cookie);
 	if (!conn || !ask_possible(len))
-		return -1;
+		return ASK_IMPOSSIBLE;
+	refusal = conn->state == CONN_HELPER ? 0 : ask_admit(bucket_source(&conn->remote));
+	if (refusal)
+		return refusal;
 	ask.helper_epoch = READ_ONCE(c->helper_epoch);
 	if (!ask_enter(conn, &ask, what))
-		return -2;
+		return ASK_CLOSED;
 	for (i = 0; i < ASK_PIECES && (off < len || !i); i++) {
 		ask.len = len - off > ASK_LARGE ? ASK_LARGE : len - off;
 		ask.end = what->ahead && off + ask.len == len;
@@ -154,7 +161,7 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, struct asking *what)
 		return 0;
 	STATS_INC(broken);
 	ask_close(conn, cookie);
-	return -2;
+	return ASK_CLOSED;
 }
 
 #endif

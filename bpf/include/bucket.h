@@ -87,6 +87,14 @@ static __always_inline __u64 bucket_take(struct bucket *bucket, const struct lim
 	return 0;
 }
 
+/* How long to wait, in seconds, for Retry-After. */
+static __always_inline __u32 bucket_seconds(__u64 ticks)
+{
+	__u64 wait = (ticks + BUCKET_TICKS * NSEC_PER_SEC - 1) / (BUCKET_TICKS * NSEC_PER_SEC);
+
+	return wait > RETRY_MAX ? RETRY_MAX : wait;
+}
+
 static __always_inline struct bucket *bucket_get(const struct bucket_key *key)
 {
 	struct bucket *bucket, fresh = {};
@@ -124,8 +132,7 @@ static long bucket_step(__u32 i, struct bucket_run *run)
 		run->would = 1;
 		return 0;
 	}
-	wait = (wait + BUCKET_TICKS * NSEC_PER_SEC - 1) / (BUCKET_TICKS * NSEC_PER_SEC);
-	run->retry_s = wait > RETRY_MAX ? RETRY_MAX : wait;
+	run->retry_s = bucket_seconds(wait);
 	return 1;
 }
 

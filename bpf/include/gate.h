@@ -152,10 +152,13 @@ static __always_inline int gate_take(struct __sk_buff *skb, const struct conn *c
 		.ahead = 1,
 		.seq = rcv_nxt,
 	};
+	int refusal;
 
 	if (gate_body(conn, what.len))
 		return GATE_PASS;
-	return ask_bytes(skb, &what) == -1 && what.len ? GATE_PASS : GATE_DROP;
+	/* Refused, sk_skb says so. */
+	refusal = ask_bytes(skb, &what);
+	return refusal && refusal != ASK_CLOSED && what.len ? GATE_PASS : GATE_DROP;
 }
 
 /* A segment with a FIN, of which TCP has not heard yet. */

@@ -60,7 +60,7 @@ struct {
 	__type(value, struct control);
 } control __weak SEC(".maps");
 
-/* Agent fills the slot of the next generation, then raises control.generation; XDP reads. */
+/* Agent fills the slot of the next generation, then raises control.generation; XDP, sk_skb and conn_update read. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);

@@ -23,10 +23,10 @@ struct reply {
 		     .len = sizeof(REPLY_TEXT(status, field)) - 1, \
 		     .close = end,                                 \
 		     __VA_ARGS__ }
+#define REPLY_CLOSE "Connection: close\r\n"
 /* White space before a value is optional (RFC 9110, section 5.5). */
 #define RETRY_FIELD "Retry-After:     1\r\n"
 #define RETRY_END(status) (sizeof("HTTP/1.1 " status "\r\n" RETRY_FIELD) - sizeof("\r\n"))
-#define REPLY_CLOSE "Connection: close\r\n"
 
 static const struct reply replies[REQUEST_REASON_MAX] = {
 	REPLY(REQUEST_BAD, "400 Bad Request", REPLY_CLOSE, 1),
@@ -39,6 +39,9 @@ static const struct reply replies[REQUEST_REASON_MAX] = {
 	REPLY(REQUEST_HELPER_DOWN, "503 Service Unavailable", REPLY_CLOSE, 1),
 	REPLY(REQUEST_TIMEOUT, "408 Request Timeout", REPLY_CLOSE, 1),
 	REPLY(REQUEST_TOO_LARGE, "431 Request Header Fields Too Large", REPLY_CLOSE, 1),
+	REPLY(REQUEST_BUSY, "503 Service Unavailable", REPLY_CLOSE, 1),
+	REPLY(REQUEST_ASK_RATE, "429 Too Many Requests", RETRY_FIELD REPLY_CLOSE, 1,
+	      .retry = RETRY_END("429 Too Many Requests")),
 };
 
 /* The status that a reason is answered with, or 0. */

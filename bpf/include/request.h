@@ -227,7 +227,8 @@ static __always_inline enum outcome request_dry(struct request *rq, struct conn 
 {
 	rq->would = reason;
 	rq->reason = REQUEST_OPEN;
-	if (reason == REQUEST_BAD || reason == REQUEST_HELPER_DOWN) {
+	if (reason == REQUEST_BAD || reason == REQUEST_HELPER_DOWN || reason == REQUEST_BUSY ||
+	    reason == REQUEST_ASK_RATE) {
 		stats_would(reason);
 		conn->state = CONN_TUNNEL;
 	}
@@ -417,6 +418,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 	} else {
 		conn->request = rq->body;
 		conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_DISCARD;
+		body_moved(conn, &rq->body);
 	}
 	return bpf_sk_redirect_hash(skb, &sockets, &cookie, 0);
 }
@@ -434,6 +436,7 @@ static __always_inline int request_pass(const struct request *rq, struct conn *c
 	metrics_request(conn, rq->allowed, rq->len);
 	conn->request = rq->body;
 	conn->state = rq->body.kind == BODY_NONE ? CONN_HEAD : CONN_BODY;
+	body_moved(conn, &rq->body);
 	return SK_PASS;
 }
 
@@ -453,14 +456,44 @@ static __always_inline int request_drop(struct __sk_buff *skb, const struct requ
 		conn->request = rq->body;
 		if (rq->body.kind == BODY_NONE)
 			conn->state = CONN_HEAD;
+		body_moved(conn, &rq->body);
 	}
+	return request_swallow(skb, rq);
+}
+
+/*
+ * The helper is needed, and is not there or takes no more on: refusal is what ask_bytes() returned. Then the kernel
+ * answers, if it can; not where that would disturb a service that blocks, unless nobody is there to close the connection.
+ */
+static __always_inline int request_refuse(struct __sk_buff *skb, struct request *rq, struct conn *conn,
+					  struct scratch *s, int refusal)
+{
+	__u32 reason = refusal > 0 ? REQUEST_ASK_RATE : refusal == ASK_BUSY ? REQUEST_BUSY : REQUEST_HELPER_DOWN;
+	int action = -1;
+
+	if (conn_is_dry(conn) && (conn->state == CONN_HEAD || conn->state == CONN_BODY)) {
+		request_dry(rq, conn, reason);
+		return SK_PASS;
+	}
+	if (!rq->denied || reason != REQUEST_HELPER_DOWN) {
+		rq->reason = reason;
+		__builtin_memset(&rq->body, 0, sizeof(rq->body));
+	}
+	if (s && refusal > 0)
+		s->retry_s = refusal;
+	if (!rq->blocks || reason == REQUEST_HELPER_DOWN)
+		action = request_answer(skb, s, rq);
+	if (action >= 0)
+		return action;
+	stats_reason(reason);
+	ask_close(conn, rq->cookie);
 	return request_swallow(skb, rq);
 }
 
 static __always_inline int request_act(struct __sk_buff *skb, struct request *rq, struct conn *conn, struct scratch *s,
 				       enum outcome outcome)
 {
-	int action;
+	int refusal = ASK_IMPOSSIBLE, action;
 
 	if (outcome == OUTCOME_PASS)
 		return request_pass(rq, conn);
@@ -477,25 +510,13 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 	if (outcome == OUTCOME_ASK) {
 		struct asking what = { .cookie = rq->cookie, .len = rq->len };
 
-		if (ask_bytes(skb, &what) != -1)
+		refusal = ask_bytes(skb, &what);
+		if (refusal == 0 || refusal == ASK_CLOSED)
 			return request_swallow(skb, rq);
 		outcome = OUTCOME_UNAVAILABLE;
 	}
-	if (outcome == OUTCOME_UNAVAILABLE && conn_is_dry(conn) &&
-	    (conn->state == CONN_HEAD || conn->state == CONN_BODY)) {
-		request_dry(rq, conn, REQUEST_HELPER_DOWN);
-		return SK_PASS;
-	}
-	if (outcome == OUTCOME_UNAVAILABLE) {
-		if (!rq->denied) {
-			rq->reason = REQUEST_HELPER_DOWN;
-			__builtin_memset(&rq->body, 0, sizeof(rq->body));
-		}
-		action = request_answer(skb, s, rq);
-		if (action >= 0)
-			return action;
-		stats_reason(REQUEST_HELPER_DOWN);
-	}
+	if (outcome == OUTCOME_UNAVAILABLE)
+		return request_refuse(skb, rq, conn, s, refusal);
 	ask_close(conn, rq->cookie);
 	return request_swallow(skb, rq);
 }

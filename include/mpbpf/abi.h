@@ -48,10 +48,10 @@ struct addr {
 /* ---- control: one word each, written by the agent through mmap, read by every program ---- */
 
 struct control {
-	__u32 abi;	    /* MPBPF_ABI_VERSION */
-	__u32 generation;   /* the policy generation in force: selects keys and policies[generation & 1] */
-	__u32 helper_epoch; /* counts the agents that served this data path; 0: none yet */
-	__u32 pad;
+	__u32 abi;	       /* MPBPF_ABI_VERSION */
+	__u32 generation;      /* the policy generation in force: selects keys and policies[generation & 1] */
+	__u32 helper_epoch;    /* counts the agents that served this data path; 0: none yet */
+	__u32 overfull;	       /* the helper holds so much that it takes no more connections on */
 	__s64 wall_offset_ns;  /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	__u64 hash_key[2];     /* SipHash key of the verdict cache, random at load */
 	__u64 loaded_at;       /* CLOCK_BOOTTIME, ns */
@@ -65,7 +65,7 @@ struct control {
 
 enum rate_mode { RATE_OFF, RATE_ENFORCE, RATE_MONITOR, RATE_MODE_MAX };
 
-/* policies[generation & 1]: what XDP needs to know of the configuration, read once a packet. */
+/* policies[generation & 1]: what holds for all listeners. XDP reads it once a packet, sk_skb before it asks the helper. */
 struct policy {
 	__u32 generation;  /* must equal the generation looked for */
 	__u32 rate_mode;   /* enum rate_mode */
@@ -78,7 +78,9 @@ struct policy {
 	__u64 ban_window_ns;
 	__u64 ban_ns;	    /* how long a ban lasts */
 	__u32 ban_failures; /* so many 401 and 403 within the window; 0: nobody is banned */
-	__u32 pad2;
+	__u32 max_waiting;  /* connections in CONN_HELPER at a time */
+	__u64 ask_interval; /* how often a source may ask the helper, as in struct limit; 0: as often as it likes */
+	__u64 ask_burst;
 };
 
 enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
@@ -234,7 +236,9 @@ enum request_reason {
 	REQUEST_RATE,	     /* 429 */
 	REQUEST_HELPER_DOWN, /* 503 */
 	REQUEST_TOO_LARGE,   /* 431 */
-	REQUEST_TIMEOUT,     /* 408 */
+	REQUEST_TIMEOUT,     /* 408, or within a body: closed */
+	REQUEST_BUSY,	     /* 503: too much waits for the helper */
+	REQUEST_ASK_RATE,    /* 429: the source asks the helper too often */
 	REQUEST_REASON_MAX
 };
 
@@ -401,8 +405,8 @@ enum conn_flags {
 
 /*
  * One guarded connection, keyed by socket cookie. The socket lock orders sk_skb, sk_msg and sockops of one socket; the
- * spin lock guards what conn_update (user space) reads and writes, which acts in CONN_HELPER only, and what the gate does, which
- * acts only while sk_skb does not (`front`).
+ * spin lock guards what conn_update (user space) reads and writes, which acts in CONN_HELPER and on a body that stands still, and
+ * what the gate does, which acts only while sk_skb does not (`front`).
  */
 struct conn {
 	struct bpf_spin_lock lock;
@@ -430,6 +434,7 @@ struct conn {
 	__u64 front;	  /* how far the client's bytes are judged, see conn.h */
 	__u64 netns;	  /* cookie of the network namespace */
 	__u64 opened_at;  /* CLOCK_BOOTTIME, ns */
+	__u64 moved_at; /* CLOCK_MONOTONIC_COARSE, ns: when a piece of the request body came last; 0: it is not timed */
 	struct exchange exchange;
 };
 
@@ -471,6 +476,9 @@ enum conn_op_kind {
 	CONN_OP_TAKEN,	/* returned = taken, after bytes were handed back or dropped */
 	CONN_OP_RETURN, /* if asked == taken: state = `state`, request = `request`; else -EAGAIN */
 	CONN_OP_CLOSE,	/* state = CONN_CLOSED */
+	CONN_OP_ASK,	/* count one more request against what the source may ask; over that: -EDQUOT */
+	CONN_OP_EXPIRE, /* if the body under way has not moved since `moved_at`: state = CONN_CLOSED; else -ESTALE */
+	CONN_OP_SPARE,	/* the same, but it has its time anew from now on */
 	CONN_OP_MAX
 };
 
@@ -489,16 +497,17 @@ struct conn_op {
 	__u8 no_body;		   /* CONN_OP_ALLOW: HEAD */
 	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
 	__u8 would;		   /* CONN_OP_ALLOW: the denial that a dry run lets pass; 0: none */
-	__u8 dry;		   /* CONN_OP_ALLOW: over a limit it passes too */
-	__u8 method;		   /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
-	__u8 prefix;		   /* the same: path_rule.prefix */
-	__u8 answering;		   /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
+	__u8 dry;	/* CONN_OP_ALLOW: over a limit it passes too; CONN_OP_EXPIRE: it stays open, untimed */
+	__u8 method;	/* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
+	__u8 prefix;	/* the same: path_rule.prefix */
+	__u8 answering; /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
 	__u8 pad;
 	__u64 limits;	  /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
 	__u32 listener;	  /* CONN_OP_ALLOW, with limits: its index, */
 	__u32 generation; /* and the generation that all this is of */
 	__u64 token[2];	  /* CONN_OP_ALLOW: hash of the token; 0: none */
 	__u64 subject;	  /* CONN_OP_ALLOW */
+	__u64 moved_at;	  /* CONN_OP_RETURN: as conn.moved_at is to be; CONN_OP_EXPIRE, CONN_OP_SPARE: as it was seen */
 	/* outputs */
 	__s32 result;
 	__u32 out_state;
@@ -530,7 +539,7 @@ struct request_stats {
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 48);
+MPBPF_ASSERT_SIZE(struct policy, 64);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
@@ -553,10 +562,10 @@ MPBPF_ASSERT_SIZE(struct metric_key, 8);
 MPBPF_ASSERT_SIZE(struct metric, 16);
 MPBPF_ASSERT_SIZE(struct name, 8 + MPBPF_PATH_KEY);
 MPBPF_ASSERT_SIZE(struct exchange, 48);
-MPBPF_ASSERT_SIZE(struct conn, 232);
+MPBPF_ASSERT_SIZE(struct conn, 240);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
-MPBPF_ASSERT_SIZE(struct conn_op, 128);
-MPBPF_ASSERT_SIZE(struct request_stats, 320);
+MPBPF_ASSERT_SIZE(struct conn_op, 136);
+MPBPF_ASSERT_SIZE(struct request_stats, 352);
 
 #endif

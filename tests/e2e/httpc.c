@@ -6,6 +6,7 @@
  *   connect HOST PORT [SOURCE]   a new connection (an earlier one of that number is closed)
  *   send TEXT                    to the end of the line; \r \n \t \0 \\ and \xHH are understood
  *   pieces SIZE TEXT             the text in segments of SIZE bytes, one after the other
+ *   drip MS TEXT                 a byte of the text every MS, until something comes back
  *   repeat N TEXT                the text N times, in one write
  *   join                         the next sends are collected
  *   flush                        and leave in one write
@@ -145,6 +146,24 @@ static int do_pieces(char *args)
 		n = len < size ? len : size;
 		r = put(text, n);
 		usleep(PIECE_GAP_US);
+	}
+	return r;
+}
+
+static int do_drip(char *args)
+{
+	struct pollfd p = { .fd = client->fd, .events = POLLIN };
+	char *text;
+	int ms = strtoul(args, &text, 10) * slow, r = 0;
+	size_t i, len;
+
+	if (*text++ != ' ')
+		return -EINVAL;
+	len = unescape(text);
+	for (i = 0; !r && i < len; i++) {
+		r = put(text + i, 1);
+		if (!r && poll(&p, 1, ms) > 0)
+			break;
 	}
 	return r;
 }
@@ -346,7 +365,7 @@ static const struct {
 	{ "chunked", do_chunked }, { "pause", do_pause },	{ "read", do_read },   { "status", do_status },
 	{ "body", do_body },	   { "save", do_save },		{ "field", do_field }, { "eof", do_eof },
 	{ "close", do_close },	   { "shutdown", do_shutdown }, { "times", do_times }, { "timeout", do_timeout },
-	{ "receive", do_receive }, { "last", do_last },		{ "exit", do_exit },
+	{ "receive", do_receive }, { "last", do_last },		{ "drip", do_drip },   { "exit", do_exit },
 };
 
 static int run(char *line)

@@ -128,7 +128,8 @@ smuggle_config() {
 	for port in 8080 8081 8082 8083; do
 		listeners+="${listeners:+, }{\"name\": \"s$port\", \"port\": $port, \"mode\": \"guard\", \"protocol\": \"http\"}"
 	done
-	config_write "listeners=[$listeners]"
+	# All of it comes from one source, and faster than one may ask by default.
+	config_write "listeners=[$listeners]" 'clients.asks={"enabled": false}'
 }
 
 # smuggle_run FIRST_PORT [ARGS]

@@ -170,6 +170,12 @@ static inline void assert_defaults(const struct config *config)
 	assert_int_equal(config->ddos.ban.failures, 20);
 	assert_int_equal(config->ddos.ban.window_s, 60);
 	assert_int_equal(config->ddos.ban.ban_s, 600);
+	assert_int_equal(config->clients.head_timeout_s, 10);
+	assert_int_equal(config->clients.body_timeout_s, 60);
+	assert_int_equal(config->clients.max_waiting, 4096);
+	assert_int_equal(config->clients.max_held_bytes, 268435456);
+	assert_true(config->clients.asks.enabled && config->clients.asks.rate == 5000);
+	assert_int_equal(config->clients.asks.burst, 10000);
 	assert_true(config->metrics.request && config->metrics.response && config->metrics.timing &&
 		    config->metrics.size);
 	assert_true(config->metrics.sample_rate == 1);

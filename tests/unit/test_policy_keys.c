@@ -60,6 +60,29 @@ static void a_policy_is_off_when_the_limit_is(void **state)
 	assert_int_equal(p.has_allow, 0);
 }
 
+static void a_policy_says_what_clients_may_ask(void **state)
+{
+	struct config config = { .clients = { .max_waiting = 77, .asks = { .rate = 100, .burst = 1 } } };
+	struct policy p;
+
+	(void)state;
+	policy_of(&config, 5, &p);
+	assert_int_equal(p.max_waiting, 77);
+	assert_int_equal(p.ask_interval, 0);
+	assert_int_equal(p.ask_burst, 0);
+	config.clients.asks.enabled = true;
+	policy_of(&config, 5, &p);
+	assert_int_equal(p.ask_interval, 10000000ULL * BUCKET_TICKS);
+	assert_int_equal(p.ask_burst, 0);
+	config.clients.asks.burst = 31;
+	policy_of(&config, 5, &p);
+	assert_int_equal(p.ask_burst, 30 * p.ask_interval);
+	config.clients.asks = (struct asks_config){ .enabled = true, .rate = 0.001, .burst = 1000000 };
+	policy_of(&config, 5, &p);
+	assert_int_equal(p.ask_interval, 1000000000000ULL * BUCKET_TICKS);
+	assert_int_equal(p.ask_burst, 1ULL << 62);
+}
+
 static void a_network_key_counts_list_generation_and_prefix(void **state)
 {
 	struct cidr cidr = { .addr = addr_of("::ffff:203.0.113.0"), .prefix = 120 };
@@ -190,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_next_generation_has_the_other_slot_and_is_never_none),
 		cmocka_unit_test(a_policy_is_off_when_the_limit_is),
+		cmocka_unit_test(a_policy_says_what_clients_may_ask),
 		cmocka_unit_test(a_network_key_counts_list_generation_and_prefix),
 		cmocka_unit_test(a_path_has_a_key_for_itself_and_one_for_what_is_below),
 		cmocka_unit_test(a_path_fits_with_its_end_or_not_at_all),

@@ -30,6 +30,8 @@ static const struct {
 	{ REQUEST_HELPER_DOWN, "HTTP/1.1 503 Service Unavailable\r\n", 503, true, "" },
 	{ REQUEST_TOO_LARGE, "HTTP/1.1 431 Request Header Fields Too Large\r\n", 431, true, "" },
 	{ REQUEST_TIMEOUT, "HTTP/1.1 408 Request Timeout\r\n", 408, true, "" },
+	{ REQUEST_BUSY, "HTTP/1.1 503 Service Unavailable\r\n", 503, true, "" },
+	{ REQUEST_ASK_RATE, "HTTP/1.1 429 Too Many Requests\r\n", 429, true, "Retry-After:     1\r\n" },
 };
 
 static void every_denial_has_an_answer_and_nothing_else(void **state)
@@ -82,7 +84,8 @@ static void answers_say_what_they_must(void **state)
 		assert_int_equal(strncmp(reply->text, expected[i].line, strlen(expected[i].line)), 0);
 		assert_non_null(strstr(reply->text, expected[i].field));
 		assert_int_equal(!!strstr(reply->text, "\r\nConnection: close\r\n"), expected[i].close);
-		assert_int_equal(!!reply->retry, expected[i].reason == REQUEST_RATE);
+		assert_int_equal(!!reply->retry,
+				 expected[i].reason == REQUEST_RATE || expected[i].reason == REQUEST_ASK_RATE);
 		if (reply->retry)
 			assert_memory_equal(reply->text + reply->retry - REPLY_RETRY_LEN, "    1\r\n",
 					    REPLY_RETRY_LEN + 2);

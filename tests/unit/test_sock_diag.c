@@ -340,6 +340,39 @@ static void unacked_is_what_the_peer_has_not_taken(void **state)
 	}
 }
 
+static int unread(const struct pair *p)
+{
+	return sock_diag_unread(diag, &p->server.addr, p->server.port, &p->client.addr, p->client.port,
+				p->server.cookie);
+}
+
+static void unread_is_what_the_owner_has_not_taken(void **state)
+{
+	static char block[65536];
+	enum kind kind;
+	size_t left;
+	int i;
+
+	(void)state;
+	for (kind = IPV4; kind < KINDS; kind++) {
+		struct pair p = pair_open(kind, NULL);
+
+		assert_int_equal(unread(&p), 0);
+		assert_int_equal(send(p.client.fd, block, sizeof(block), 0), sizeof(block));
+		for (i = 0; i < 1000 && unread(&p) < (int)sizeof(block); i++)
+			usleep(1000);
+		assert_true(i < 1000);
+		for (left = sizeof(block); left; left -= 1024) {
+			assert_true(unread(&p) > 0);
+			assert_int_equal(recv(p.server.fd, block, 1024, MSG_WAITALL), 1024);
+		}
+		assert_int_equal(unread(&p), 0);
+		assert_int_equal(destroy(&p, p.server.cookie), 0);
+		assert_int_equal(unread(&p), -ENOENT);
+		pair_close(&p);
+	}
+}
+
 static void needs_the_capability(void **state)
 {
 	struct pair p = pair_open(IPV4, NULL);
@@ -391,6 +424,7 @@ int main(void)
 		cmocka_unit_test(successor_with_the_same_addresses_is_left_alone),
 		cmocka_unit_test(finds_one_among_many),
 		cmocka_unit_test(unacked_is_what_the_peer_has_not_taken),
+		cmocka_unit_test(unread_is_what_the_owner_has_not_taken),
 		cmocka_unit_test(needs_the_capability),
 		cmocka_unit_test(failures_are_told),
 	};

@@ -56,6 +56,9 @@ static void assert_only(const struct stats *stats, const char *const *paths, dou
 		"requests.denied.proxy_count",
 		"requests.denied.rate",
 		"requests.denied.helper_down",
+		"requests.denied.timeout",
+		"requests.denied.busy",
+		"requests.denied.ask_rate",
 		"verdicts.entries",
 		"verdicts.hits",
 		"verdicts.misses",
@@ -132,6 +135,9 @@ static void each_denial_has_its_reason(void **state)
 	ONLY(requests.reasons[REQUEST_PROXY_COUNT], "requests.denied.proxy_count");
 	ONLY(requests.reasons[REQUEST_RATE], "requests.denied.rate");
 	ONLY(requests.reasons[REQUEST_HELPER_DOWN], "requests.denied.helper_down");
+	ONLY(requests.reasons[REQUEST_TIMEOUT], "requests.denied.timeout");
+	ONLY(requests.reasons[REQUEST_BUSY], "requests.denied.busy");
+	ONLY(requests.reasons[REQUEST_ASK_RATE], "requests.denied.ask_rate");
 }
 
 static void connections_and_verdicts_have_theirs(void **state)
