@@ -97,9 +97,9 @@ static void client_print(void)
 	printf("bytes_out=%lu bytes_in=%lu new_tokens=%lu split=%lu pipelined=%lu chunked=%lu long_heads=%lu slow=%lu\n",
 	       client_run.bytes_out, client_run.bytes_in, plan.new_tokens, client_run.split, plan.pipelined,
 	       plan.chunked, plan.long_heads, client_run.slow);
-	printf("resets=%lu cut_heads=%lu cut_answered=%lu cut_bodies=%lu last=%lu loose_ends=%lu faults=%lu\n",
+	printf("resets=%lu cut_heads=%lu cut_answered=%lu cut_bodies=%lu last=%lu joined=%lu loose_ends=%lu faults=%lu\n",
 	       client_run.resets, client_run.cut_heads, client_run.cut_answered, client_run.cut_bodies, client_run.last,
-	       client_run.loose_ends, faults);
+	       client_run.joined, client_run.loose_ends, faults);
 }
 
 /* The seed was set by the caller. */

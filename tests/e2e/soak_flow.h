@@ -42,7 +42,8 @@ static struct {
 	unsigned long requests_max;
 	struct flow flows[FLOWS_MAX];
 	unsigned long connections, requests, answered, no_token, bad_token, unanswered, undenied;
-	unsigned long resets, cut_heads, cut_answered, cut_bodies, last, split, slow, loose_ends, bytes_out, bytes_in;
+	unsigned long resets, cut_heads, cut_answered, cut_bodies, last, joined, split, slow, loose_ends, bytes_out,
+		bytes_in;
 } client_run = { .n_flows = 12, .wait_us = 10000000, .requests_max = 300000 };
 
 static bool run_over(void)
@@ -165,17 +166,13 @@ static void flow_stop(struct flow *flow)
 		flow->write_at = now_us() + stop->pause_us;
 		return;
 	}
-	/* A FIN in one segment with bytes that the helper needs is another matter: here it comes behind them. */
-	if (stop->act == ACT_SHUT && !ioctl(flow->fd, SIOCOUTQ, &unsent) && unsent) {
-		flow->write_at = now_us() + 1000;
-		return;
-	}
 	flow->stopped = false;
 	flow->stop++;
 	flow->progress_at = now_us();
 	switch (stop->act) {
 	case ACT_PAUSE: stop_count(flow); break;
 	case ACT_SHUT:
+		client_run.joined += !ioctl(flow->fd, SIOCOUTQNSD, &unsent) && unsent;
 		shutdown(flow->fd, SHUT_WR);
 		flow->shut = true;
 		client_run.last += flow->burst.fate == FATE_LAST;
@@ -212,6 +209,7 @@ static void flow_write(struct flow *flow)
 {
 	const struct burst *burst = &flow->burst;
 	size_t limit;
+	int one = 1;
 	ssize_t n;
 
 	flow->full = false;
@@ -223,6 +221,10 @@ static void flow_write(struct flow *flow)
 		if (flow->pos == burst->out.len)
 			return;
 		limit = flow->stop < burst->n_stops ? burst->stops[flow->stop].at : burst->out.len;
+		/* The last bytes often leave in one segment with the FIN. */
+		if (limit == burst->out.len && flow->stop < burst->n_stops &&
+		    burst->stops[flow->stop].act == ACT_SHUT && chance(&flow->rng, 60))
+			setsockopt(flow->fd, IPPROTO_TCP, TCP_CORK, &one, sizeof(one));
 		n = send(flow->fd, burst->out.data + flow->pos, limit - flow->pos, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno != EAGAIN) {
 			flow_ended(flow, errno);

@@ -99,7 +99,8 @@ is "$(</proc/sys/kernel/tainted)" "$taint" "the kernel is tainted no more than b
 # What even a slow machine does; a soak with less than that of any kind would prove little.
 total[asked]=${moved[requests.asked]}
 for kind in requests=100 answered=60 no_token=5 bad_token=5 asked=40 new_tokens=10 bytes_out=400000 bytes_in=250000 \
-	split=50 pipelined=8 chunked=10 long_heads=2 slow=2 resets=2 cut_heads=2 cut_answered=1 cut_bodies=2 last=2; do
+	split=50 pipelined=8 chunked=10 long_heads=2 slow=2 resets=2 cut_heads=2 cut_answered=1 cut_bodies=2 last=2 \
+	joined=3; do
 	between "${total[${kind%=*}]}" "${kind#*=}" 1000000000000 "enough of it: at least $kind"
 done
 tap_done
