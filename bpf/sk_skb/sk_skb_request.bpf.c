@@ -7,7 +7,6 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	struct request rq = { .len = skb->len };
 	struct bpf_sock *sk = skb->sk;
 	__u32 slot = SCRATCHES;
-	enum outcome outcome;
 	struct tcp_sock *tp;
 	struct conn *conn;
 	struct scratch *s;
@@ -27,8 +26,11 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	rq.blocks = request_blocks(tp);
 	rq.front = judging_begin(conn);
 	s = scratch_claim(&slot);
-	outcome = request_limit(&rq, conn, s, request_decide(skb, &rq, conn, s));
-	action = request_act(skb, &rq, conn, s, outcome);
+	rq.outcome = request_decide(skb, &rq, conn, s);
+	request_blur(&rq);
+	rq.outcome = request_limit(&rq, conn, s, rq.outcome);
+	request_blur(&rq);
+	action = request_act(skb, &rq, conn, s, rq.outcome);
 	if (s)
 		scratch_release(slot);
 	judging_end(conn, rq.front, rq.len, rq.last, rq.rcv_nxt);

@@ -144,6 +144,7 @@ before
 {
 	heads 45 900
 	finish 45 'repeat 30000 y'
+	echo 'pause 300'
 	finish 45 'send \r\n\r\n' status
 } | script >"$work/many"
 matches "$(sort "$work/many" | tally)" '^(1?[0-9]|2[0-9]|3[0-2]) 401 [0-9]+ (closed|cut)' \
