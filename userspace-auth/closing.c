@@ -15,7 +15,9 @@
 
 #define CLOSING_TICK_MS 50
 #define CLOSING_EARLIEST_MS 100 /* a client that closes by itself needs no reset */
-#define CLOSING_LATEST_MS 800	/* even if it has not taken the answer */
+#define CLOSING_STALL_MS 5000	/* a client that takes nothing for so long is not waited for, */
+#define CLOSING_LATEST_MS 60000 /* nor one that takes longer than that for what lies before the answer */
+#define CLOSING_SLOW_MS 1000	/* a client that needs longer is looked at again after as long */
 #define CLOSING_TURN_MS 5	/* work in one turn of the loop */
 
 #ifndef SO_NETNS_COOKIE
@@ -26,6 +28,8 @@ struct closing_entry {
 	TAILQ_ENTRY(closing_entry) link;
 	uint64_t cookie;
 	int64_t since, due; /* CLOCK_MONOTONIC, ns: when it came, when it is looked at */
+	int64_t moved;	    /* when `unacked` was last seen to change */
+	int unacked;	    /* bytes that the client has yet to take */
 };
 
 static void closing_arm(struct closing *closing, int ms)
@@ -42,17 +46,30 @@ bool closing_reaches(const struct closing *closing, const struct conn *conn)
 	return !closing->netns || closing->netns == conn->netns;
 }
 
-/* Whether the entry is dealt with. */
-static bool closing_try(struct closing *closing, const struct closing_entry *entry)
+/*
+ * Whether the client is still taking what was sent: a reset would throw the rest away, and with it responses of the service that
+ * lie before the answer.
+ */
+static bool closing_waits(struct closing_entry *entry, int64_t now, int unacked)
 {
-	int64_t age_ms = (clock_ns(CLOCK_MONOTONIC) - entry->since) / NSEC_PER_MSEC;
+	if (unacked != entry->unacked)
+		entry->moved = now;
+	entry->unacked = unacked;
+	return unacked > 0 && now - entry->moved < CLOSING_STALL_MS * NSEC_PER_MSEC &&
+	       now - entry->since < CLOSING_LATEST_MS * NSEC_PER_MSEC;
+}
+
+/* Whether the entry is dealt with. */
+static bool closing_try(struct closing *closing, struct closing_entry *entry, int64_t now)
+{
 	struct conn conn;
 
 	if (bpf_map_lookup_elem(closing->maps->fd[MAP_CONNS], &entry->cookie, &conn) ||
 	    !closing_reaches(closing, &conn))
 		return true;
-	if (age_ms < CLOSING_LATEST_MS && sock_diag_unacked(closing->diag, &conn.local, conn.local_port, &conn.remote,
-							    conn.remote_port, entry->cookie) > 0)
+	if (closing_waits(entry, now,
+			  sock_diag_unacked(closing->diag, &conn.local, conn.local_port, &conn.remote, conn.remote_port,
+					    entry->cookie)))
 		return false;
 	sock_diag_destroy(closing->diag, &conn.local, conn.local_port, &conn.remote, conn.remote_port, entry->cookie);
 	return true;
@@ -63,18 +80,20 @@ static void closing_work(struct closing *closing, struct closing_list *list, int
 {
 	struct closing_entry *entry;
 	int64_t now;
+	bool slow;
 
 	while ((entry = TAILQ_FIRST(list))) {
 		now = clock_ns(CLOCK_MONOTONIC);
 		if (entry->due > now || now > end)
 			break;
 		TAILQ_REMOVE(list, entry, link);
-		if (closing_try(closing, entry)) {
+		if (closing_try(closing, entry, now)) {
 			free(entry);
 			continue;
 		}
-		entry->due = now + CLOSING_TICK_MS * NSEC_PER_MSEC;
-		TAILQ_INSERT_TAIL(&closing->again, entry, link);
+		slow = now - entry->since >= CLOSING_SLOW_MS * NSEC_PER_MSEC;
+		entry->due = now + (slow ? CLOSING_SLOW_MS : CLOSING_TICK_MS) * NSEC_PER_MSEC;
+		TAILQ_INSERT_TAIL(slow ? &closing->slow : &closing->again, entry, link);
 	}
 }
 
@@ -85,11 +104,12 @@ static void closing_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	closing_work(closing, &closing->slow, end);
 	closing_work(closing, &closing->again, end);
 	closing_work(closing, &closing->list, end);
 	if (clock_ns(CLOCK_MONOTONIC) > end)
 		closing_arm(closing, 0);
-	else if (!TAILQ_EMPTY(&closing->list) || !TAILQ_EMPTY(&closing->again))
+	else if (!TAILQ_EMPTY(&closing->list) || !TAILQ_EMPTY(&closing->again) || !TAILQ_EMPTY(&closing->slow))
 		closing_arm(closing, CLOSING_TICK_MS);
 }
 
@@ -98,6 +118,7 @@ void closing_init(struct closing *closing)
 	*closing = (struct closing){ .diag = -1 };
 	TAILQ_INIT(&closing->list);
 	TAILQ_INIT(&closing->again);
+	TAILQ_INIT(&closing->slow);
 }
 
 int closing_open(struct closing *closing, const struct maps *maps, struct event_base *base)
@@ -129,6 +150,7 @@ void closing_close(struct closing *closing)
 {
 	entries_free(&closing->list);
 	entries_free(&closing->again);
+	entries_free(&closing->slow);
 	if (closing->timer)
 		event_free(closing->timer);
 	close_fd(&closing->diag);

@@ -24,7 +24,8 @@ struct closing {
 	uint64_t netns; /* cookie of the network namespace that `diag` sees; 0: not known */
 	struct event *timer;
 	TAILQ_HEAD(closing_list, closing_entry) list;
-	struct closing_list again; /* those looked at before; both lists in the order in which they are due */
+	struct closing_list again; /* those looked at before; each list in the order in which they are due */
+	struct closing_list slow;  /* those whose clients take long to read */
 };
 
 /* Before all else; closing_close() is fine from then on. */
@@ -33,7 +34,7 @@ int closing_open(struct closing *closing, const struct maps *maps, struct event_
 void closing_close(struct closing *closing);
 /* Whether a connection's socket is where `diag` can find it. */
 bool closing_reaches(const struct closing *closing, const struct conn *conn);
-/* Sees to it that connection `cookie` is gone within a second. */
+/* Sees to it that connection `cookie` is gone soon, but not while its client goes on reading; that may take a minute. */
 void closing_add(struct closing *closing, uint64_t cookie);
 /* Every connection that an earlier agent left behind: its bytes are gone with that agent. */
 void closing_sweep(struct closing *closing, uint32_t helper_epoch);
