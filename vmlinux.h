@@ -580,6 +580,7 @@ struct sk_psock_progs {
 
 struct sk_psock {
 	struct sk_psock_progs progs;
+	struct sk_buff_head ingress_skb;
 	struct list_head ingress_msg;
 };
 
@@ -587,6 +588,7 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_wmem_queued;
 	int sk_sndbuf;
+	int sk_rcvlowat;
 	struct sk_buff_head sk_receive_queue;
 	struct {
 		int len;
@@ -606,6 +608,8 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 rcv_nxt;
+	u32 copied_seq;
+	u32 snd_una;
 	u32 write_seq;
 	u32 snd_nxt;
 	u32 mss_cache;

@@ -3,11 +3,10 @@
 #ifndef MPBPF_BPF_TRACK_H
 #define MPBPF_BPF_TRACK_H
 
-#include "conn.h"
+#include "lag.h"
 
 #define AF_INET 2
 #define AF_INET6 10
-#define SOL_SOCKET 1
 #define SO_BINDTOIFINDEX 62
 
 static __always_inline void track_addrs(struct bpf_sock_ops *ops, struct conn *conn)
@@ -52,7 +51,7 @@ static __always_inline int track_insert(struct bpf_sock_ops *ops, struct conn *c
 		return -1;
 	if (bpf_map_update_elem(&conns, &cookie, conn, BPF_ANY))
 		return -1;
-	if (bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG) ||
+	if (bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG) ||
 	    bpf_sock_hash_update(ops, &sockets, &cookie, BPF_NOEXIST)) {
 		bpf_map_delete_elem(&conns, &cookie);
 		return -1;

@@ -10,6 +10,8 @@ SEC("sockops") int sockops_track(struct bpf_sock_ops *ops)
 		track_open(ops);
 	else if (op == BPF_SOCK_OPS_STATE_CB && state == BPF_TCP_CLOSE)
 		track_close(ops);
+	else if (op == BPF_SOCK_OPS_HDR_OPT_LEN_CB)
+		lag_settle(ops);
 	return 1;
 }
 

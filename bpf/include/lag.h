@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 1: bytes that were taken away from a socket, and that its poll() goes on to announce.
+ *
+ * What comes before accept() is judged when the service calls recv(). The kernel reads copied_seq before that, and puts it back
+ * behind it, so bytes that the program took away meanwhile count as unread for ever: POLLIN at once, and EAGAIN, again
+ * and again. Nothing can correct copied_seq; but SO_RCVLOWAT says from how many bytes on there is something to read.
+ *
+ * sockops sees each segment that leaves the socket. One with bytes, an answer mostly, leaves when that recv() is over.
+ */
+#ifndef MPBPF_BPF_LAG_H
+#define MPBPF_BPF_LAG_H
+
+#include "conn.h"
+
+#define SOL_SOCKET 1
+#define SO_RCVLOWAT 18
+#define SK_USER_DATA_PSOCK 4UL /* net/sock.h: sk_user_data is a struct sk_psock */
+#define SK_USER_DATA_FLAGS 7UL /* the bits of it that are not part of the pointer */
+
+/*
+ * Whether the socket has nothing for its service to read; `answers` of the kernel's own may be in the queue that bytes wait in
+ * when memory is short. Looked at first: from there they go to the other.
+ */
+static __always_inline bool lag_nothing_waits(struct tcp_sock *tp, __u32 answers)
+{
+	unsigned long data = (unsigned long)tp->inet_conn.icsk_inet.sk.sk_user_data;
+	struct sk_psock *psock = (void *)(data & ~SK_USER_DATA_FLAGS);
+	void *end = (void *)psock + bpf_core_field_offset(struct sk_psock, ingress_msg);
+
+	return (data & SK_USER_DATA_PSOCK) && !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen &&
+	       BPF_CORE_READ(psock, ingress_skb.qlen) <= answers && BPF_CORE_READ(psock, ingress_msg.next) == end;
+}
+
+/* BPF_SOCK_OPS_HDR_OPT_LEN_CB: a segment leaves, or is about to be made. */
+static __always_inline void lag_settle(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk = ops->sk;
+	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	__u32 lag, answers;
+	struct conn *conn;
+	__u64 cookie;
+	int lowat;
+
+	if (!tp)
+		return;
+	cookie = bpf_get_socket_cookie(ops);
+	conn = bpf_map_lookup_elem(&conns, &cookie);
+	if (!conn)
+		return;
+	answers = (conn->flags & CONN_REPLIED) && !seq_before(conn->reply_end, tp->write_seq);
+	/* No bytes are under way, or some wait to be read: the next segment will do. */
+	if (tp->write_seq == tp->snd_una || !lag_nothing_waits(tp, answers))
+		return;
+	lag = tp->rcv_nxt - tp->copied_seq;
+	lowat = tp->inet_conn.icsk_inet.sk.sk_rcvlowat + lag;
+	if (lag)
+		bpf_setsockopt(ops, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
+	bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+#endif
