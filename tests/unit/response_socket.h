@@ -42,68 +42,68 @@ struct tcp_sock {
 	unsigned int snd_nxt, mss_cache, write_seq, notsent_lowat;
 };
 
+struct sk_msg_md;
 static void *bpf_map_lookup_elem(void *map, const void *key);
-static long bpf_map_update_elem(void *map, const void *key, const void *value, unsigned long long flags);
-static long bpf_map_delete_elem(void *map, const void *key);
-static unsigned int applied; /* by bpf_msg_apply_bytes */
+static int bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags);
+static int pull(struct sk_msg_md *msg, uint32_t from, uint32_t to);
+static int push(struct sk_msg_md *msg, uint32_t at, uint32_t size);
+static uint32_t applied; /* by bpf_msg_apply_bytes */
 
 #define bpf_spin_lock(lock) ((void)(lock))
 #define bpf_spin_unlock(lock) ((void)(lock))
 #define bpf_ringbuf_reserve(map, size, flags) ((void)(map), (struct ask *)NULL)
 #define bpf_ringbuf_submit(record, flags) ((void)(record))
-#define bpf_msg_pull_data(msg, from, to, flags) ((void)(to), pull(msg, from))
+#define bpf_msg_pull_data(msg, from, to, flags) pull(msg, from, to)
+#define bpf_msg_push_data(msg, at, size, flags) push(msg, at, size)
 #define bpf_msg_apply_bytes(msg, n) ((void)(msg), applied = (n))
-#define bpf_msg_push_data(msg, at, n, flags) ((void)(msg), (void)(at), -1) /* no listener here has headers to add */
-#define bpf_ktime_get_ns() 0ULL						   /* nor is anything measured */
 #define bpf_probe_read_kernel(to, n, from) (memcpy(to, from, n), 0)
-
-struct sk_msg_md;
-static int pull(struct sk_msg_md *msg, unsigned int from);
+#define bpf_map_delete_elem(map, key) ((void)(map), (void)(key), has_kept_piece = false)
+#define bpf_ktime_get_ns() 0
+static bool has_kept_piece;
 
 #include "response.h"
 
 static struct scratches buffers;
 static struct request_stats counters;
 static struct control state_of_control;
-static struct piece piece_kept;
-static bool has_piece;
+static struct piece kept_piece;
+static struct header_block header_block = { .len = 128 };
 
-static void *bpf_map_lookup_elem(void *map, const void *key)
-{
-	(void)key;
-	return map == (void *)&control	       ? (void *)&state_of_control
-	       : map == (void *)&request_stats ? (void *)&counters
-	       : map == (void *)&scratches     ? (void *)&buffers
-	       : map == (void *)&pieces	       ? (void *)(has_piece ? &piece_kept : NULL)
-					       : NULL;
-}
-
-/* Of all maps, pieces alone is written. */
-static __attribute__((noinline)) long bpf_map_update_elem(void *map, const void *key, const void *value,
-							  unsigned long long flags)
+/* Not inline: the compiler would see a value of another map in the place of a piece. */
+static __noinline int bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags)
 {
 	(void)key;
 	(void)flags;
 	if (map != (void *)&pieces)
 		return -1;
-	memcpy(&piece_kept, value, sizeof(piece_kept));
-	has_piece = true;
+	kept_piece = *(const struct piece *)value;
+	has_kept_piece = true;
 	return 0;
 }
 
-static long bpf_map_delete_elem(void *map, const void *key)
+static void *bpf_map_lookup_elem(void *map, const void *key)
 {
 	(void)key;
-	if (map == (void *)&pieces)
-		has_piece = false;
-	return 0;
+	if (map == (void *)&pieces && has_kept_piece)
+		return &kept_piece;
+	if (map == (void *)&headers)
+		return &header_block;
+	return map == (void *)&control	       ? (void *)&state_of_control
+	       : map == (void *)&request_stats ? (void *)&counters
+	       : map == (void *)&scratches     ? (void *)&buffers
+					       : NULL;
 }
 
 static struct net net;
 static struct tcp_sock tp;
 static struct conn conn;
-static const uint8_t *view; /* of the program, `view_len` bytes */
-static uint32_t view_len;
+#define MESSAGE_MAX (1 << 20)
+#define PUSHED_MAX 512
+static uint8_t message[MESSAGE_MAX]; /* what is left of the one under way begins at `view` and has `view_len` bytes */
+static uint8_t *view;
+static uint32_t view_len, message_len;
+static uint64_t pushed_text[PUSHED_MAX / 8]; /* what was pushed last, `pushed_len` bytes at `pushed_at` */
+static uint32_t pushed_at, pushed_len;
 static bool kept;      /* the verdict, from an earlier message */
 static uint32_t keeps; /* for so many bytes; 0: for the message */
 static uint32_t tail;  /* how much the last segment in the send buffer can take still */
@@ -119,23 +119,49 @@ static uint32_t below(uint32_t n)
 	return (random_state * 0x2545f4914f6cdd1dULL >> 32) % n;
 }
 
-static int pull(struct sk_msg_md *msg, unsigned int from)
+static int pull(struct sk_msg_md *msg, uint32_t from, uint32_t to)
 {
 	if (from >= view_len)
 		return -1;
+	if (pushed_len && from == pushed_at && to - from == pushed_len) {
+		msg->data = pushed_text;
+		msg->data_end = (void *)pushed_text + pushed_len;
+		return 0;
+	}
 	msg->data = (void *)(view + from);
 	msg->data_end = (void *)(view + view_len);
 	return 0;
 }
 
-static void judge(const uint8_t *data, uint32_t len)
+static int push(struct sk_msg_md *msg, uint32_t at, uint32_t size)
 {
-	struct sk_msg_md msg = { .size = len };
+	if (at >= view_len || message_len + size > MESSAGE_MAX)
+		return -1;
+	memmove(view + at + size, view + at, view_len - at);
+	memset(view + at, '+', size);
+	pushed_at = at;
+	pushed_len = size;
+	view_len += size;
+	message_len += size;
+	msg->size += size;
+	return 0;
+}
 
-	view = data;
-	view_len = len;
+static void message_begin(const uint8_t *data, uint32_t len)
+{
+	memcpy(message, data, len);
+	view = message;
+	view_len = message_len = len;
+}
+
+/* The program is asked about all that is left of the message. */
+static void judge(void)
+{
+	struct sk_msg_md msg = { .size = view_len };
+
+	pushed_len = 0;
 	applied = 0;
-	response_follow(&msg, &conn, 1, &tp);
+	assert_int_equal(response_follow(&msg, &conn, 1, &tp), SK_PASS);
 	keeps = applied;
 }
 
@@ -195,25 +221,27 @@ static void drain(void)
 	tp.snd_nxt = tp.write_seq - below(1 + sk->sk_wmem_queued);
 }
 
-/* tcp_bpf_sendmsg() with MSG_DONTWAIT. Returns how many bytes were taken. */
+/* tcp_bpf_sendmsg() with MSG_DONTWAIT. Returns how many bytes were taken: what was pushed comes off, wherever it stands. */
 static uint32_t transmit(const uint8_t *data, uint32_t len)
 {
-	uint32_t done = 0, n, m;
+	uint32_t n, m;
 
-	while (done < len && (done || hostile || memory_free())) {
+	message_begin(data, len);
+	while (view_len && (view != message || hostile || memory_free())) {
 		if (!kept)
-			judge(data + done, len - done);
+			judge();
 		kept = true;
-		n = keeps && keeps < len - done ? keeps : len - done;
-		m = taken(data + done, n);
+		n = keeps && keeps < view_len ? keeps : view_len;
+		m = taken(view, n);
 		tp.write_seq += m;
-		done += m;
+		view += m;
+		view_len -= m;
 		if (m < n)
 			break;
 		keeps -= keeps < n ? keeps : n;
 		kept = keeps;
 	}
-	return done;
+	return len - view_len;
 }
 
 #endif
