@@ -34,7 +34,6 @@ union peek {
 	__u64 w[CLASSIFY_PEEK / 8];
 };
 
-#define BYTES(b) (0x0101010101010101ULL * (b))
 #define CASE_BITS BYTES(0x20) /* makes letters small; the other characters that are looked for have the bit anyway */
 
 /* The first eight bytes of the fields that are looked for, small, as a little-endian word. */
@@ -105,14 +104,6 @@ __noinline int classify_field(struct xdp_md *ctx, __u32 off, __u32 end, __u64 fi
 			break;
 	}
 	return field == FIELD_CONTENT ? STARTS_FOLDED(bytes, "application/grpc") : STARTS_FOLDED(bytes, "websocket");
-}
-
-/* Sets the highest bit of each byte of `word` that is a line feed, and no other bit. */
-static __always_inline __u64 line_feeds(__u64 word)
-{
-	__u64 x = word ^ BYTES('\n');
-
-	return ~(((x & BYTES(0x7f)) + BYTES(0x7f)) | x | BYTES(0x7f));
 }
 
 /* Looks at each line that begins behind a line feed in `word`, which stands at `off`; `next` is the word after it. */

@@ -10,22 +10,37 @@
 #ifndef MPBPF_BPF_HEADERS_H
 #define MPBPF_BPF_HEADERS_H
 
+#include "bytes.h"
 #include "conn.h"
 #include "scratch.h"
 
 #define STATUS_LINE_MAX 256 /* longer ones are left alone */
 
-/* Where the first line in the buffer ends, its line feed included, or 0. Global: verified once. */
+struct line_search {
+	struct scratch *s;
+	__u32 end; /* behind the first line feed; 0: none */
+};
+
+/* Called by bpf_loop, so that the verifier walks one step; 1 ends it. */
+static long headers_word(__u32 i, struct line_search *search)
+{
+	__u64 feeds = line_feeds(http1_word(&search->s->buf, 8 * i));
+
+	if (!feeds)
+		return 0;
+	search->end = 8 * i + byte_lowest(feeds) + 1;
+	return 1;
+}
+
+/* Where the first line in the first n bytes of the buffer ends, its line feed included, or 0. Global: verified once. */
 __weak __noinline int headers_line(struct scratch *s, __u32 n)
 {
-	__u32 i;
+	struct line_search search = { .s = s };
 
 	if (!s)
 		return 0;
-	for (i = 0; i < STATUS_LINE_MAX; i++)
-		if (i < n && s->buf.b[i] == '\n')
-			return i + 1;
-	return 0;
+	bpf_loop(STATUS_LINE_MAX / 8, headers_word, &search, 0);
+	return search.end <= n ? search.end : 0;
 }
 
 /* Returns `size`, a constant; 0: nothing was added; -1: bytes were added that could not be written. */

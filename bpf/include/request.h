@@ -152,6 +152,17 @@ static __always_inline const struct path_rule *path_rule_of(struct scratch *s, c
 	return bpf_map_lookup_elem(&paths, &s->path);
 }
 
+/* Into s->token. Global: verified once, not once for each way to here. */
+__weak __noinline int token_hash(struct scratch *s)
+{
+	struct control *c = control_get();
+
+	if (!s || !c)
+		return -1;
+	siphash128_at(s->buf.b, s->head.token_off, s->head.token_len, c->hash_key, s->token.hash);
+	return 0;
+}
+
 /* The cached verdict on the token, its times held against the clock on every hit. */
 static __always_inline enum outcome token_judge(struct scratch *s, const struct conn *conn, const struct control *c,
 						struct request *rq)
@@ -159,7 +170,8 @@ static __always_inline enum outcome token_judge(struct scratch *s, const struct 
 	struct verdict *v;
 	__s64 now;
 
-	siphash128_at(s->buf.b, s->head.token_off, s->head.token_len, c->hash_key, s->token.hash);
+	if (token_hash(s))
+		return OUTCOME_ASK;
 	s->token.auth = conn->listener.auth;
 	s->token.pad = 0;
 	v = bpf_map_lookup_elem(&verdicts, &s->token);

@@ -31,13 +31,19 @@ struct client {
 	char buffer[CLIENT_BUFFER];
 };
 
-/* How many times slower than a real machine this one is: MPBPF_SLOW, which multiplies every time that a script or a case names. */
+/* How many times slower than a real machine this one is: MPBPF_SLOW, which multiplies every time limit that a script or a case names. */
 static inline int client_slow(void)
 {
 	const char *v = getenv("MPBPF_SLOW");
 	int n = v ? atoi(v) : 1;
 
 	return n > 0 ? n : 1;
+}
+
+/* What pauses are multiplied by: `pace` in lib.sh. */
+static inline int client_pace(void)
+{
+	return (client_slow() + 2) / 3;
 }
 
 static inline int client_address(const char *host, int port, struct sockaddr_storage *ret, socklen_t *ret_len)

@@ -26,7 +26,7 @@
  *   times N COMMAND              the command N times
  *   exit                         the script ends here, whatever follows
  *
- * MPBPF_SLOW multiplies the time-outs and pauses, but not the moment between pieces: the network's, not the machine's.
+ * MPBPF_SLOW multiplies the time-outs, and pauses by less (lib.sh), but not the moment between pieces: the network's, not the machine's.
  * A response that does not come prints "closed", "cut", "timeout" or "garbled". Exit status 1: the script itself failed.
  */
 #include <ctype.h>
@@ -154,7 +154,7 @@ static int do_drip(char *args)
 {
 	struct pollfd p = { .fd = client->fd, .events = POLLIN };
 	char *text;
-	int ms = strtoul(args, &text, 10) * slow, r = 0;
+	int ms = strtoul(args, &text, 10) * client_pace(), r = 0;
 	size_t i, len;
 
 	if (*text++ != ' ')
@@ -244,7 +244,7 @@ static int do_chunked(char *args)
 
 static int do_pause(char *args)
 {
-	usleep(strtoul(args, NULL, 10) * 1000 * slow);
+	usleep(strtoul(args, NULL, 10) * 1000 * client_pace());
 	return 0;
 }
 

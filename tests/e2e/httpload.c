@@ -123,7 +123,7 @@ static void *worker(void *unused)
 		}
 		request_one(c, n % options.n_paths);
 		if (options.pause_ms)
-			usleep(options.pause_ms * 1000 * client_slow());
+			usleep(options.pause_ms * 1000 * client_pace());
 	}
 	client_close(c);
 	free(c->body);

@@ -17,9 +17,11 @@ build=${BUILD:-build}
 [[ $build == /* ]] || build=$top/$build
 tools=$build/tests/e2e
 
-# How many times slower than a real machine this one is, e.g. an emulated one. It multiplies the waits, pauses and time
+# How many times slower than a real machine this one is, e.g. an emulated one. It multiplies the waits and time
 # limits, and `scaled` divides by it where the number of repetitions is not the point.
 slow=${MPBPF_SLOW:-1}
+# What pauses are multiplied by: in them others go on, and what they then do is far shorter on a real machine.
+pace=$(((slow + 2) / 3))
 time_limit=$((90 * slow))
 
 server_ip=10.77.0.1 client_ip=10.77.0.2 other_ip=10.77.0.3
@@ -122,7 +124,7 @@ wait_for() {
 
 # pause MS
 pause() {
-	local ms=$(($1 * slow)) seconds
+	local ms=$(($1 * pace)) seconds
 	printf -v seconds '%d.%03d' $((ms / 1000)) $((ms % 1000))
 	read -rt "$seconds" <&"$never"
 	return 0

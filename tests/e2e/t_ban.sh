@@ -7,7 +7,7 @@ sandbox "$@"
 
 net_up
 server_start
-ban='ddos.ban={"enabled": true, "failures": 4, "window_s": 3600, "ban_s": '$((3 * slow))'}'
+ban='ddos.ban={"enabled": true, "failures": 4, "window_s": 3600, "ban_s": '$((3 * pace))'}'
 good=$(bearer static-token-1)
 
 # asked ADDRESS [HTTP_ARGS]: the status that a request from there gets, or "nothing"

@@ -18,7 +18,7 @@ is "$(script <<-END | joined
 	receive 4096
 	connect $server_ip 8080
 	send $large$malformed
-	pause 2500
+	pause $((2500 / pace))
 	read
 	save $work/got
 	read

@@ -6,7 +6,7 @@
 . "${0%/*}/lib.sh"
 sandbox "$@"
 
-limit=$((2 * slow))
+limit=$((2 * pace))
 filler="X-Filler: $(printf 'y%.0s' {1..120})"
 listeners='[{"name": "web", "port": 8080}, {"name": "dry", "port": 8081, "enforce": false}, {"name": "late", "port": 8082}]'
 
@@ -41,17 +41,17 @@ http -H "$known" -H 'Connection: close' /echo >/dev/null
 before
 put="PUT /dav/%s HTTP/1.1\\\\r\\\\nHost: server\\\\r\\\\n%s\\\\r\\\\n%s\\\\r\\\\n\\\\r\\\\n"
 begin trickled "connect $server_ip 8080" 'send GET /echo/trickled HTTP/1.1\r\nHost: server\r\nX-Slow: ' \
-	"drip $((limit * 100 / slow)) $(printf 'x%.0s' {1..40})" read eof
+	"drip $((limit * 100 / pace)) $(printf 'x%.0s' {1..40})" read eof
 begin stalled "connect $server_ip 8080" "$(printf "send $put" stalled "$known" 'Content-Length: 1000')01234567" eof
 begin chunked "connect $server_ip 8080" "$(printf "send $put" chunked "$known" 'Transfer-Encoding: chunked')5\\r\\nhe" eof
 begin asked "connect $server_ip 8080" "$(printf "send $put" asked "$fresh" 'Content-Length: 1000')0123" eof
 begin denied "connect $server_ip 8080" "$(printf "send $put" denied "$filler" 'Content-Length: 1000')012" status eof
 begin steady "connect $server_ip 8080" "$(printf "send $put" steady "$known" 'Content-Length: 16')" \
-	"drip $((limit * 400 / slow)) xxxxxxxxxxxxxxxx" status
-begin dry-head "connect $server_ip 8081" 'send GET /echo/dry HTTP/1.1\r\nHost: server\r\n' "pause $((limit * 2000 / slow))" \
+	"drip $((limit * 400 / pace)) xxxxxxxxxxxxxxxx" status
+begin dry-head "connect $server_ip 8081" 'send GET /echo/dry HTTP/1.1\r\nHost: server\r\n' "pause $((limit * 2000 / pace))" \
 	'send X-Id: 1\r\n\r\n' status
 begin dry-body "connect $server_ip 8081" "$(printf "send $put" dry "$filler" 'Content-Length: 4')01" \
-	"pause $((limit * 3500 / slow))" 'send 23' status
+	"pause $((limit * 3500 / pace))" 'send 23' status
 pattern_files "$work/large=12000000"
 begin late "connect $server_ip 8082" \
 	"send PUT / HTTP/1.1\\r\\nHost: server\\r\\n$known\\r\\nContent-Length: 12000000\\r\\n\\r\\n" "file $work/large" status body
@@ -91,7 +91,7 @@ check "a reload to long times" mpbpf reload --config "$config"
 before
 begin head "connect $server_ip 8080" 'send GET /echo/head HTTP/1.1\r\nHost: ser' eof
 begin body "connect $server_ip 8080" "$(printf "send $put" body "$known" 'Content-Length: 1000')01234567" eof
-pause $((limit * 1500 / slow))
+pause $((limit * 1500 / pace))
 is "$(moved requests.denied.timeout)" 0 "they hold"
 config_write "listeners=$listeners" clients.head_timeout_s=1 clients.body_timeout_s=1
 check "a reload to short ones" mpbpf reload --config "$config"
