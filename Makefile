@@ -89,10 +89,13 @@ SMUGGLE := $(BUILD)/tests/smuggle/smuggle
 all: $(PROGRAMS) ## build mpbpf and mpbpfd (default)
 
 TEST_ENV = CMOCKA_MESSAGE_OUTPUT=TAP
+# What each test said, for the host's column of vmtest.
+KEPT = $(abspath $(BUILD))/kept
 TEST_PARTS = $(PROGRAMS) $(UNIT) $(PROG) $(PROG_BPF) $(FUZZ) $(FUZZ_TOOLS) $(E2E_TOOLS) $(BENCH_TOOLS) $(SMUGGLE)
 
 check: $(TEST_PARTS) | $(DEPS) ## every test there is: layers, runner, unit, prog, fuzz (short), e2e
-	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) tests/layers.sh $(RUNNER) $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
+	rm -rf '$(KEPT)' && mkdir -p '$(KEPT)' && touch '$(KEPT)/began'
+	KEPT='$(KEPT)' $(TEST_ENV) $(PROVE) $(PROVE_FLAGS) --exec tests/runner/keep.sh tests/layers.sh $(RUNNER) $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
 
 check-unit: $(UNIT) | $(DEPS) ## native unit tests under ASan and UBSan
 	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) $(UNIT)

@@ -12,6 +12,7 @@ limit=$((120 * slow)) # seconds for one test; a case of tests/e2e ends itself lo
 grace=$((10 * slow))  # seconds for what a test does when it is told to end; no more than `limit`
 jobs=1
 out_dir=
+kept=
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 list=$here/kselftest-list.txt
@@ -30,10 +31,11 @@ alone_tests=' test_xdp_concurrency test_xdp_limit t_docs.sh t_soak.sh t_unload.s
 
 usage() {
 	cat <<-END
-		usage: ${0##*/} [-l] [-t TEST]... [-o DIR] [-j N] [-s SECONDS]
+		usage: ${0##*/} [-l] [-t TEST]... [-o DIR] [-k DIR] [-j N] [-s SECONDS]
 		  -l          list the tests
 		  -t TEST     run this one; may be given more than once
 		  -o DIR      write DIR/TEST.tap, DIR/results and DIR/skips
+		  -k DIR      what `make check` kept there of a test is taken for its run
 		  -j N        run N tests at a time; the output keeps its order
 		  -s SECONDS  let a test run so long, $limit unless given; MPBPF_SLOW=N multiplies the default
 		exit status: 0 all passed, 1 something failed, 4 everything was skipped
@@ -176,11 +178,12 @@ environment() {
 . "$top/tests/runner/side_by_side.sh"
 named=()
 live=() # process groups to be ended when the runner is
-while getopts lt:o:j:s:h option; do
+while getopts lt:o:k:j:s:h option; do
 	case $option in
 	l) all_tests; exit ;;
 	t) named+=("$OPTARG") ;;
 	o) out_dir=$OPTARG ;;
+	k) kept=$(cd "$OPTARG" && pwd) || die "cannot read $OPTARG" ;;
 	j) jobs=$OPTARG ;;
 	s) limit=$OPTARG ;;
 	h) usage; exit ;;

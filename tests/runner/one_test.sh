@@ -110,6 +110,14 @@ follow() {
 	kill -KILL -- "-$pid"
 }
 
+# replay: instead of the test: what was kept of it
+replay() {
+	local status
+	read -r status _ <"$kept/$name.kept"
+	cat "$kept/$name.tap"
+	exit "$status"
+}
+
 # start I: the test at $path in a process group of its own, which a signal from the terminal does not reach
 start() {
 	local fifo=$work/$1.fifo
@@ -166,11 +174,12 @@ run_test() {
 	local name=${tests[$1]} title="selftests: mpbpf: ${tests[$1]}" path raw='' output pid status=137 state why=''
 	local began=$SECONDS deadline=$((SECONDS + limit + 1)) stage=0 timed_out=''
 	local points=0 passed=0 failed=0 xfail=0 xpass=0 skipped=0 error=0 skips=()
-	local plan='' skip_all='' skip_reason='' fault='' last_line=''
+	local seconds_kept='' plan='' skip_all='' skip_reason='' fault='' last_line=''
 	path_of "$name"
+	[ ! -e "${kept:+$kept/$name.kept}" ] || path=replay seconds_kept=$(cut -d ' ' -f 2 "$kept/$name.kept")
 	echo "# timeout set to $limit"
 	echo "# $title"
-	if [ -x "$path" ]; then
+	if [ "$path" = replay ] || [ -x "$path" ]; then
 		start "$1"
 		[ -z "$out_dir" ] || exec {raw}>"$out_dir/$name.tap"
 		# Where the shell says of a test that a signal ended it.
@@ -191,7 +200,7 @@ run_test() {
 	*) echo "$state $(($1 + 1)) $title${why:+ # $why}" ;;
 	esac
 	{
-		printf '%s\t' "$state" "$passed" "$failed" "$skipped" $((SECONDS - began)) "$xfail" "$xpass"
+		printf '%s\t' "$state" "$passed" "$failed" "$skipped" "${seconds_kept:-$((SECONDS - began))}" "$xfail" "$xpass"
 		echo "$error"
 	} >"$work/$1.done"
 }

@@ -294,4 +294,24 @@ allow 't_none.sh: ('
 run
 is "$rc $(cat "$work/out")" "1 " "a list with a wrong expression: nothing runs"
 matches "$(cat "$work/err")" 'not a regular expression: t_none.sh: \($' "a list with a wrong expression: it says so"
+# ---- what `make check` has kept ----
+
+suite kept
+fake t_good.sh <<<'echo 1..2; echo ok 1; echo "ok 2 - b # SKIP no disk"'
+fake t_bad.sh <<<'echo 1..1; echo "not ok 1 - bad"; exit 3'
+fake t_silent.sh <<<'echo 1..1; echo ok 1; exit 7'
+fake t_new.sh <<<'echo 1..1; echo ok 1 - really run'
+export KEPT=$work/kept.d
+mkdir "$KEPT"
+for name in good bad silent; do
+	tests=$suite/tests/e2e/t_$name.sh
+	said=$(runner/keep.sh "$tests")
+	is "$? $said" "$("$tests" >"$work/out"; echo "$? $(cat "$work/out")")" "keep.sh: t_$name.sh says and returns what it would"
+	printf '#!/bin/sh\necho run again\n' >"$tests"
+done
+run -k "$KEPT"
+is "$rc $(totals)" '1 pass:3 fail:1 xfail:0 xpass:0 skip:1 error:1' "-k: the sums are those of the tests"
+is "$(verdict t_good.sh), $(verdict t_bad.sh), $(verdict t_silent.sh)" 'ok, not ok # exit=3, not ok # exit=7' "-k: so are the verdicts"
+is "$(grep -c 'run again' "$work/out") $(grep -c 'really run' "$work/out")" '0 1' "-k: what was not kept is run, and nothing else"
+unset KEPT
 tap_done
