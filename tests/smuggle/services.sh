@@ -53,8 +53,9 @@ smuggle_nginx_config() {
 	END
 }
 
+# With all threads busy Apache ends connections that it had kept: enough for all that are open at a time.
 smuggle_apache_config() {
-	local modules=/usr/lib/apache2/modules
+	local modules=/usr/lib/apache2/modules threads=$((slow > 1 ? 32 : 128))
 	cat <<-END
 		ServerName server
 		ServerRoot $work/s
@@ -70,12 +71,12 @@ smuggle_apache_config() {
 		LoadModule authz_core_module $modules/mod_authz_core.so
 		LoadModule lua_module $modules/mod_lua.so
 		LoadModule http2_module $modules/mod_http2.so
-		ThreadLimit 32
+		ThreadLimit $threads
 		ServerLimit 4
 		StartServers 4
-		ThreadsPerChild 32
-		MaxRequestWorkers 128
-		MaxSpareThreads 128
+		ThreadsPerChild $threads
+		MaxRequestWorkers $((4 * threads))
+		MaxSpareThreads $((4 * threads))
 		MaxConnectionsPerChild 0
 		AsyncRequestWorkerFactor 8
 		Protocols h2c http/1.1
