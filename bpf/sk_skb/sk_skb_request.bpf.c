@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Floor 2: the bytes that a client sends on a guarded connection. */
-#include "request.h"
+#include "request_act.h"
 
 SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 {
