@@ -109,6 +109,19 @@ static cJSON *add_counters(cJSON *parent, const char *name, const struct counter
 	add_counters(parent, name, (const struct counter[]){ __VA_ARGS__ }, \
 		     ARRAY_SIZE(((const struct counter[]){ __VA_ARGS__ })))
 
+static bool add_malformed(cJSON *xdp, const __u64 *m)
+{
+	return ADD_COUNTERS(
+		xdp, "malformed", { "truncated", m[MALFORMED_TRUNCATED] }, { "bad_version", m[MALFORMED_BAD_VERSION] },
+		{ "bad_header_length", m[MALFORMED_BAD_HEADER_LENGTH] }, { "bad_length", m[MALFORMED_BAD_LENGTH] },
+		{ "bad_options", m[MALFORMED_BAD_OPTIONS] }, { "bad_tcp_flags", m[MALFORMED_BAD_TCP_FLAGS] },
+		{ "land", m[MALFORMED_LAND] }, { "tiny_fragment", m[MALFORMED_TINY_FRAGMENT] },
+		{ "oversized_fragment", m[MALFORMED_OVERSIZED_FRAGMENT] },
+		{ "overlapping_fragment", m[MALFORMED_OVERLAPPING_FRAGMENT] },
+		{ "unaligned_fragment", m[MALFORMED_UNALIGNED_FRAGMENT] },
+		{ "source_route", m[MALFORMED_SOURCE_ROUTE] });
+}
+
 static bool add_xdp(cJSON *json, const struct stats *stats)
 {
 	const struct xdp_stats *x = &stats->xdp;
@@ -121,6 +134,7 @@ static bool add_xdp(cJSON *json, const struct stats *stats)
 	       ADD_COUNTERS(xdp, "dropped", { "rate_limit", r[XDP_REASON_RATE_LIMIT] },
 			    { "denied", r[XDP_REASON_DENIED] }, { "malformed", r[XDP_REASON_MALFORMED] },
 			    { "syn_guard", r[XDP_REASON_SYN_GUARD] }, { "banned", r[XDP_REASON_BANNED] }) &&
+	       add_malformed(xdp, x->malformed) &&
 	       ADD_COUNTERS(xdp, "protocols", { "http1", p[PROTOCOL_HTTP1] }, { "tls", p[PROTOCOL_TLS] },
 			    { "http2", p[PROTOCOL_HTTP2] }, { "grpc", p[PROTOCOL_GRPC] },
 			    { "websocket", p[PROTOCOL_WEBSOCKET] }, { "other", p[PROTOCOL_OTHER] }) &&

@@ -35,13 +35,22 @@ static __always_inline enum xdp_reason l4_limit(const struct packet *pkt, const 
 	return XDP_REASON_PASS;
 }
 
+/* Counted by kind, whether it is dropped or not. */
+static __always_inline void l4_malformed(struct xdp_stats *stats, __u32 kind)
+{
+	forget(kind); /* older verifiers lose the bound when clang tests a copy */
+	if (kind < MALFORMED_MAX)
+		stats->malformed[kind]++;
+}
+
 /* A malformed packet that the policy tolerates is counted as such and then judged by its source like any other. */
-static __always_inline enum xdp_reason l4_decide(const struct packet *pkt, enum parse_result parsed,
+static __always_inline enum xdp_reason l4_decide(const struct packet *pkt, enum malformed malformed,
 						 struct xdp_stats *stats)
 {
 	const struct policy *policy = policy_get();
 
-	if (unlikely(parsed == PARSE_BAD)) {
+	if (unlikely(malformed)) {
+		l4_malformed(stats, malformed);
 		if (policy && policy->drop_invalid)
 			return XDP_REASON_MALFORMED;
 		stats->reasons[XDP_REASON_MALFORMED]++;

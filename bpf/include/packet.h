@@ -9,6 +9,8 @@
 #define MPBPF_BPF_PACKET_H
 
 #include "maps.h"
+#include "neighbour.h"
+#include "sanity.h"
 
 enum {
 	ETH_TYPE_IPV4 = 0x0800,
@@ -39,8 +41,6 @@ enum {
 #define VLAN_TAGS_MAX 2
 #define EXTENSION_HEADERS_MAX 8 /* a packet with more is not read further, it is other */
 
-enum parse_result { PARSE_DONE, PARSE_BAD };
-
 /* L3_OTHER: not IP, or an IP header too broken to believe its source address. */
 enum l3_proto { L3_OTHER, L3_IPV4, L3_IPV6 };
 /* L4_OTHER: another protocol, or a fragment that is not the first and so carries no header. */
@@ -52,7 +52,7 @@ struct packet {
 	__u32 payload_len;   /* 0: none, or neither TCP nor UDP */
 	__u8 l3_proto;	     /* enum l3_proto */
 	__u8 l4_proto;	     /* enum l4_proto */
-	bool more_fragments; /* a first fragment: lengths inside speak of the whole */
+	bool more_fragments; /* lengths inside speak of the whole, of which more comes */
 	bool on_link;	     /* IPv6 neighbour discovery or listener discovery, sent by a neighbour */
 	__be16 source_port;  /* TCP and UDP */
 	__be16 dest_port;
@@ -81,6 +81,8 @@ struct cursor {
 	__u32 end;  /* of the frame, then of the IP packet in it */
 	__u8 proto; /* protocol number of what follows at `off` */
 	__u8 hop_limit;
+	bool loops;	    /* source and destination are one */
+	enum malformed bad; /* of an extension header */
 };
 
 /* Where the `size` bytes at the cursor can be read; NULL: they reach beyond its end. */
@@ -97,37 +99,47 @@ static __always_inline void *cursor_header(const struct cursor *cursor, __u32 si
 	return cursor->copy;
 }
 
-static __always_inline enum parse_result packet_parse_tcp(struct packet *pkt, const struct cursor *cursor)
+/* What the lack of a header is called. */
+static __always_inline enum malformed packet_cut(const struct packet *pkt)
+{
+	return pkt->more_fragments ? MALFORMED_TINY_FRAGMENT : MALFORMED_TRUNCATED;
+}
+
+static __always_inline enum malformed packet_parse_tcp(struct packet *pkt, const struct cursor *cursor)
 {
 	struct tcphdr *tcp = cursor_header(cursor, sizeof(*tcp));
 	__u32 size;
 
 	if (!tcp)
-		return PARSE_BAD;
+		return packet_cut(pkt);
 	size = tcp->doff * 4;
-	if (size < sizeof(*tcp) || cursor->off + size > cursor->end)
-		return PARSE_BAD;
+	if (size < sizeof(*tcp))
+		return MALFORMED_BAD_HEADER_LENGTH;
+	if (cursor->off + size > cursor->end)
+		return pkt->more_fragments ? MALFORMED_TINY_FRAGMENT : MALFORMED_BAD_HEADER_LENGTH;
+	if (tcp_flags_bad(((__u8 *)tcp)[TCP_FLAGS_AT]))
+		return MALFORMED_BAD_TCP_FLAGS;
 	pkt->l4_proto = L4_TCP;
 	pkt->source_port = tcp->source;
 	pkt->dest_port = tcp->dest;
 	pkt->payload_off = cursor->off + size;
 	pkt->payload_len = cursor->end - cursor->off - size;
-	return PARSE_DONE;
+	return MALFORMED_NONE;
 }
 
-static __always_inline enum parse_result packet_parse_udp(struct packet *pkt, const struct cursor *cursor)
+static __always_inline enum malformed packet_parse_udp(struct packet *pkt, const struct cursor *cursor)
 {
 	struct udphdr *udp = cursor_header(cursor, sizeof(*udp));
 	__u32 len, left = cursor->end - cursor->off;
 
 	if (!udp)
-		return PARSE_BAD;
+		return packet_cut(pkt);
 	len = bpf_ntohs(udp->len);
 	/* A jumbogram (RFC 2675, section 4). */
 	if (!len && left > IP_LENGTH_MAX)
 		len = left;
 	if (len < sizeof(*udp) || (len > left && !pkt->more_fragments))
-		return PARSE_BAD;
+		return MALFORMED_BAD_LENGTH;
 	if (len > left)
 		len = left;
 	pkt->l4_proto = L4_UDP;
@@ -135,97 +147,112 @@ static __always_inline enum parse_result packet_parse_udp(struct packet *pkt, co
 	pkt->dest_port = udp->dest;
 	pkt->payload_off = cursor->off + sizeof(*udp);
 	pkt->payload_len = len - sizeof(*udp);
-	return PARSE_DONE;
+	return MALFORMED_NONE;
 }
 
-/* Link-local (fe80::/10) or unspecified: routers do not forward such a source (RFC 4291, section 2.5). */
-static __always_inline bool addr_is_on_link(const struct addr *addr)
-{
-	const __be32 *w = addr->w;
-
-	if ((w[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
-		return true;
-	return !(w[0] | w[1] | w[2] | w[3]);
-}
-
-/*
- * Neighbour discovery is believed with hop limit 255 only, which nothing behind a router can send (RFC 4861, section
- * 6.1); listener discovery has hop limit 1 and a source that routers do not forward (RFC 3810, section 5).
- */
-static __always_inline bool icmpv6_is_on_link(__u8 type, __u8 hop_limit, const struct addr *source)
-{
-	switch (type) {
-	/* Router and neighbour solicitation and advertisement, redirect. */
-	case 133 ... 137: return hop_limit == 255;
-	/* Listener query, report, done; report of version 2. */
-	case 130 ... 132:
-	case 143: return hop_limit == 1 && addr_is_on_link(source);
-	default: return false;
-	}
-}
-
-/* Both kinds begin alike. */
-static __always_inline enum parse_result packet_parse_icmp(struct packet *pkt, const struct cursor *cursor)
+static __always_inline enum malformed packet_parse_icmp(struct packet *pkt, const struct cursor *cursor)
 {
 	struct icmp6hdr *icmp = cursor_header(cursor, sizeof(*icmp));
 
 	if (!icmp)
-		return PARSE_BAD;
+		return packet_cut(pkt);
 	pkt->l4_proto = L4_ICMP;
 	if (cursor->proto == IP_PROTO_ICMPV6) {
 		pkt->l4_proto = L4_ICMPV6;
 		pkt->on_link = icmpv6_is_on_link(icmp->icmp6_type, cursor->hop_limit, &pkt->source);
 	}
-	return PARSE_DONE;
+	return MALFORMED_NONE;
 }
 
-static __always_inline enum parse_result packet_parse_l4(struct packet *pkt, const struct cursor *cursor,
-							 __u8 icmp_proto)
+static __always_inline enum malformed packet_parse_l4(struct packet *pkt, const struct cursor *cursor, __u8 icmp_proto)
 {
-	if (cursor->proto == IP_PROTO_TCP)
+	bool tcp = cursor->proto == IP_PROTO_TCP, udp = cursor->proto == IP_PROTO_UDP;
+
+	/* A node talks to itself over loopback alone: "land". */
+	if (unlikely(cursor->loops) && (tcp || udp) && cursor->ctx->ingress_ifindex != LOOPBACK_IFINDEX)
+		return MALFORMED_LAND;
+	if (tcp)
 		return packet_parse_tcp(pkt, cursor);
-	if (cursor->proto == IP_PROTO_UDP)
+	if (udp)
 		return packet_parse_udp(pkt, cursor);
 	if (cursor->proto == icmp_proto)
 		return packet_parse_icmp(pkt, cursor);
-	return PARSE_DONE;
+	return MALFORMED_NONE;
 }
 
-static __always_inline enum parse_result packet_parse_ipv4(struct packet *pkt, struct cursor *cursor)
+/* What is behind IPv4's header, of a packet that is `total` bytes long with it. */
+static __always_inline enum malformed packet_parse_ipv4_payload(struct packet *pkt, const struct cursor *cursor,
+								__u16 fragment, __u32 total)
+{
+	__u32 offset = (fragment & IP_OFFSET_MASK) * 8;
+
+	if (likely(!offset))
+		return packet_parse_l4(pkt, cursor, IP_PROTO_ICMP);
+	return fragment_check(offset, offset + total, cursor->proto == IP_PROTO_TCP);
+}
+
+static __always_inline enum malformed packet_parse_ipv4(struct packet *pkt, struct cursor *cursor)
 {
 	struct iphdr *ip = cursor_header(cursor, sizeof(*ip));
 	__u32 size, total, left = cursor->end - cursor->off;
+	enum malformed options;
 	__u16 fragment;
 
-	if (!ip || ip->version != 4 || ip->ihl < 5)
-		return PARSE_BAD;
+	if (!ip)
+		return MALFORMED_TRUNCATED;
+	if (ip->version != 4)
+		return MALFORMED_BAD_VERSION;
+	if (ip->ihl < 5)
+		return MALFORMED_BAD_HEADER_LENGTH;
 	pkt->l3_proto = L3_IPV4;
 	pkt->source.w[2] = bpf_htonl(0xffff);
 	pkt->source.w[3] = ip->saddr;
+	cursor->loops = ip->saddr == ip->daddr;
 	size = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
 	/* "BIG TCP", as a virtual device carries it from one stack to the next. */
 	if (!total && left > IP_LENGTH_MAX)
 		total = left;
 	if (total < size || total > left)
-		return PARSE_BAD;
+		return MALFORMED_BAD_LENGTH;
 	fragment = bpf_ntohs(ip->frag_off);
 	pkt->more_fragments = fragment & IP_MORE_FRAGMENTS;
 	cursor->proto = ip->protocol;
 	cursor->end = cursor->off + total;
+	if (unlikely(size > IPV4_HEADER)) {
+		options = ipv4_options_check(cursor->ctx, cursor->off + IPV4_HEADER, size - IPV4_HEADER);
+		if (options)
+			return options;
+	}
 	cursor->off += size;
-	if (fragment & IP_OFFSET_MASK)
-		return PARSE_DONE;
-	return packet_parse_l4(pkt, cursor, IP_PROTO_ICMP);
+	return packet_parse_ipv4_payload(pkt, cursor, fragment, total);
 }
 
-enum extension { EXTENSION_NONE, EXTENSION_READ, EXTENSION_LATER_FRAGMENT, EXTENSION_BAD };
+enum extension { EXTENSION_NONE, EXTENSION_READ, EXTENSION_LAST, EXTENSION_BAD };
+
+/* A fragment header, of which the rest of the packet is the fragment. */
+static __always_inline enum extension packet_parse_fragment(struct packet *pkt, struct cursor *cursor,
+							    const struct frag_hdr *header)
+{
+	__u32 left = cursor->end - cursor->off - sizeof(*header),
+	      offset = bpf_ntohs(header->frag_off) & IPV6_OFFSET_MASK;
+
+	pkt->more_fragments = header->frag_off & bpf_htons(IPV6_MORE_FRAGMENTS);
+	if (pkt->more_fragments && left % 8)
+		cursor->bad = MALFORMED_UNALIGNED_FRAGMENT;
+	else
+		cursor->bad = fragment_check(offset, offset + left, header->nexthdr == IP_PROTO_TCP);
+	if (cursor->bad)
+		return EXTENSION_BAD;
+	return offset ? EXTENSION_LAST : EXTENSION_READ;
+}
 
 /* Steps over the extension header at the cursor, if there is one. */
 static __always_inline enum extension packet_parse_extension(struct packet *pkt, struct cursor *cursor)
 {
 	/* As short as any of them may be; where this one has `reserved`, the others have their length. */
 	struct frag_hdr *header;
+	enum extension fragment = EXTENSION_READ;
 	__u32 size;
 
 	switch (cursor->proto) {
@@ -237,6 +264,7 @@ static __always_inline enum extension packet_parse_extension(struct packet *pkt,
 	default: return EXTENSION_NONE;
 	}
 	header = cursor_header(cursor, sizeof(*header));
+	cursor->bad = packet_cut(pkt);
 	if (!header)
 		return EXTENSION_BAD;
 	size = (header->reserved + 1) * 8;
@@ -244,18 +272,20 @@ static __always_inline enum extension packet_parse_extension(struct packet *pkt,
 		size = (header->reserved + 2) * 4;
 	if (cursor->proto == IP_PROTO_FRAGMENT) {
 		size = sizeof(*header);
-		if (header->frag_off & bpf_htons(IPV6_OFFSET_MASK))
-			return EXTENSION_LATER_FRAGMENT;
-		pkt->more_fragments = header->frag_off & bpf_htons(IPV6_MORE_FRAGMENTS);
-	}
-	if (cursor->off + size > cursor->end)
+		fragment = packet_parse_fragment(pkt, cursor, header);
+	} else if (cursor->off + size > cursor->end) {
+		cursor->bad = pkt->more_fragments ? MALFORMED_TINY_FRAGMENT : MALFORMED_BAD_HEADER_LENGTH;
 		return EXTENSION_BAD;
+	} else if (cursor->proto == IP_PROTO_ROUTING && routing_type_0(header)) {
+		cursor->bad = MALFORMED_SOURCE_ROUTE;
+		return EXTENSION_BAD;
+	}
 	cursor->proto = header->nexthdr;
 	cursor->off += size;
-	return EXTENSION_READ;
+	return fragment;
 }
 
-static __always_inline enum parse_result packet_parse_extensions(struct packet *pkt, struct cursor *cursor)
+static __always_inline enum malformed packet_parse_extensions(struct packet *pkt, struct cursor *cursor)
 {
 	enum extension extension;
 	__u32 i;
@@ -264,9 +294,9 @@ static __always_inline enum parse_result packet_parse_extensions(struct packet *
 	for (i = 0; i < EXTENSION_HEADERS_MAX; i++) {
 		extension = packet_parse_extension(pkt, cursor);
 		if (extension == EXTENSION_BAD)
-			return PARSE_BAD;
-		if (extension == EXTENSION_LATER_FRAGMENT)
-			return PARSE_DONE;
+			return cursor->bad;
+		if (extension == EXTENSION_LAST)
+			return MALFORMED_NONE;
 		if (extension == EXTENSION_NONE)
 			break;
 	}
@@ -274,21 +304,24 @@ static __always_inline enum parse_result packet_parse_extensions(struct packet *
 	return packet_parse_l4(pkt, cursor, IP_PROTO_ICMPV6);
 }
 
-static __always_inline enum parse_result packet_parse_ipv6(struct packet *pkt, struct cursor *cursor)
+static __always_inline enum malformed packet_parse_ipv6(struct packet *pkt, struct cursor *cursor)
 {
 	struct ipv6hdr *ip = cursor_header(cursor, sizeof(*ip));
 	__u32 payload, left = cursor->end - cursor->off - sizeof(*ip);
 
-	if (!ip || ip->version != 6)
-		return PARSE_BAD;
+	if (!ip)
+		return MALFORMED_TRUNCATED;
+	if (ip->version != 6)
+		return MALFORMED_BAD_VERSION;
 	pkt->l3_proto = L3_IPV6;
 	__builtin_memcpy(&pkt->source, &ip->saddr, sizeof(pkt->source));
+	cursor->loops = !__builtin_memcmp(&ip->saddr, &ip->daddr, sizeof(ip->saddr));
 	payload = bpf_ntohs(ip->payload_len);
 	/* A jumbogram says its length in a hop-by-hop option (RFC 2675), "BIG TCP" on a virtual device nowhere. */
 	if (!payload && (ip->nexthdr == IP_PROTO_HOPOPTS || left > IP_LENGTH_MAX))
 		payload = left;
 	if (payload > left)
-		return PARSE_BAD;
+		return MALFORMED_BAD_LENGTH;
 	cursor->proto = ip->nexthdr;
 	cursor->hop_limit = ip->hop_limit;
 	cursor->off += sizeof(*ip);
@@ -297,7 +330,7 @@ static __always_inline enum parse_result packet_parse_ipv6(struct packet *pkt, s
 }
 
 /* Steps over Ethernet and its tags; *ret_type is what follows them, in host order. */
-static __always_inline enum parse_result packet_parse_ethernet(struct cursor *cursor, __u16 *ret_type)
+static __always_inline enum malformed packet_parse_ethernet(struct cursor *cursor, __u16 *ret_type)
 {
 	struct ethhdr *eth = cursor_header(cursor, sizeof(*eth));
 	struct vlan_hdr *vlan;
@@ -305,23 +338,23 @@ static __always_inline enum parse_result packet_parse_ethernet(struct cursor *cu
 	__u32 i;
 
 	if (!eth)
-		return PARSE_BAD;
+		return MALFORMED_TRUNCATED;
 	type = bpf_ntohs(eth->h_proto);
 	cursor->off += sizeof(*eth);
 	for (i = 0; i < VLAN_TAGS_MAX && (type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ); i++) {
 		vlan = cursor_header(cursor, sizeof(*vlan));
 		if (!vlan)
-			return PARSE_BAD;
+			return MALFORMED_TRUNCATED;
 		type = bpf_ntohs(vlan->h_vlan_encapsulated_proto);
 		cursor->off += sizeof(*vlan);
 	}
 	*ret_type = type;
-	return PARSE_DONE;
+	return MALFORMED_NONE;
 }
 
 /*
- * Fills *pkt, which must be zero; returns enum parse_result. On PARSE_BAD, l3_proto and source are still right if the
- * IP header was read so far. Global: what follows is verified once, not once for each way through the headers.
+ * Fills *pkt, which must be zero; returns enum malformed. When that is not MALFORMED_NONE, l3_proto and source are still
+ * right if the IP header was read so far. Global: what follows is verified once, not once for each way through the headers.
  */
 __noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
 {
@@ -337,15 +370,15 @@ __noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
 
 	/* Never, but the verifier wants to see it. */
 	if (!pkt)
-		return PARSE_BAD;
+		return MALFORMED_TRUNCATED;
 	pkt->len = cursor.end;
-	if (packet_parse_ethernet(&cursor, &type) == PARSE_BAD)
-		return PARSE_BAD;
+	if (packet_parse_ethernet(&cursor, &type))
+		return MALFORMED_TRUNCATED;
 	if (type == ETH_TYPE_IPV4)
 		return packet_parse_ipv4(pkt, &cursor);
 	if (type == ETH_TYPE_IPV6)
 		return packet_parse_ipv6(pkt, &cursor);
-	return PARSE_DONE;
+	return MALFORMED_NONE;
 }
 
 #endif

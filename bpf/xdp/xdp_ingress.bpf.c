@@ -7,17 +7,17 @@ SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 {
 	struct packet pkt = {};
 	enum xdp_reason reason;
-	int parsed;
+	int malformed;
 	struct xdp_stats *stats;
 	__u32 zero = 0;
 
 	stats = bpf_map_lookup_elem(&xdp_stats, &zero);
 	if (!stats)
 		return XDP_PASS;
-	parsed = packet_parse(ctx, &pkt);
+	malformed = packet_parse(ctx, &pkt);
 	stats->packets++;
 	stats->bytes += pkt.len;
-	reason = l4_decide(&pkt, parsed, stats);
+	reason = l4_decide(&pkt, malformed, stats);
 	if (reason == XDP_REASON_PASS && pkt.payload_len)
 		stats->protocols[classify(ctx, &pkt)]++;
 	return xdp_verdict(stats, reason);

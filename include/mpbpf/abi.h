@@ -121,6 +121,24 @@ enum xdp_reason {
 	XDP_REASON_MAX
 };
 
+/* Why a packet is malformed. */
+enum malformed {
+	MALFORMED_NONE,
+	MALFORMED_TRUNCATED,		/* the packet ends within a header */
+	MALFORMED_BAD_VERSION,		/* not the IP version that the frame announces */
+	MALFORMED_BAD_HEADER_LENGTH,	/* a header shorter than it may be, or longer than its packet */
+	MALFORMED_BAD_LENGTH,		/* an IP or UDP length below its header or beyond the frame */
+	MALFORMED_BAD_OPTIONS,		/* IPv4 options that break off */
+	MALFORMED_BAD_TCP_FLAGS,	/* flags that no state of TCP accepts */
+	MALFORMED_LAND,			/* TCP or UDP from its own destination, and not over loopback */
+	MALFORMED_TINY_FRAGMENT,	/* a first fragment without the whole transport header */
+	MALFORMED_OVERSIZED_FRAGMENT,	/* beyond 65535 bytes: "ping of death" */
+	MALFORMED_OVERLAPPING_FRAGMENT, /* over the flags of the TCP header */
+	MALFORMED_UNALIGNED_FRAGMENT,	/* IPv6: not the last, and no multiple of 8 bytes */
+	MALFORMED_SOURCE_ROUTE,		/* LSRR, SSRR; routing header of type 0 */
+	MALFORMED_MAX
+};
+
 enum protocol {
 	PROTOCOL_OTHER,
 	PROTOCOL_HTTP1,
@@ -136,8 +154,9 @@ struct xdp_stats {
 	__u64 packets;
 	__u64 bytes;
 	__u64 reasons[XDP_REASON_MAX];
-	__u64 protocols[PROTOCOL_MAX]; /* of passed packets that carry TCP or UDP payload */
-	__u64 would_drop;	       /* rate_mode monitor: over the limit, passed */
+	__u64 protocols[PROTOCOL_MAX];	/* of passed packets that carry TCP or UDP payload */
+	__u64 would_drop;		/* rate_mode monitor: over the limit, passed */
+	__u64 malformed[MALFORMED_MAX]; /* reasons[XDP_REASON_MALFORMED], by kind */
 };
 
 /* ---- L7 ---- */
@@ -543,7 +562,7 @@ MPBPF_ASSERT_SIZE(struct policy, 64);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
-MPBPF_ASSERT_SIZE(struct xdp_stats, 120);
+MPBPF_ASSERT_SIZE(struct xdp_stats, 120 + 8 * MALFORMED_MAX);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
 MPBPF_ASSERT_SIZE(struct listener, 32);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);

@@ -68,12 +68,15 @@ static void build_ipv4(struct builder *b, const struct packet_spec *spec)
 	frame->l3 = frame->len;
 	ip = append(frame, 20 + 4 * spec->options);
 	memset(ip + 20, 1, 4 * spec->options);
+	if (spec->option_bytes)
+		memcpy(ip + 20, spec->option_bytes, 4 * spec->options);
 	ip[0] = 0x40 | (5 + spec->options);
 	put16(ip + 6, spec->fragment);
 	ip[8] = spec->hop_limit ? spec->hop_limit : 64;
 	address_parse(spec->source ? spec->source : "192.0.2.1", address);
 	memcpy(ip + 12, address + 12, 4);
-	memcpy(ip + 16, (uint8_t[]){ 198, 51, 100, 1 }, 4);
+	address_parse(spec->dest ? spec->dest : "198.51.100.1", address);
+	memcpy(ip + 16, address + 12, 4);
 	b->proto_at = frame->l3 + 9;
 }
 
@@ -88,8 +91,14 @@ static void build_extension(struct builder *b, const struct extension *extension
 	frame->bytes[b->proto_at] = extension->proto;
 	header = append(frame, size);
 	header[1] = extension->length;
+	if (extension->proto == PROTO_ROUTING) {
+		header[2] = extension->type;
+		header[3] = extension->left;
+	}
 	if (extension->proto == PROTO_FRAGMENT)
 		put16(header + 2, extension->fragment);
+	if (extension->proto == PROTO_FRAGMENT && extension->fragment & 1)
+		frame->units_from = frame->len;
 	b->proto_at = at;
 }
 
@@ -104,7 +113,7 @@ static void build_ipv6(struct builder *b, const struct packet_spec *spec)
 	ip[0] = 0x60;
 	ip[7] = spec->hop_limit ? spec->hop_limit : 64;
 	address_parse(spec->source ? spec->source : "2001:db8::1", ip + 8);
-	address_parse("2001:db8:ffff::1", ip + 24);
+	address_parse(spec->dest ? spec->dest : "2001:db8:ffff::1", ip + 24);
 	b->proto_at = frame->l3 + 6;
 	for (i = 0; i < PACKET_EXTENSIONS && spec->extensions[i].here; i++)
 		build_extension(b, &spec->extensions[i]);
@@ -152,8 +161,10 @@ static void build_transport(struct builder *b, const struct packet_spec *spec)
 		} else {
 			header[0] = spec->icmp_type;
 		}
-		if (spec->proto == PROTO_TCP)
+		if (spec->proto == PROTO_TCP) {
 			header[12] = (5 + spec->tcp_options) << 4;
+			header[13] = spec->tcp_flags ? spec->tcp_flags : 0x10;
+		}
 	}
 	frame->headers_end = frame->len;
 }

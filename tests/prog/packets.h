@@ -33,12 +33,23 @@ enum {
 struct extension {
 	uint8_t here;
 	uint8_t proto;
-	uint8_t length;	   /* as in the header: units of 8 bytes (AH: 4) beyond the first unit (AH: two) */
-	uint16_t fragment; /* PROTO_FRAGMENT: offset and flags as in the header, host order */
+	uint8_t length;	    /* as in the header: units of 8 bytes (AH: 4) beyond the first unit (AH: two) */
+	uint16_t fragment;  /* PROTO_FRAGMENT: offset and flags as in the header, host order */
+	uint8_t type, left; /* PROTO_ROUTING: its type, and segments left */
 };
 
-#define EXT(p, n) { .here = 1, .proto = (p), .length = (n) }
-#define EXT_FRAGMENT(f) { .here = 1, .proto = PROTO_FRAGMENT, .fragment = (f) }
+#define EXT(p, n)                                      \
+	{                                              \
+		.here = 1, .proto = (p), .length = (n) \
+	}
+#define EXT_ROUTING(t, l)                                                                \
+	{                                                                                \
+		.here = 1, .proto = PROTO_ROUTING, .length = 2, .type = (t), .left = (l) \
+	}
+#define EXT_FRAGMENT(f)                                             \
+	{                                                           \
+		.here = 1, .proto = PROTO_FRAGMENT, .fragment = (f) \
+	}
 
 /* From so many bytes of payload on, the packet is of this class (enum protocol). */
 struct class_step {
@@ -51,16 +62,19 @@ struct packet_spec {
 	uint16_t tags[PACKET_TAGS]; /* tag protocol ids; 0: no more */
 	uint8_t family;		    /* 4, 6 or 0: neither, `type` then */
 	uint16_t type;
-	uint8_t options;   /* IPv4: 32-bit words of options */
-	uint16_t fragment; /* IPv4: offset and flags as in the header, host order */
+	uint8_t options;	  /* IPv4: 32-bit words of options */
+	const char *option_bytes; /* all of them; NULL: each byte is a NOP */
+	uint16_t fragment;	  /* IPv4: offset and flags as in the header, host order */
 	struct extension extensions[PACKET_EXTENSIONS];
 	uint8_t proto;
 	uint8_t tcp_options;  /* 32-bit words */
+	uint8_t tcp_flags;    /* 0: ACK */
 	uint16_t source_port; /* 0: 40000 */
 	uint16_t dest_port;   /* 0: 80 */
 	uint8_t icmp_type;
 	uint8_t hop_limit;    /* 0: 64 */
 	const char *source;   /* NULL: 192.0.2.1 or 2001:db8::1 */
+	const char *dest;     /* NULL: 198.51.100.1 or 2001:db8:ffff::1 */
 	const char *payload;  /* bytes behind the last header */
 	uint16_t payload_len; /* 0: strlen(payload) */
 	uint16_t zeros;	      /* bytes behind the payload */
@@ -73,6 +87,7 @@ struct frame {
 	size_t link_end;    /* of Ethernet and the tags that must be whole */
 	size_t l3;	    /* 0: not IP */
 	size_t l4;	    /* 0: no transport header that is read */
+	size_t units_from;  /* IPv6: from here to ip_end it is whole units of 8 bytes; 0: it need not be */
 	size_t headers_end; /* an IP packet that ends before is malformed */
 	size_t payload;	    /* 0: neither TCP nor UDP */
 	size_t ip_end;

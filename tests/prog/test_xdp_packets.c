@@ -67,6 +67,7 @@ static void cut_packet(const struct packet_spec *spec, struct frame *frame, bool
 	for (end = start; end <= whole; end++) {
 		frame_set_end(frame, end, udp && end >= frame->headers_end);
 		bad = end < frame->headers_end;
+		bad |= frame->units_from && (end - frame->units_from) % 8;
 		/* A datagram, other than a fragment of one, that says that it is longer than the packet. */
 		bad |= spec->proto == PROTO_UDP && frame->l4 && !udp && end < whole;
 		class = bad ? NO_PROTOCOL : class_of(spec, frame, end - frame->payload);

@@ -111,10 +111,10 @@ static int run_program(const struct xdp_run *run, struct bpf_test_run_opts *opts
 
 int xdp_run_frame(const struct xdp_run *run, const void *bytes, size_t len, size_t linear, uint32_t repeat)
 {
-	struct xdp_md ctx = { .data_end = linear };
+	struct xdp_md ctx = { .data_end = linear ? linear : len, .ingress_ifindex = run->ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len, .repeat = repeat);
 
-	if (linear) {
+	if (linear || run->ifindex) {
 		opts.ctx_in = &ctx;
 		opts.ctx_size_in = sizeof(ctx);
 	}
@@ -210,8 +210,12 @@ unsigned long long xdp_map_memory(int fd)
 static bool counters_match(const struct xdp_stats *moved, size_t len, enum xdp_reason reason, int protocol)
 {
 	bool held = moved->packets == 1 && moved->bytes == len && !moved->would_drop;
+	uint64_t malformed = 0;
 	int i;
 
+	for (i = 0; i < MALFORMED_MAX; i++)
+		malformed += moved->malformed[i];
+	held &= malformed == moved->reasons[XDP_REASON_MALFORMED] && !moved->malformed[MALFORMED_NONE];
 	for (i = 0; i < XDP_REASON_MAX; i++)
 		held &= moved->reasons[i] == (i == (int)reason);
 	for (i = 0; i < PROTOCOL_MAX; i++)
@@ -241,4 +245,20 @@ bool xdp_expect(const struct xdp_run *run, const void *bytes, size_t len, size_t
 		moved.reasons[XDP_REASON_MALFORMED], moved.protocols[PROTOCOL_OTHER], moved.protocols[PROTOCOL_HTTP1],
 		moved.protocols[PROTOCOL_TLS], moved.protocols[PROTOCOL_HTTP2], moved.protocols[PROTOCOL_GRPC],
 		moved.protocols[PROTOCOL_WEBSOCKET], moved.would_drop, reason, protocol);
+}
+
+bool xdp_expect_malformed(const struct xdp_run *run, const void *bytes, size_t len, enum malformed kind,
+			  const char *what)
+{
+	struct xdp_stats before, moved;
+	int i, found = MALFORMED_NONE;
+
+	xdp_read_stats(run, &before);
+	if (!xdp_expect(run, bytes, len, ALL_LINEAR, XDP_REASON_MALFORMED, NO_PROTOCOL, what))
+		return false;
+	moved = xdp_stats_since(run, &before);
+	for (i = 0; i < MALFORMED_MAX; i++)
+		if (moved.malformed[i])
+			found = i;
+	return CHECK(found == (int)kind, "%s: malformed of kind %d, expected %d", what, found, kind);
 }

@@ -24,6 +24,7 @@ struct xdp_run {
 	struct bpf_object *object;
 	int program, control, policies, cidrs, sources, stats;
 	uint32_t generation;
+	uint32_t ifindex; /* the interface that frames come in on; 0: loopback of this network namespace */
 };
 
 /* Loads, or ends the test program. `max_sources` 0: as the object says. */
@@ -58,5 +59,8 @@ struct source_key source_of(const char *address);
 /* Runs once and CHECKs the action and every counter of xdp_stats; `what` names the case. */
 bool xdp_expect(const struct xdp_run *run, const void *bytes, size_t len, size_t linear, enum xdp_reason reason,
 		int protocol, const char *what);
+/* The same for a malformed frame that is dropped, as one of this kind. */
+bool xdp_expect_malformed(const struct xdp_run *run, const void *bytes, size_t len, enum malformed kind,
+			  const char *what);
 
 #endif

@@ -32,6 +32,18 @@ static void assert_only(const struct stats *stats, const char *const *paths, dou
 		"xdp.dropped.denied",
 		"xdp.dropped.malformed",
 		"xdp.dropped.syn_guard",
+		"xdp.malformed.truncated",
+		"xdp.malformed.bad_version",
+		"xdp.malformed.bad_header_length",
+		"xdp.malformed.bad_length",
+		"xdp.malformed.bad_options",
+		"xdp.malformed.bad_tcp_flags",
+		"xdp.malformed.land",
+		"xdp.malformed.tiny_fragment",
+		"xdp.malformed.oversized_fragment",
+		"xdp.malformed.overlapping_fragment",
+		"xdp.malformed.unaligned_fragment",
+		"xdp.malformed.source_route",
 		"xdp.protocols.http1",
 		"xdp.protocols.tls",
 		"xdp.protocols.http2",
@@ -112,6 +124,23 @@ static void packets_are_counted_where_they_belong(void **state)
 	ONLY(sources, "xdp.sources");
 }
 
+static void malformed_packets_are_counted_by_kind(void **state)
+{
+	(void)state;
+	ONLY(xdp.malformed[MALFORMED_TRUNCATED], "xdp.malformed.truncated");
+	ONLY(xdp.malformed[MALFORMED_BAD_VERSION], "xdp.malformed.bad_version");
+	ONLY(xdp.malformed[MALFORMED_BAD_HEADER_LENGTH], "xdp.malformed.bad_header_length");
+	ONLY(xdp.malformed[MALFORMED_BAD_LENGTH], "xdp.malformed.bad_length");
+	ONLY(xdp.malformed[MALFORMED_BAD_OPTIONS], "xdp.malformed.bad_options");
+	ONLY(xdp.malformed[MALFORMED_BAD_TCP_FLAGS], "xdp.malformed.bad_tcp_flags");
+	ONLY(xdp.malformed[MALFORMED_LAND], "xdp.malformed.land");
+	ONLY(xdp.malformed[MALFORMED_TINY_FRAGMENT], "xdp.malformed.tiny_fragment");
+	ONLY(xdp.malformed[MALFORMED_OVERSIZED_FRAGMENT], "xdp.malformed.oversized_fragment");
+	ONLY(xdp.malformed[MALFORMED_OVERLAPPING_FRAGMENT], "xdp.malformed.overlapping_fragment");
+	ONLY(xdp.malformed[MALFORMED_UNALIGNED_FRAGMENT], "xdp.malformed.unaligned_fragment");
+	ONLY(xdp.malformed[MALFORMED_SOURCE_ROUTE], "xdp.malformed.source_route");
+}
+
 static void allowed_is_the_sum_of_the_ways_to_be_allowed(void **state)
 {
 	(void)state;
@@ -162,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_counted_where_they_belong),
+		cmocka_unit_test(malformed_packets_are_counted_by_kind),
 		cmocka_unit_test(allowed_is_the_sum_of_the_ways_to_be_allowed),
 		cmocka_unit_test(each_denial_has_its_reason),
 		cmocka_unit_test(connections_and_verdicts_have_theirs),
