@@ -14,17 +14,9 @@
 #include <linux/types.h>
 #include <linux/bpf.h>
 
+#include "core/cidr.h"
 #include "core/jwt_key.h"
 #include "mpbpf/abi.h"
-
-/*
- * An IPv6 network never covers IPv4: one that would, because ::ffff:0:0/96 lies in it ("::/0"), is given as the up to
- * 96 networks that make up the rest of it.
- */
-struct cidr {
-	struct addr addr; /* IPv4 mapped; host bits are zero */
-	uint8_t prefix;	  /* of 128; an IPv4 /24 is 120 */
-};
 
 struct rate_limit_config {
 	bool enabled;	      /* default true */
@@ -47,6 +39,10 @@ struct ban_config {
 struct ddos_config {
 	bool drop_invalid;	      /* default true */
 	enum syn_cookies syn_cookies; /* default auto; accepted, not acted on */
+	/*
+	 * An IPv6 network never covers IPv4: one that would, because ::ffff:0:0/96 lies in it ("::/0"), is given as the
+	 * up to 96 networks that make up the rest of it.
+	 */
 	struct cidr *deny, *allow;
 	size_t n_deny, n_allow; /* together at most MPBPF_CIDRS_MAX */
 	struct ban_config ban;

@@ -3,20 +3,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
 #include <bpf/bpf.h>
 
+#include "core/grace.h"
 #include "core/policy.h"
 #include "core/policy_headers.h"
 #include "core/policy_keys.h"
 #include "core/policy_names.h"
 #include "core/policy_rules.h"
 #include "core/util.h"
-
-/* Longer than any program runs; for kernels whose nohz_full setting rules membarrier's global command out. */
-#define GRACE_USEC 100000
 
 /* Maps whose keys carry a generation, and where in the key it stands. */
 static const struct keyed_map {
@@ -28,13 +23,6 @@ static const struct keyed_map {
 	{ MAP_PATHS, sizeof(struct path_key), offsetof(struct path_key, generation) },
 	{ MAP_CIDRS, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
 };
-
-/* MEMBARRIER_CMD_GLOBAL is the kernel's synchronize_rcu(): every program that was running has ended. */
-static void wait_grace_period(void)
-{
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
-		usleep(GRACE_USEC);
-}
 
 /*
  * The keys of other generations than `keep`, one after the other in *ret. Deleting while walking would start the walk
@@ -242,7 +230,7 @@ int policy_publish(const struct maps *maps, const struct config *config, const c
 	strcpy(origin, path ?: "");
 
 	/* What a publisher killed midway left, be it of the generation before or of one that never came in force. */
-	wait_grace_period();
+	grace_wait();
 	r = purge_all_but(maps, old);
 	if (r < 0)
 		return r;
@@ -255,7 +243,7 @@ int policy_publish(const struct maps *maps, const struct config *config, const c
 	write_origin(control, config, origin);
 
 	/* The switch is done: keys that cannot be deleted now are deleted by the next publish. */
-	wait_grace_period();
+	grace_wait();
 	purge_all_but(maps, new);
 	return 0;
 }
