@@ -13,6 +13,7 @@
 #include "agent/clockwatch.h"
 #include "agent/control.h"
 #include "agent/keywatch.h"
+#include "agent/lists.h"
 #include "agent/privileges.h"
 #include "agent/revocations.h"
 #include "core/system.h"
@@ -140,6 +141,7 @@ static void on_hangup(evutil_socket_t signal, short what, void *data)
 struct serving {
 	struct clockwatch *clock;
 	struct revocations *revocations;
+	struct list_watch *lists;
 	struct control_server *control;
 	struct keywatch *keys;
 	struct event *signals[3];
@@ -166,6 +168,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 	if (r == 0)
 		r = revocations_open(agent->base, agent->options->pin_root, &agent->maps, &s->revocations);
 	if (r == 0)
+		r = list_watch_open(agent->base, agent->options->pin_root, &agent->maps, &s->lists);
+	if (r == 0)
 		r = control_open(agent, &s->control);
 	if (r == 0)
 		r = keywatch_open(agent, &s->keys);
@@ -180,6 +184,7 @@ static void serving_close(struct serving *s)
 {
 	keywatch_close(s->keys);
 	control_close(s->control);
+	list_watch_close(s->lists);
 	revocations_close(s->revocations);
 	clockwatch_close(s->clock);
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++)

@@ -22,7 +22,8 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_COOKIES] = "cookies",	   [MAP_HELPER] = "helper",	  [MAP_SINK] = "sink",
 	[MAP_TARGET] = "target",	   [MAP_ASKS] = "asks",		  [MAP_REQUEST_STATS] = "request_stats",
 	[MAP_METRICS] = "metrics",	   [MAP_NAMES] = "names",	  [MAP_HEADERS] = "headers",
-	[MAP_PIECES] = "pieces",
+	[MAP_PIECES] = "pieces",	   [MAP_LISTS4] = "lists4",	  [MAP_LISTS6] = "lists6",
+	[MAP_LIST_LENGTHS] = "list_lengths", [MAP_LIST_REASONS] = "list_reasons",
 };
 
 void maps_close(struct maps *maps)

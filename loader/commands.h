@@ -27,6 +27,10 @@ struct context {
 	const char *subject, *jti;
 	int64_t for_s; /* 0: not given */
 	bool revocations;
+	enum cidr_list list; /* of the commands that have one */
+	const char *network; /* NULL: not given */
+	const char *file;    /* NULL: not given; "-": standard input */
+	const char *reason;
 };
 
 /* Each returns an exit code, having logged what went wrong. */
@@ -40,6 +44,10 @@ int cmd_verdict_list(const struct context *c);
 int cmd_verdict_show(const struct context *c);
 int cmd_verdict_revoke(const struct context *c);
 int cmd_verdict_flush(const struct context *c);
+int cmd_list_add(const struct context *c);
+int cmd_list_del(const struct context *c);
+int cmd_list_replace(const struct context *c);
+int cmd_list_list(const struct context *c);
 
 /* Shared by commands; all log. */
 /* EXIT_DONE, or EXIT_FAILED without root rights. */

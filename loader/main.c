@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/duration.h"
 #include "core/pins.h"
 #include "core/system.h"
 #include "core/util.h"
@@ -32,9 +33,10 @@ enum option_id {
 	OPTION_JTI,
 	OPTION_FOR,
 	OPTION_REVOCATIONS,
+	OPTION_FILE,
+	OPTION_REASON,
+	OPTION_NETWORK, /* a word of its own, without a name */
 };
-
-#define DURATION_MAX_S (36500LL * 86400)
 
 #define BIT(id) (1U << ((id) - 256))
 #define GLOBAL                                                                                                   \
@@ -56,11 +58,14 @@ static const struct option_row {
 	{ OPTION_TOKEN_FILE, "token-file", "FILE", "the file that a token stands in, alone; -: standard input" },
 	{ OPTION_SUB, "sub", "SUBJECT", "revoke all tokens whose `sub` is this" },
 	{ OPTION_JTI, "jti", "ID", "revoke the token whose `jti` is this" },
-	{ OPTION_FOR, "for", "TIME", "revoke for so long (30s, 10m, 2h, 7d); without it as long as it matters" },
+	{ OPTION_FOR, "for", "TIME",
+	  "for so long (30s, 10m, 2h, 7d); without it for good, a revocation as long as it matters" },
 	{ OPTION_REVOCATIONS, "revocations", NULL, "also take all revocations back" },
+	{ OPTION_FILE, "file", "FILE", "networks, one a line, `#` begins a comment; -: standard input" },
+	{ OPTION_REASON, "reason", "TEXT", "why, for `list`: up to 63 printable ASCII characters" },
 	{ OPTION_PIN_ROOT, "pin-root", "DIR", "where on bpffs it is pinned (" PIN_ROOT_DEFAULT ")" },
 	{ OPTION_CGROUP, "cgroup", "DIR", "processes of this cgroup are guarded (the cgroup2 root)" },
-	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, check, verdict list and show)" },
+	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, check, verdict list and show, block and allow list)" },
 	{ OPTION_VERBOSE, "verbose", NULL, "also -v: show what libbpf says" },
 	{ OPTION_HELP, "help", NULL, "also -h: print this" },
 	{ OPTION_VERSION, "version", NULL, "print the version" },
@@ -87,6 +92,20 @@ static const struct command {
 	  BIT(OPTION_TOKEN_FILE) | BIT(OPTION_SUB) | BIT(OPTION_JTI) | BIT(OPTION_FOR), cmd_verdict_revoke },
 	{ "verdict", "flush", "forget what is known of tokens: each is asked for again", BIT(OPTION_REVOCATIONS),
 	  cmd_verdict_flush },
+	{ "block", "add", "drop all packets of a network (CIDR), or of those in a file",
+	  BIT(OPTION_NETWORK) | BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_add },
+	{ "block", "del", "take a network (CIDR) off that list, or those in a file",
+	  BIT(OPTION_NETWORK) | BIT(OPTION_FILE), cmd_list_del },
+	{ "block", "replace", "make those in a file the whole list, at once",
+	  BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_replace },
+	{ "block", "list", "what stands on it, until when and why", 0, cmd_list_list },
+	{ "allow", "add", "lift the packet limit for a network (CIDR), or for those in a file",
+	  BIT(OPTION_NETWORK) | BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_add },
+	{ "allow", "del", "take a network (CIDR) off that list, or those in a file",
+	  BIT(OPTION_NETWORK) | BIT(OPTION_FILE), cmd_list_del },
+	{ "allow", "replace", "make those in a file the whole list, at once",
+	  BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_replace },
+	{ "allow", "list", "what stands on it, until when and why", 0, cmd_list_list },
 };
 
 static void print_options(unsigned int which)
@@ -128,7 +147,8 @@ static void print_command_help(const struct command *command, const char *name)
 	char text[32];
 
 	if (command) {
-		printf("usage: mpbpf %s [options]\n\n%s\n\n", command_text(command, text), command->summary);
+		printf("usage: mpbpf %s%s [options]\n\n%s\n\n", command_text(command, text),
+		       command->options & BIT(OPTION_NETWORK) ? " [CIDR]" : "", command->summary);
 		print_options(command->options | GLOBAL);
 		return;
 	}
@@ -189,33 +209,6 @@ static int iface_add(struct context *c, const char *name)
 	return 0;
 }
 
-/* "30s", "10m", "2h", "7d": at least one second, at most a century. */
-static int duration_parse(const char *value, int64_t *ret)
-{
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	long long n;
-	char *end;
-
-	if (value[0] < '0' || value[0] > '9')
-		return -EINVAL;
-	errno = 0;
-	n = strtoll(value, &end, 10);
-	if (errno || !n || !end[0] || end[1])
-		return -EINVAL;
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (end[0] != units[i].unit)
-			continue;
-		if (n > DURATION_MAX_S / units[i].seconds)
-			return -ERANGE;
-		*ret = n * units[i].seconds;
-		return 0;
-	}
-	return -EINVAL;
-}
-
 /* Once only, and not empty: an empty name is a variable that was not set. */
 static int text_set(const char **to, const char *value)
 {
@@ -238,12 +231,15 @@ static int option_apply(struct context *c, enum option_id id, const char *value)
 	case OPTION_SUB: return text_set(&c->subject, value);
 	case OPTION_JTI: return text_set(&c->jti, value);
 	case OPTION_FOR: return duration_parse(value, &c->for_s);
+	case OPTION_FILE: return text_set(&c->file, value);
+	case OPTION_REASON: return text_set(&c->reason, value);
 	case OPTION_REVOCATIONS: c->revocations = true; break;
 	case OPTION_NO_AGENT: c->no_agent = true; break;
 	case OPTION_FOREGROUND: c->foreground = true; break;
 	case OPTION_JSON: c->json = true; break;
 	case OPTION_VERBOSE: c->verbose = true; break;
 	case OPTION_HELP:
+	case OPTION_NETWORK:
 	case OPTION_VERSION: break;
 	}
 	return 0;
@@ -276,6 +272,10 @@ static int option_error(const struct command *command, const char *what, int id,
 /* A word that is no option: the command, or what it is to do. */
 static int parse_word(struct parsed *p, const char *word)
 {
+	if (p->command && (p->command->options & BIT(OPTION_NETWORK)) && !p->context.network) {
+		p->context.network = word;
+		return EXIT_DONE;
+	}
 	if (p->command)
 		/* It may be a token, which is not to be repeated. */
 		return usage_error(p->command, "unexpected argument", p->name ? NULL : word);
@@ -374,6 +374,7 @@ int main(int argc, char **argv)
 	r = check(&p);
 	if (r)
 		return r;
+	p.context.list = strcmp(p.command->name, "allow") ? CIDR_DENY : CIDR_ALLOW;
 	log_libbpf(p.context.verbose);
 	return p.command->run(&p.context);
 }

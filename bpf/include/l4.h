@@ -5,6 +5,7 @@
 
 #include "ban.h"
 #include "limit.h"
+#include "lists.h"
 
 static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generation, enum cidr_list list)
 {
@@ -57,9 +58,9 @@ static __always_inline enum xdp_reason l4_decide(const struct packet *pkt, enum 
 	}
 	if (!policy || pkt->l3_proto == L3_OTHER)
 		return XDP_REASON_PASS;
-	if (policy->has_deny && cidr_listed(pkt, policy->generation, CIDR_DENY))
+	if ((policy->has_deny && cidr_listed(pkt, policy->generation, CIDR_DENY)) || list_holds(pkt, CIDR_DENY))
 		return XDP_REASON_DENIED;
-	if (policy->has_allow && cidr_listed(pkt, policy->generation, CIDR_ALLOW))
+	if ((policy->has_allow && cidr_listed(pkt, policy->generation, CIDR_ALLOW)) || list_holds(pkt, CIDR_ALLOW))
 		return XDP_REASON_PASS;
 	if (policy->ban_failures && !pkt->on_link && source_banned(limit_key(pkt)))
 		return XDP_REASON_BANNED;

@@ -77,6 +77,53 @@ struct {
 	__type(value, __u32);
 } cidrs __weak SEC(".maps");
 
+/*
+ * `mpbpf block` and `mpbpf allow` write, XDP reads: for each list a hash of its IPv4 networks, which is made as large as it must
+ * be, and changed for another as a whole. (Sizes, for clang describes no type that only an inner map names.)
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, CIDR_LIST_MAX);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_HASH);
+			__uint(max_entries, 1);
+			__uint(key_size, sizeof(struct list4_key));
+			__uint(value_size, sizeof(struct listed));
+		});
+} lists4 __weak SEC(".maps");
+
+/* The same for IPv6. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, CIDR_LIST_MAX);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_HASH);
+			__uint(max_entries, 1);
+			__uint(key_size, sizeof(struct list6_key));
+			__uint(value_size, sizeof(struct listed));
+		});
+} lists6 __weak SEC(".maps");
+
+/* Written with `lists4` and `lists6`; XDP reads: which lengths to look for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CIDR_LIST_MAX);
+	__type(key, __u32);
+	__type(value, struct list_lengths);
+} list_lengths __weak SEC(".maps");
+
+/* `mpbpf block` and `mpbpf allow` write and read, no program does. Full of reasons in use: another one is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MPBPF_LIST_REASONS);
+	__type(key, __u32);
+	__type(value, struct list_reason);
+} list_reasons __weak SEC(".maps");
+
 /* XDP writes and reads. Full: the source unseen for longest is forgotten, its count with it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -21,6 +21,9 @@
 #define MPBPF_BUCKETS_MAX 65536	    /* token buckets at a time */
 #define MPBPF_BANS_MAX 65536	    /* sources that are banned, or counted towards it, at a time */
 #define MPBPF_CIDRS_MAX 65536	    /* entries of the allow and the deny list together */
+#define MPBPF_LISTED_MAX 1048576    /* networks that `mpbpf block` keeps, and as many that `mpbpf allow` does */
+#define MPBPF_LIST_REASONS 1024	    /* different reasons for them */
+#define MPBPF_LIST_REASON_SIZE 64   /* the longest reason, its terminator included */
 #define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
 #define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
 #define MPBPF_VERDICTS_MAX 65536    /* default number of cached verdicts */
@@ -91,6 +94,45 @@ struct cidr_key {
 	__u32 generation;
 	__u32 list; /* enum cidr_list */
 	struct addr addr;
+};
+
+/*
+ * Networks that `mpbpf block` and `mpbpf allow` list at run time: lists4[enum cidr_list] and lists6[] are hashes of them, or
+ * nothing. A network is looked for under every length that list_lengths knows. Addresses are in host order here.
+ */
+struct list4_key {
+	__u32 addr;
+	__u32 mask;
+};
+
+struct list6_key {
+	__u64 hi;
+	__u64 lo;
+	__u32 prefix;
+	__u32 pad;
+};
+
+struct listed {
+	__u64 until;  /* CLOCK_BOOTTIME, ns: it is listed before; U64_MAX: for good */
+	__u32 at;     /* CLOCK_REALTIME, seconds: since when */
+	__u32 reason; /* list_reasons[reason - 1]; 0: none was given */
+};
+
+/*
+ * list_lengths[enum cidr_list]: lengths that networks on the list may have. More may stand here than there are, never
+ * fewer, so that words may be written one by one. The rest is the user side's own.
+ */
+struct list_lengths {
+	__u64 v4;	 /* bit 32 - n: of /n */
+	__u64 v6[2];	 /* [0] bit 64 - n: of /1 to /64; [1] bit 128 - n: of /65 to /128 */
+	__u64 v6_all;	 /* ::/0 is listed */
+	__u64 first_end; /* not after the earliest listed.until */
+	__u32 n4[33];	 /* networks of each length */
+	__u32 n6[129];
+};
+
+struct list_reason {
+	char text[MPBPF_LIST_REASON_SIZE]; /* "": the number is free */
 };
 
 /*
@@ -560,6 +602,11 @@ MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
 MPBPF_ASSERT_SIZE(struct policy, 64);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
+MPBPF_ASSERT_SIZE(struct list4_key, 8);
+MPBPF_ASSERT_SIZE(struct list6_key, 24);
+MPBPF_ASSERT_SIZE(struct listed, 16);
+MPBPF_ASSERT_SIZE(struct list_lengths, 688);
+MPBPF_ASSERT_SIZE(struct list_reason, MPBPF_LIST_REASON_SIZE);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
 MPBPF_ASSERT_SIZE(struct xdp_stats, 120 + 8 * MALFORMED_MAX);

@@ -118,7 +118,7 @@ none "whose text is in LICENSES/, which LICENSE says" < <(
 
 row=("$architecture" '| `' '` |')
 none "every program has its row" < <(sed -n 's/^int \([a-z_]*\)(.*/\1/p' bpf/*/*.bpf.c | lacking "${row[@]}")
-sed -n 's/^} \([a-z_]*\) __weak SEC(".maps");/\1/p' bpf/include/maps.h >"$work/maps"
+sed -n 's/^} \([a-z0-9_]*\) __weak SEC(".maps");/\1/p' bpf/include/maps.h >"$work/maps"
 between "$(wc -l <"$work/maps")" 10 40 "maps.h has maps"
 none "every map has its row" < <(lacking "${row[@]}" <"$work/maps")
 sed -n '/^enum conn_state/,/^}/s/^\t\(CONN_[A-Z]*\),.*/\1/p' include/mpbpf/abi.h | grep -v MAX >"$work/states"
@@ -163,7 +163,7 @@ text=$(<"$architecture")
 seen=0 wrong=
 bpf_objects map -f
 for object in "${objects[@]}"; do
-	[[ $object =~ \ max_entries\ ([0-9]+)\ .*\ pinned\ "$pin_root/maps/"([a-z_]+) ]] || continue
+	[[ $object =~ \ max_entries\ ([0-9]+)\ .*\ pinned\ "$pin_root/maps/"([a-z0-9_]+) ]] || continue
 	entries=${BASH_REMATCH[1]} map=${BASH_REMATCH[2]} seen=$((seen + 1))
 	row="\\| \`$map\` \\| [^|]* \\| $entries( bytes)? \\|"
 	[[ $entries = 0 || $text =~ $row ]] || wrong+=" $map:$entries"

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests: lists kept at run time, from core/lists to what becomes of packets: ends, lengths, families, replacing, growing. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <bpf/bpf.h>
+
+#include "core/clock.h"
+#include "core/lists.h"
+#include "core/lists_maps.h"
+#include "core/pins.h"
+#include "core/util.h"
+#include "packets.h"
+#include "tap.h"
+#include "xdp_run.h"
+
+#define GOOD LISTED_FOR_GOOD
+
+static struct xdp_run run;
+static struct maps maps = MAPS_EMPTY;
+static char pin_root[64] = "/tmp/mpbpf-lists-XXXXXX";
+static struct lists block = { .maps = &maps, .list = CIDR_DENY }, allow = { .maps = &maps, .list = CIDR_ALLOW };
+
+/* A bpffs of our own, which goes with this process. */
+static void open_all(void)
+{
+	char path[PIN_PATH_MAX];
+
+	if (!mkdtemp(pin_root) || unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("bpf", pin_root, "bpf", 0, NULL))
+		tap_bail("%s: cannot mount a bpffs: %s", pin_root, strerror(errno));
+	for (size_t i = 0; i < 2; i++)
+		if (pins_path(path, pin_root, i ? "links" : "maps", NULL) || mkdir(path, 0700))
+			tap_bail("%s: %s", path, strerror(errno));
+	block.pin_root = allow.pin_root = pin_root;
+	xdp_run_open(&run, 1024);
+	if (maps_of_object(run.object, &maps))
+		tap_bail("the object lacks maps");
+	xdp_set_policy(&run, (struct policy){ .drop_invalid = 1 });
+}
+
+static void close_all(void)
+{
+	maps_close(&maps);
+	xdp_run_close(&run);
+	umount2(pin_root, MNT_DETACH);
+	rmdir(pin_root);
+}
+
+static uint64_t now(void)
+{
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
+static struct list_entry entry(const char *text, uint64_t until)
+{
+	char error[LIST_ERROR_MAX];
+	struct list_entry e;
+
+	if (list_entry_parse(text, &e, error))
+		tap_bail("%s", error);
+	e.listed.until = until;
+	return e;
+}
+
+static void put(const struct lists *lists, const char *text, uint64_t until)
+{
+	struct list_entry e = entry(text, until);
+	int r = list_put(lists, &e, 1, false, now());
+
+	CHECK(r == 0, "%s is not added: %s", text, strerror(-r));
+}
+
+static size_t del(const struct lists *lists, const char *text)
+{
+	struct list_entry e = entry(text, GOOD);
+	size_t found = 99;
+	int r = list_remove(lists, &e, 1, now(), &found);
+
+	CHECK(r == 0, "%s is not deleted: %s", text, strerror(-r));
+	return found;
+}
+
+static void replace(const struct lists *lists, const char *const *texts)
+{
+	struct list_entry entries[8];
+	size_t n = 0;
+	int r;
+
+	for (; texts[n]; n++)
+		entries[n] = entry(texts[n], GOOD);
+	r = list_put(lists, entries, n, true, now());
+	CHECK(r == 0, "the list is not replaced: %s", strerror(-r));
+}
+
+#define REPLACE(lists, ...) replace(lists, (const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+
+static struct frame frame_of(const char *source)
+{
+	struct packet_spec spec = { .family = strchr(source, ':') ? 6 : 4, .proto = PROTO_TCP, .source = source };
+	struct frame frame;
+
+	packet_build(&spec, &frame);
+	return frame;
+}
+
+static void expect(const char *source, enum xdp_reason reason)
+{
+	struct frame frame = frame_of(source);
+
+	xdp_expect(&run, frame.bytes, frame.len, ALL_LINEAR, reason, NO_PROTOCOL, source);
+}
+
+static size_t count(const struct lists *lists)
+{
+	_cleanup_free_ struct list_entry *entries = NULL;
+	size_t n = 0;
+	int r = list_read(lists, &entries, &n);
+
+	CHECK(r == 0, "the list cannot be read: %s", strerror(-r));
+	return n;
+}
+
+/* ---- what is listed ---- */
+
+static void test_networks(void)
+{
+	expect("203.0.113.1", XDP_REASON_PASS);
+	put(&block, "203.0.113.0/24", GOOD);
+	put(&block, "198.51.100.7", GOOD);
+	put(&block, "10.0.0.0/8", GOOD);
+	put(&block, "2001:db8:bad::/48", GOOD);
+	put(&block, "2001:db8:1::/64", GOOD);
+	put(&block, "2001:db8:2:0:8000::/65", GOOD);
+	put(&block, "2001:db8:1:2::3", GOOD);
+	expect("203.0.113.0", XDP_REASON_DENIED);
+	expect("203.0.113.255", XDP_REASON_DENIED);
+	expect("203.0.114.0", XDP_REASON_PASS);
+	expect("203.0.112.255", XDP_REASON_PASS);
+	expect("198.51.100.7", XDP_REASON_DENIED);
+	expect("198.51.100.6", XDP_REASON_PASS);
+	expect("10.255.0.1", XDP_REASON_DENIED);
+	expect("11.0.0.1", XDP_REASON_PASS);
+	expect("2001:db8:bad:ffff::1", XDP_REASON_DENIED);
+	expect("2001:db8:bae::1", XDP_REASON_PASS);
+	expect("2001:db8:1::ffff", XDP_REASON_DENIED);
+	expect("2001:db8:1:1::ffff", XDP_REASON_PASS);
+	expect("2001:db8:2:0:8000::1", XDP_REASON_DENIED);
+	expect("2001:db8:2:0:7fff::1", XDP_REASON_PASS);
+	expect("2001:db8:1:2::3", XDP_REASON_DENIED);
+	expect("2001:db8:1:2::4", XDP_REASON_PASS);
+	CHECK(del(&block, "10.0.0.0/8") == 1 && del(&block, "10.0.0.0/8") == 0,
+	      "deleting does not tell what was there");
+	expect("10.255.0.1", XDP_REASON_PASS);
+	CHECK(count(&block) == 6, "%zu networks are left", count(&block));
+	tap_result("networks of both families are blocked as a whole, and nothing beside them");
+}
+
+static void test_everything(void)
+{
+	REPLACE(&block, "0.0.0.0/0");
+	expect("192.0.2.1", XDP_REASON_DENIED);
+	expect("255.255.255.255", XDP_REASON_DENIED);
+	expect("2001:db8::1", XDP_REASON_PASS);
+	REPLACE(&block, "::/0");
+	expect("192.0.2.1", XDP_REASON_PASS);
+	expect("2001:db8::1", XDP_REASON_DENIED);
+	expect("ffff::1", XDP_REASON_DENIED);
+	REPLACE(&block, "::/1", "128.0.0.0/1");
+	expect("2001:db8::1", XDP_REASON_DENIED);
+	expect("8001::1", XDP_REASON_PASS);
+	expect("192.0.2.1", XDP_REASON_DENIED);
+	expect("127.0.2.1", XDP_REASON_PASS);
+	REPLACE(&block);
+	expect("192.0.2.1", XDP_REASON_PASS);
+	expect("2001:db8::1", XDP_REASON_PASS);
+	CHECK(!count(&block), "something is left");
+	tap_result("all of a family, half of it, and nothing");
+}
+
+static void test_ends(void)
+{
+	uint64_t end = now() + 300 * NSEC_PER_MSEC;
+
+	put(&block, "2001:db8:7::/48", GOOD);
+	put(&block, "192.0.2.0/24", GOOD);
+	put(&block, "192.0.2.1", now() - 1);
+	put(&block, "198.51.100.1", now() - 1);
+	put(&block, "198.51.0.0/16", now() - 1);
+	put(&block, "2001:db8:7::/64", now() - 1);
+	put(&block, "2001:db8:7::1", now() - 1);
+	put(&block, "203.0.113.1", end);
+	CHECK(count(&block) == 8, "%zu networks: what has expired is to be there still", count(&block));
+	expect("203.0.113.1", XDP_REASON_DENIED);
+	expect("192.0.2.1", XDP_REASON_DENIED);
+	expect("198.51.100.1", XDP_REASON_PASS);
+	expect("2001:db8:7::1", XDP_REASON_DENIED);
+	put(&block, "192.0.2.0/24", now() - 1);
+	put(&block, "2001:db8:7::/48", now() - 1);
+	expect("192.0.2.1", XDP_REASON_PASS);
+	expect("2001:db8:7::1", XDP_REASON_PASS);
+	put(&block, "192.0.2.1", GOOD);
+	expect("192.0.2.1", XDP_REASON_DENIED);
+	while (now() < end)
+		usleep(10000);
+	expect("203.0.113.1", XDP_REASON_PASS);
+	put(&block, "203.0.113.1", now() + 3600 * NSEC_PER_SEC);
+	expect("203.0.113.1", XDP_REASON_DENIED);
+	CHECK(del(&block, "198.51.100.1") == 0, "what has expired is said to have been listed");
+	REPLACE(&block);
+	tap_result(
+		"what has expired matches no more, at that moment; a wider or a longer network that has not still does");
+}
+
+static void test_precedence(void)
+{
+	struct policy limited = {
+		.rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1, .drop_invalid = 1
+	};
+
+	xdp_set_policy(&run, limited);
+	put(&allow, "203.0.113.0/24", GOOD);
+	put(&allow, "2001:db8:5::/48", GOOD);
+	for (int i = 0; i < 3; i++) {
+		expect("203.0.113.9", XDP_REASON_PASS);
+		expect("2001:db8:5::9", XDP_REASON_PASS);
+	}
+	expect("203.0.114.9", XDP_REASON_PASS);
+	expect("203.0.114.9", XDP_REASON_RATE_LIMIT);
+	put(&block, "203.0.113.9", GOOD);
+	expect("203.0.113.9", XDP_REASON_DENIED);
+	expect("203.0.113.8", XDP_REASON_PASS);
+	limited.has_deny = limited.has_allow = 1;
+	xdp_add_cidr(&run, CIDR_DENY, "203.0.113.8", 32);
+	xdp_add_cidr(&run, CIDR_ALLOW, "203.0.113.9", 32);
+	xdp_set_policy(&run, limited);
+	expect("203.0.113.8", XDP_REASON_DENIED);
+	expect("203.0.113.9", XDP_REASON_DENIED);
+	REPLACE(&block);
+	REPLACE(&allow);
+	expect("203.0.113.7", XDP_REASON_PASS);
+	expect("203.0.113.7", XDP_REASON_RATE_LIMIT);
+	xdp_set_policy(&run, (struct policy){ .drop_invalid = 1 });
+	tap_result("blocked or denied before allowed, by the configuration or at run time; allowed before limited");
+}
+
+/* ---- replacing under fire ---- */
+
+#define FIRED 100000
+
+static void *fire(void *frame)
+{
+	const struct frame *f = frame;
+
+	for (int i = 0; i < FIRED / 1000; i++)
+		xdp_run_frame(&run, f->bytes, f->len, ALL_LINEAR, 1000);
+	return NULL;
+}
+
+static void test_replace(void)
+{
+	struct frame v4 = frame_of("203.0.113.9"), v6 = frame_of("2001:db8:5::9");
+	struct xdp_stats before, moved;
+	pthread_t threads[2];
+	int n = 0;
+
+	REPLACE(&block, "203.0.113.9", "2001:db8:5::9");
+	xdp_read_stats(&run, &before);
+	if (pthread_create(&threads[0], NULL, fire, &v4) || pthread_create(&threads[1], NULL, fire, &v6))
+		tap_bail("no threads");
+	do {
+		REPLACE(&block, "203.0.113.0/24", "2001:db8:5::/64", "192.0.2.7");
+		REPLACE(&block, "203.0.113.9", "2001:db8::/32");
+		n++;
+		moved = xdp_stats_since(&run, &before);
+	} while (moved.packets < 2 * FIRED && n < 10000);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	moved = xdp_stats_since(&run, &before);
+	CHECK(moved.packets == 2 * FIRED && moved.reasons[XDP_REASON_DENIED] == 2 * FIRED,
+	      "%llu of %llu packets were dropped, the list was replaced %d times", moved.reasons[XDP_REASON_DENIED],
+	      moved.packets, 2 * n);
+	CHECK(n > 1, "the list was replaced %d times", n);
+	REPLACE(&block);
+	tap_result("no packet finds neither the old nor the new list while one takes the other's place");
+}
+
+/* ---- many ---- */
+
+static size_t many(void)
+{
+	const char *slow = getenv("MPBPF_SLOW");
+
+	return 20000 / (slow && atoi(slow) > 1 ? 4 : 1);
+}
+
+/* 100.64.0.0 and on, and every second of them with an end. */
+static struct list_entry numbered(uint32_t i, uint64_t until)
+{
+	struct list_entry e = entry("100.64.0.0", i & 1 ? until : GOOD);
+
+	e.cidr.addr.b[13] += i >> 16;
+	e.cidr.addr.b[14] = i >> 8;
+	e.cidr.addr.b[15] = i;
+	return e;
+}
+
+static void test_many(void)
+{
+	size_t n = many(), more = n / 8 + 1500;
+	struct list_entry *entries = calloc(n, sizeof(*entries));
+	char text[32];
+	int r;
+
+	if (!entries)
+		tap_bail("no memory");
+	for (size_t i = 0; i < n; i++)
+		entries[n - 1 - i] = numbered(i, GOOD);
+	put(&block, "2001:db8::/32", GOOD);
+	r = list_put(&block, entries, n, false, now());
+	CHECK(r == 0 && count(&block) == n + 1, "%d, %zu networks are listed", r, count(&block));
+	expect("100.64.0.0", XDP_REASON_DENIED);
+	snprintf(text, sizeof(text), "100.64.%zu.%zu", (n - 1) >> 8, (n - 1) & 255);
+	expect(text, XDP_REASON_DENIED);
+	expect("100.63.255.255", XDP_REASON_PASS);
+	expect("100.65.0.0", XDP_REASON_PASS);
+	expect("2001:db8::5", XDP_REASON_DENIED);
+	r = list_put(&block, entries, n, false, now());
+	CHECK(r == 0 && count(&block) == n + 1, "again: %d, %zu networks are listed", r, count(&block));
+	/* More than the spare room of a map. */
+	for (size_t i = 0; i < more; i++) {
+		struct list_entry e = numbered(65536 + i, GOOD);
+
+		r = list_put(&block, &e, 1, false, now());
+		if (!CHECK(r == 0, "number %zu: %s", i, strerror(-r)))
+			break;
+	}
+	CHECK(count(&block) == n + more + 1, "%zu networks are listed", count(&block));
+	expect("100.65.0.0", XDP_REASON_DENIED);
+	expect("100.64.0.0", XDP_REASON_DENIED);
+	free(entries);
+	tap_result("thousands at once, the same again, and one by one beyond the room there is");
+}
+
+static struct list_lengths lengths(void)
+{
+	struct list_lengths l = {};
+
+	list_lengths_read(&block, &l);
+	return l;
+}
+
+static size_t sum(void)
+{
+	struct list_lengths l = lengths();
+
+	return list_lengths_sum(&l);
+}
+
+static void purge_all(uint64_t at)
+{
+	struct list_purge purge = {};
+
+	while (list_purge(&block, &purge, at) > 0)
+		;
+}
+
+static void test_purge(void)
+{
+	struct list_purge purge = {};
+	uint64_t end = now() + 60 * NSEC_PER_SEC;
+	size_t n = many(), left = n / 2 + n / 8 + 1500 + 3;
+	int steps = 0, r;
+
+	CHECK(list_purge(&block, &purge, now()) == 0 && lengths().first_end == GOOD, "there is nothing to purge");
+	for (uint32_t i = 0; i < n; i++) {
+		struct list_entry e = numbered(i, end);
+
+		list_put(&block, &e, 1, false, now());
+	}
+	put(&block, "198.51.0.0/16", end + 7);
+	put(&block, "2001:db8::/32", end);
+	CHECK(lengths().first_end == end && lengths().v4 == 0x10001, "ends and lengths are not kept");
+	CHECK(list_purge(&block, &purge, end - 1) == 0, "something is purged too early");
+	for (r = 1; r > 0 && steps < 1000; steps++) {
+		r = list_purge(&block, &purge, end);
+		/* Another map takes the place of the one that is walked. */
+		if (steps == 1) {
+			struct list_entry e[2] = { entry("192.0.2.1", GOOD), entry("192.0.2.2", end + 9) };
+
+			list_put(&block, e, 2, false, now());
+		}
+	}
+	CHECK(r == 0 && steps > 3, "%d steps, %d", steps, r);
+	CHECK(count(&block) == left, "%zu networks are left of %zu", count(&block), left + n / 2 + 1);
+	CHECK(!lengths().v6[0] && sum() == left, "%zu networks are counted", sum());
+	purge_all(end);
+	CHECK(lengths().first_end == end + 7, "the first end is %lld ns after the last",
+	      (long long)(lengths().first_end - end));
+	purge_all(end + 8);
+	CHECK(lengths().v4 == 1 && lengths().first_end == end + 9,
+	      "the last network of a length is gone, its bit is not");
+	tap_result("what has expired is deleted a batch at a time, and its lengths with it");
+}
+
+/* ---- reasons, and what was cut short ---- */
+
+static void test_reasons(void)
+{
+	_cleanup_free_ struct list_reason *reasons = NULL;
+	uint32_t first = 0, number = 0;
+	char text[32];
+	int r = 0;
+
+	REPLACE(&block);
+	CHECK(list_reason_number(&block, "scanner", &first) == 0 && first, "a reason gets no number");
+	CHECK(list_reason_number(&allow, "scanner", &number) == 0 && number == first, "the same gets another");
+	struct list_entry e = entry("192.0.2.1", GOOD);
+
+	e.listed.reason = first;
+	list_put(&allow, &e, 1, false, now());
+	for (int i = 0; r == 0 && i < MPBPF_LIST_REASONS + 5; i++) {
+		snprintf(text, sizeof(text), "reason %d", i);
+		r = list_reason_number(&block, text, &number);
+		CHECK(number != first, "%s takes a number that is in use", text);
+	}
+	CHECK(r == 0, "numbers that nobody bears are not used again: %s", strerror(-r));
+	CHECK(list_reasons_read(&maps, &reasons) == 0 && !strcmp(reasons[first - 1].text, "scanner"),
+	      "the first is gone");
+	REPLACE(&allow);
+	tap_result("reasons share numbers, which are used again when no network bears them");
+}
+
+static void test_cut_short(void)
+{
+	char from[PIN_PATH_MAX], to[PIN_PATH_MAX];
+
+	REPLACE(&block, "203.0.113.0/24");
+	pins_path(from, pin_root, "maps", "blocked4");
+	pins_path(to, pin_root, "maps", "blocked4+new");
+	CHECK(rename(from, to) == 0, "%s", strerror(errno));
+	CHECK(count(&block) == 1, "the list cannot be read");
+	CHECK(access(from, F_OK) == 0 && access(to, F_OK) < 0, "the pin is not put right");
+	/* Staged, and never put in force. */
+	CHECK(bpf_obj_pin(run.sources, to) == 0, "%s", strerror(errno));
+	put(&block, "203.0.114.0/24", GOOD);
+	CHECK(count(&block) == 2, "%zu networks", count(&block));
+	REPLACE(&block, "203.0.114.0/24");
+	expect("203.0.114.1", XDP_REASON_DENIED);
+	expect("203.0.113.1", XDP_REASON_PASS);
+	REPLACE(&block);
+	CHECK(access(from, F_OK) < 0, "an empty list has a pin");
+	tap_result("a command that was killed before or after the switch leaves a list that works");
+}
+
+int main(void)
+{
+	tap_start();
+	open_all();
+	test_networks();
+	test_everything();
+	test_ends();
+	test_precedence();
+	test_replace();
+	test_many();
+	test_purge();
+	test_reasons();
+	test_cut_short();
+	close_all();
+	return tap_end();
+}
