@@ -196,4 +196,5 @@ errors=$(awk '{ n += $6 } END { print n }' "$work/figures")
 [ "$errors" = 0 ] || bail "$errors requests failed"
 mpbpf unload >>"$log" 2>&1 || [ -z "$(pins)" ] || bail "unload failed: $(tail "$log")"
 echo
-cd "$top" && exec "$build/tests/bench/xdp_bench" "${XDP_ROUNDS:-3}"
+cd "$top" || exit
+"$build/tests/bench/xdp_bench" "${XDP_ROUNDS:-3}" && "$build/tests/bench/lists_bench"

@@ -2,13 +2,10 @@
 /* Tests: lists kept at run time, from core/lists to what becomes of packets: ends, lengths, families, replacing, growing. */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <bpf/bpf.h>
 
 #include "core/clock.h"
@@ -16,42 +13,16 @@
 #include "core/lists_maps.h"
 #include "core/pins.h"
 #include "core/util.h"
+#include "lists_run.h"
 #include "packets.h"
 #include "tap.h"
 #include "xdp_run.h"
 
 #define GOOD LISTED_FOR_GOOD
 
-static struct xdp_run run;
-static struct maps maps = MAPS_EMPTY;
-static char pin_root[64] = "/tmp/mpbpf-lists-XXXXXX";
-static struct lists block = { .maps = &maps, .list = CIDR_DENY }, allow = { .maps = &maps, .list = CIDR_ALLOW };
-
-/* A bpffs of our own, which goes with this process. */
-static void open_all(void)
-{
-	char path[PIN_PATH_MAX];
-
-	if (!mkdtemp(pin_root) || unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("bpf", pin_root, "bpf", 0, NULL))
-		tap_bail("%s: cannot mount a bpffs: %s", pin_root, strerror(errno));
-	for (size_t i = 0; i < 2; i++)
-		if (pins_path(path, pin_root, i ? "links" : "maps", NULL) || mkdir(path, 0700))
-			tap_bail("%s: %s", path, strerror(errno));
-	block.pin_root = allow.pin_root = pin_root;
-	xdp_run_open(&run, 1024);
-	if (maps_of_object(run.object, &maps))
-		tap_bail("the object lacks maps");
-	xdp_set_policy(&run, (struct policy){ .drop_invalid = 1 });
-}
-
-static void close_all(void)
-{
-	maps_close(&maps);
-	xdp_run_close(&run);
-	umount2(pin_root, MNT_DETACH);
-	rmdir(pin_root);
-}
+static struct lists_run all;
+static struct lists block = { .maps = &all.maps, .pin_root = all.pin_root, .list = CIDR_DENY };
+static struct lists allow = { .maps = &all.maps, .pin_root = all.pin_root, .list = CIDR_ALLOW };
 
 static uint64_t now(void)
 {
@@ -114,7 +85,7 @@ static void expect(const char *source, enum xdp_reason reason)
 {
 	struct frame frame = frame_of(source);
 
-	xdp_expect(&run, frame.bytes, frame.len, ALL_LINEAR, reason, NO_PROTOCOL, source);
+	xdp_expect(&all.xdp, frame.bytes, frame.len, ALL_LINEAR, reason, NO_PROTOCOL, source);
 }
 
 static size_t count(const struct lists *lists)
@@ -224,7 +195,7 @@ static void test_precedence(void)
 		.rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1, .drop_invalid = 1
 	};
 
-	xdp_set_policy(&run, limited);
+	xdp_set_policy(&all.xdp, limited);
 	put(&allow, "203.0.113.0/24", GOOD);
 	put(&allow, "2001:db8:5::/48", GOOD);
 	for (int i = 0; i < 3; i++) {
@@ -237,16 +208,16 @@ static void test_precedence(void)
 	expect("203.0.113.9", XDP_REASON_DENIED);
 	expect("203.0.113.8", XDP_REASON_PASS);
 	limited.has_deny = limited.has_allow = 1;
-	xdp_add_cidr(&run, CIDR_DENY, "203.0.113.8", 32);
-	xdp_add_cidr(&run, CIDR_ALLOW, "203.0.113.9", 32);
-	xdp_set_policy(&run, limited);
+	xdp_add_cidr(&all.xdp, CIDR_DENY, "203.0.113.8", 32);
+	xdp_add_cidr(&all.xdp, CIDR_ALLOW, "203.0.113.9", 32);
+	xdp_set_policy(&all.xdp, limited);
 	expect("203.0.113.8", XDP_REASON_DENIED);
 	expect("203.0.113.9", XDP_REASON_DENIED);
 	REPLACE(&block);
 	REPLACE(&allow);
 	expect("203.0.113.7", XDP_REASON_PASS);
 	expect("203.0.113.7", XDP_REASON_RATE_LIMIT);
-	xdp_set_policy(&run, (struct policy){ .drop_invalid = 1 });
+	xdp_set_policy(&all.xdp, (struct policy){ .drop_invalid = 1 });
 	tap_result("blocked or denied before allowed, by the configuration or at run time; allowed before limited");
 }
 
@@ -259,7 +230,7 @@ static void *fire(void *frame)
 	const struct frame *f = frame;
 
 	for (int i = 0; i < FIRED / 1000; i++)
-		xdp_run_frame(&run, f->bytes, f->len, ALL_LINEAR, 1000);
+		xdp_run_frame(&all.xdp, f->bytes, f->len, ALL_LINEAR, 1000);
 	return NULL;
 }
 
@@ -271,18 +242,18 @@ static void test_replace(void)
 	int n = 0;
 
 	REPLACE(&block, "203.0.113.9", "2001:db8:5::9");
-	xdp_read_stats(&run, &before);
+	xdp_read_stats(&all.xdp, &before);
 	if (pthread_create(&threads[0], NULL, fire, &v4) || pthread_create(&threads[1], NULL, fire, &v6))
 		tap_bail("no threads");
 	do {
 		REPLACE(&block, "203.0.113.0/24", "2001:db8:5::/64", "192.0.2.7");
 		REPLACE(&block, "203.0.113.9", "2001:db8::/32");
 		n++;
-		moved = xdp_stats_since(&run, &before);
+		moved = xdp_stats_since(&all.xdp, &before);
 	} while (moved.packets < 2 * FIRED && n < 10000);
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
-	moved = xdp_stats_since(&run, &before);
+	moved = xdp_stats_since(&all.xdp, &before);
 	CHECK(moved.packets == 2 * FIRED && moved.reasons[XDP_REASON_DENIED] == 2 * FIRED,
 	      "%llu of %llu packets were dropped, the list was replaced %d times", moved.reasons[XDP_REASON_DENIED],
 	      moved.packets, 2 * n);
@@ -374,7 +345,7 @@ static void purge_all(uint64_t at)
 static void test_purge(void)
 {
 	struct list_purge purge = {};
-	uint64_t end = now() + 60 * NSEC_PER_SEC;
+	uint64_t end = now() + 86400 * NSEC_PER_SEC;
 	size_t n = many(), left = n / 2 + n / 8 + 1500 + 3;
 	int steps = 0, r;
 
@@ -431,7 +402,7 @@ static void test_reasons(void)
 		CHECK(number != first, "%s takes a number that is in use", text);
 	}
 	CHECK(r == 0, "numbers that nobody bears are not used again: %s", strerror(-r));
-	CHECK(list_reasons_read(&maps, &reasons) == 0 && !strcmp(reasons[first - 1].text, "scanner"),
+	CHECK(list_reasons_read(&all.maps, &reasons) == 0 && !strcmp(reasons[first - 1].text, "scanner"),
 	      "the first is gone");
 	REPLACE(&allow);
 	tap_result("reasons share numbers, which are used again when no network bears them");
@@ -442,13 +413,13 @@ static void test_cut_short(void)
 	char from[PIN_PATH_MAX], to[PIN_PATH_MAX];
 
 	REPLACE(&block, "203.0.113.0/24");
-	pins_path(from, pin_root, "maps", "blocked4");
-	pins_path(to, pin_root, "maps", "blocked4+new");
+	pins_path(from, all.pin_root, "maps", "blocked4");
+	pins_path(to, all.pin_root, "maps", "blocked4+new");
 	CHECK(rename(from, to) == 0, "%s", strerror(errno));
 	CHECK(count(&block) == 1, "the list cannot be read");
 	CHECK(access(from, F_OK) == 0 && access(to, F_OK) < 0, "the pin is not put right");
 	/* Staged, and never put in force. */
-	CHECK(bpf_obj_pin(run.sources, to) == 0, "%s", strerror(errno));
+	CHECK(bpf_obj_pin(all.xdp.sources, to) == 0, "%s", strerror(errno));
 	put(&block, "203.0.114.0/24", GOOD);
 	CHECK(count(&block) == 2, "%zu networks", count(&block));
 	REPLACE(&block, "203.0.114.0/24");
@@ -462,7 +433,7 @@ static void test_cut_short(void)
 int main(void)
 {
 	tap_start();
-	open_all();
+	lists_run_open(&all);
 	test_networks();
 	test_everything();
 	test_ends();
@@ -472,6 +443,6 @@ int main(void)
 	test_purge();
 	test_reasons();
 	test_cut_short();
-	close_all();
+	lists_run_close(&all);
 	return tap_end();
 }
