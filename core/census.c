@@ -102,7 +102,8 @@ static bool is_unguarded(const struct census *census, const struct nlmsghdr *hea
 		memcpy(&local, msg->id.idiag_src, sizeof(local));
 	}
 	for (size_t i = 0; i < config->n_listeners; i++)
-		if (listener_covers(&config->listeners[i], &local, ntohs(msg->id.idiag_sport)))
+		if (listener_is_guarded(&config->listeners[i]) &&
+		    listener_covers(&config->listeners[i], &local, ntohs(msg->id.idiag_sport)))
 			return is_in_cgroup(census, header) && !is_guarded(census->maps, msg);
 	return false;
 }

@@ -35,6 +35,16 @@ void cidr_mask(struct addr *addr, unsigned int prefix)
 	memset(addr->b + byte + 1, 0, sizeof(addr->b) - byte - 1);
 }
 
+bool cidr_covers(const struct cidr *cidr, const struct addr *addr)
+{
+	struct addr network = *addr;
+
+	if (cidr_is_v4(addr) && cidr->prefix < 96)
+		return false;
+	cidr_mask(&network, cidr->prefix);
+	return !memcmp(&network, &cidr->addr, sizeof(network));
+}
+
 /* Decimal without sign or leading zeros, at most max. */
 static bool parse_prefix(const char *text, unsigned int max, unsigned int *ret)
 {

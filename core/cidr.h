@@ -23,6 +23,8 @@ extern const struct addr cidr_v4; /* ::ffff:0:0, the beginning of mapped address
 bool cidr_is_v4(const struct addr *addr);
 /* Clears the bits behind the first `prefix`. */
 void cidr_mask(struct addr *addr, unsigned int prefix);
+/* A network covers the addresses of its own family only: "::/0" no IPv4 address. */
+bool cidr_covers(const struct cidr *cidr, const struct addr *addr);
 
 /* An address. *ret_v4: as it was written, not what it maps to. */
 bool cidr_parse_address(const char *text, struct addr *ret, bool *ret_v4);

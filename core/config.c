@@ -34,7 +34,7 @@ static struct config *config_new(void)
 	return config;
 }
 
-static void strings_free(char **strings, size_t n)
+void strings_free(char **strings, size_t n)
 {
 	size_t i;
 
@@ -52,36 +52,13 @@ static void listeners_free(struct config *config)
 
 		free(listener->name);
 		free(listener->response_headers);
+		free(listener->cluster_name);
+		free(listener->accept_proxy.trusted);
 		if (listener->auth)
 			auth_free(listener->auth);
 		free(listener->auth);
 	}
 	free(config->listeners);
-}
-
-static void services_free(struct config *config)
-{
-	size_t i;
-
-	for (i = 0; i < config->n_services; i++) {
-		free(config->services[i].name);
-		free(config->services[i].protocol);
-		strings_free(config->services[i].hosts, config->services[i].n_hosts);
-	}
-	free(config->services);
-}
-
-static void routes_free(struct config *config)
-{
-	size_t i;
-
-	for (i = 0; i < config->n_routes; i++) {
-		free(config->routes[i].name);
-		free(config->routes[i].prefix);
-		free(config->routes[i].cluster_name);
-		strings_free(config->routes[i].hosts, config->routes[i].n_hosts);
-	}
-	free(config->routes);
 }
 
 void config_free(struct config *config)
@@ -95,8 +72,7 @@ void config_free(struct config *config)
 	license_free(&config->license);
 	request_limits_free(config);
 	strings_free(config->metrics.prefixes, config->metrics.n_prefixes);
-	services_free(config);
-	routes_free(config);
+	gateway_free(config);
 	strings_free(config->warnings, config->n_warnings);
 	strings_free(config->key_files, config->n_key_files);
 	free(config);

@@ -86,8 +86,16 @@ struct auth_config {
 	uint32_t leeway_s; /* 0 to 86400, default 60 */
 };
 
-enum listener_mode { LISTENER_GUARD };
-enum listener_protocol { LISTENER_HTTP };
+/* Who owns the sockets of a listener: the service itself, or mpbpfd, which accepts and connects. */
+enum listener_mode { LISTENER_GUARD, LISTENER_GATEWAY };
+enum listener_protocol { LISTENER_HTTP, LISTENER_TCP }; /* TCP: gateways only */
+
+/* Gateways: which connections begin with a PROXY header (version 1 or 2), and none does without one. */
+struct accept_proxy_config {
+	bool enabled;	      /* default false */
+	struct cidr *trusted; /* only from these peers; of others the bytes are taken as they are */
+	size_t n_trusted;     /* 0: every peer */
+};
 
 struct listener_config {
 	char *name;
@@ -100,6 +108,9 @@ struct listener_config {
 	bool license_headers;	  /* default false */
 	char *response_headers;	  /* lines, each with CR LF; NULL: none */
 	struct auth_config *auth; /* NULL: the global block */
+	/* Gateways. */
+	char *cluster_name; /* where goes what no route takes; NULL: nowhere */
+	struct accept_proxy_config accept_proxy;
 };
 
 /* Paths at or below `prefix` need `feature`. */
@@ -154,19 +165,57 @@ struct metrics_config {
 	size_t n_prefixes;		      /* at most METRICS_PREFIXES_MAX */
 };
 
+enum proxy_protocol { PROXY_OFF, PROXY_V1, PROXY_V2 };
+enum balance_policy { BALANCE_ROUND_ROBIN, BALANCE_RANDOM, BALANCE_LEAST_CONN, BALANCE_SOURCE_HASH };
+enum health_type { HEALTH_NONE, HEALTH_TCP, HEALTH_HTTP };
+
+/* How endpoints are tried. Without a health_check none is, and each counts as healthy. */
+struct health_config {
+	enum health_type type; /* HEALTH_NONE: no health_check; in one the default is HEALTH_TCP */
+	char *path;	       /* HEALTH_HTTP: what is asked for, default "/"; NULL with the others */
+	uint32_t interval_ms;  /* between two tries of an endpoint, 100 to 3600000, default 2000 */
+	uint32_t timeout_ms;   /* of one try, 10 to 60000, default 1000 */
+	uint32_t rise, fall;   /* tries in a row that make it healthy and not, 1 to 100, defaults 2 and 3 */
+};
+
+/* A cluster: endpoints among which connections are spread. */
 struct service_config {
 	char *name;
-	char **hosts;
+	char **hosts; /* addresses or names */
 	size_t n_hosts;
 	uint16_t port;
 	char *protocol;
+	uint32_t *weights; /* one for each host, 0 to 1000, not all 0; NULL: 1 for each. 0: no new connections */
+	size_t n_weights;  /* 0 or n_hosts */
+	enum proxy_protocol proxy_protocol; /* the header that connections to it begin with, default off */
+	enum balance_policy policy;	    /* default round robin */
+	struct health_config health;
+	uint32_t drain_s; /* how long connections may go on to an endpoint that is gone, 0 to 86400, default 30 */
 };
 
+/* By host and path, at every gateway whose protocol is http. */
 struct route_config {
 	char *name, *prefix, *cluster_name;
 	char **hosts;
 	size_t n_hosts;
 	uint32_t timeout_s;
+};
+
+enum last_octet { LAST_OCTET_ANY, LAST_OCTET_EVEN, LAST_OCTET_ODD };
+
+/* One of three: a network, or the remainder of the address's low 32 bits, of which even and odd are spellings. */
+struct source_match {
+	bool by_cidr;
+	struct cidr cidr;	    /* by_cidr; "::/0" is IPv6 alone: cidr_covers() */
+	enum last_octet last_octet; /* as it was written; mod and equals are filled in */
+	uint32_t mod, equals;	    /* not by_cidr: low 32 bits % mod == equals; 1 to 4294967295, 0 to mod - 1 */
+};
+
+/* By the client's address, at one gateway, before any route. */
+struct source_route_config {
+	char *name; /* NULL: none */
+	char *listener, *cluster_name;
+	struct source_match match;
 };
 
 struct config {
@@ -184,6 +233,8 @@ struct config {
 	size_t n_services;
 	struct route_config *routes;
 	size_t n_routes;
+	struct source_route_config *source_routes;
+	size_t n_source_routes;
 	uint32_t max_verdicts; /* cache.max_verdicts, 1024 to 4194304, default MPBPF_VERDICTS_MAX; fixed at load */
 	char **warnings;       /* "FILE: PATH: what" is legal, but perhaps not meant; a command prints them once */
 	size_t n_warnings;
@@ -219,6 +270,24 @@ void config_free_ptr(struct config **config);
 
 /* Are the key files still as they were read? 1, 0 (also when one cannot be read any more), or -ENOMEM. */
 int config_keys_current(const struct config *config);
+
+/* Does mpbpf judge the requests on it, on the service's own sockets? */
+static inline bool listener_is_guarded(const struct listener_config *listener)
+{
+	return listener->mode == LISTENER_GUARD;
+}
+
+/* How many listeners are. */
+size_t config_n_guarded(const struct config *config);
+
+/*
+ * What can be read and asked about, but this version does not run: gateways. Returns 0, or -EINVAL and err->text (`name`
+ * is the file in it).
+ */
+int config_unserved(const struct config *config, const char *name, struct config_error *err);
+
+/* The service of that name, or NULL. */
+const struct service_config *config_service(const struct config *config, const char *name);
 
 /* The auth block that holds for listener `i` and its number in keys (struct listener.auth). */
 const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number);

@@ -153,10 +153,26 @@ void digest_free(EVP_MD_CTX **digest);
 /* config_net.c */
 int read_address(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 int read_cidrs(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+/* One network into a struct cidr, "::/0" as it stands. */
+int read_network(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 
 /* config_tables.c */
 #define NAME_TEXT "a name of 1 to 64 visible ASCII characters"
 bool is_name(const char *text);
+
+/* config_gateway.c */
+extern const struct rule service_rule, route_rule, source_route_rule, accept_proxy_rules[];
+int read_accept_proxy(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+/* What must hold between a listener's mode, its protocol and the keys that need them. */
+int listener_mode_finish(struct reader *r, const struct listener_config *listener);
+
+/* config_references.c */
+/* Names that refer to others, and listeners that lead nowhere. */
+int gateway_finish(struct reader *r);
+void gateway_free(struct config *config);
+
+/* config.c */
+void strings_free(char **strings, size_t n);
 
 /* config_limits.c */
 #define PREFIX_TEXT                                                        \

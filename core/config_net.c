@@ -60,7 +60,8 @@ static int add_around_v4(struct reader *r, const struct cidrs *to, unsigned int 
 	return 0;
 }
 
-static int read_cidr(struct reader *r, const cJSON *item, const struct rule *rule, const struct cidrs *to)
+/* As it was written, host bits zero. */
+static int network_parse(struct reader *r, const cJSON *item, const struct rule *rule, struct cidr *ret)
 {
 	struct addr covered = cidr_v4;
 	struct cidr cidr, network;
@@ -73,6 +74,24 @@ static int read_cidr(struct reader *r, const cJSON *item, const struct rule *rul
 	cidr_mask(&network.addr, network.prefix);
 	if (memcmp(&network.addr, &cidr.addr, sizeof(cidr.addr)))
 		return host_bits(r, item, rule, &network, v4);
+	*ret = cidr;
+	return 0;
+}
+
+int read_network(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	return network_parse(r, item, rule, (struct cidr *)((char *)base + rule->offset));
+}
+
+static int read_cidr(struct reader *r, const cJSON *item, const struct rule *rule, const struct cidrs *to)
+{
+	struct addr covered = cidr_v4;
+	struct cidr cidr;
+	int err;
+
+	err = network_parse(r, item, rule, &cidr);
+	if (err < 0)
+		return err;
 	cidr_mask(&covered, cidr.prefix);
 	if (!cidr_is_v4(&cidr.addr) && !memcmp(&covered, &cidr.addr, sizeof(covered)))
 		return add_around_v4(r, to, cidr.prefix);

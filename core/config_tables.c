@@ -25,20 +25,6 @@ bool is_name(const char *text)
 	return is_visible(text, 64);
 }
 
-static bool is_host(const char *text)
-{
-	return is_visible(text, 253);
-}
-
-static bool is_prefix(const char *text)
-{
-	return text[0] == '/' && is_visible(text, 1024);
-}
-
-#define HOST_TEXT "a host of 1 to 253 visible ASCII characters"
-
-static const struct rule host_rule = TEXT_ELEMENT(is_host, HOST_TEXT);
-
 /* ---- rate_limit, ddos, cache ---- */
 
 static int rate_limit_finish(struct reader *r, void *object)
@@ -134,18 +120,18 @@ static int listener_finish(struct reader *r, void *object)
 			return reader_fail(r, port, "an address and port that listeners[%zu] does not have", i);
 		}
 	}
-	return 0;
+	return listener_mode_finish(r, new);
 }
 
-static const char *const listener_modes[] = { "guard", NULL };
-static const char *const listener_protocols[] = { "http", NULL };
+static const char *const listener_modes[] = { "guard", "gateway", NULL };
+static const char *const listener_protocols[] = { "http", "tcp", NULL };
 
 static const struct rule listener_rules[] = {
 	STRING("name", struct listener_config, name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
 	{ .key = "address", .read = read_address, .expected = "an IPv4 or IPv6 address" },
 	INTEGER("port", struct listener_config, port, 1, 65535, .flags = RULE_REQUIRED),
-	NAME("mode", struct listener_config, mode, listener_modes, LISTENER_GUARD, "\"guard\""),
-	NAME("protocol", struct listener_config, protocol, listener_protocols, LISTENER_HTTP, "\"http\""),
+	NAME("mode", struct listener_config, mode, listener_modes, LISTENER_GUARD, "\"guard\" or \"gateway\""),
+	NAME("protocol", struct listener_config, protocol, listener_protocols, LISTENER_HTTP, "\"http\" or \"tcp\""),
 	BOOL("enforce", struct listener_config, enforce),
 	{ .key = "response_headers", .read = read_response_headers, .expected = "an object" },
 	BOOL("license_headers", struct listener_config, license_headers),
@@ -155,6 +141,12 @@ static const struct rule listener_rules[] = {
 	  .of = auth_rules,
 	  .finish = auth_finish,
 	  .flags = RULE_SECRET },
+	STRING("cluster_name", struct listener_config, cluster_name, is_name, NAME_TEXT),
+	{ .key = "accept_proxy_protocol",
+	  .read = read_accept_proxy,
+	  .expected = "true, false or {\"trusted\": [networks]}",
+	  FIELD(struct listener_config, accept_proxy),
+	  .of = accept_proxy_rules },
 	{},
 };
 
@@ -170,57 +162,6 @@ static int read_listener(struct reader *r, const cJSON *item, const struct rule 
 static const struct rule listener_rule = {
 	.read = read_listener, .expected = "an object", .of = listener_rules, .finish = listener_finish
 };
-
-/* ---- services, routes ---- */
-
-static int service_finish(struct reader *r, void *object)
-{
-	const struct service_config *services = r->config->services;
-	struct service_config *new = object;
-	size_t i;
-
-	for (i = 0; i + 1 < r->config->n_services; i++) {
-		if (strcmp(services[i].name, new->name))
-			continue;
-		path_key(r, "name");
-		return reader_fail(r, show_text(new->name).text, "a name that services[%zu] does not have", i);
-	}
-	if (!new->protocol)
-		new->protocol = strdup("http");
-	return new->protocol ? 0 : reader_nomem(r);
-}
-
-static const struct rule service_rules[] = {
-	STRING("name", struct service_config, name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
-	ARRAY("hosts", struct service_config, hosts, n_hosts, 1, 1024, &host_rule, .flags = RULE_REQUIRED),
-	INTEGER("port", struct service_config, port, 1, 65535, .flags = RULE_REQUIRED),
-	STRING("protocol", struct service_config, protocol, is_name, NAME_TEXT),
-	{},
-};
-
-static const struct rule service_rule = {
-	.read = read_object, .expected = "an object", .of = service_rules, .finish = service_finish
-};
-
-static const struct rule route_rules[] = {
-	STRING("name", struct route_config, name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
-	STRING("prefix", struct route_config, prefix, is_prefix,
-	       "a path prefix of 1 to 1024 visible ASCII characters that begins with /", .flags = RULE_REQUIRED),
-	STRING("cluster_name", struct route_config, cluster_name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
-	ARRAY("hosts", struct route_config, hosts, n_hosts, 1, 1024, &host_rule),
-	INTEGER("timeout", struct route_config, timeout_s, 0, 86400),
-	{},
-};
-
-static int read_route(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
-{
-	struct route_config *route = base;
-
-	route->timeout_s = 30;
-	return read_keys(r, item, rule, route);
-}
-
-static const struct rule route_rule = { .read = read_route, .expected = "an object", .of = route_rules };
 
 /* ---- the document ---- */
 
@@ -251,37 +192,10 @@ const struct rule config_rules[] = {
 	OBJECT("metrics", struct config, metrics, metrics_rules, .finish = metrics_finish),
 	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule, .flags = RULE_INERT),
 	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),
+	ARRAY("source_routes", struct config, source_routes, n_source_routes, 0, 4096, &source_route_rule,
+	      .flags = RULE_INERT),
 	{},
 };
-
-static bool is_service(const struct config *config, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < config->n_services; i++) {
-		if (!strcmp(config->services[i].name, name))
-			return true;
-	}
-	return false;
-}
-
-static int routes_finish(struct reader *r)
-{
-	const struct config *config = r->config;
-	size_t i;
-
-	for (i = 0; i < config->n_routes; i++) {
-		const char *cluster = config->routes[i].cluster_name;
-
-		if (is_service(config, cluster))
-			continue;
-		path_key(r, "routes");
-		path_index(r, i);
-		path_key(r, "cluster_name");
-		return reader_fail(r, show_text(cluster).text, "the name of a service");
-	}
-	return 0;
-}
 
 /* Legal, for a maintenance page is made so; more often a secret was forgotten. */
 static int warn_if_closed(struct reader *r, const struct auth_config *auth)
@@ -299,6 +213,8 @@ static int listeners_finish(struct reader *r)
 	int err = 0;
 
 	for (i = 0; i < config->n_listeners && !err; i++) {
+		if (config->listeners[i].protocol != LISTENER_HTTP)
+			continue;
 		global = global || !config->listeners[i].auth;
 		if (!config->listeners[i].auth)
 			continue;
@@ -318,7 +234,7 @@ static int listeners_finish(struct reader *r)
 
 int config_finish(struct reader *r)
 {
-	int err = routes_finish(r);
+	int err = gateway_finish(r);
 
 	if (err == 0)
 		err = request_limits_finish(r);

@@ -40,7 +40,7 @@ int apply_config(const char *pin_root, const struct maps *maps, const struct con
 	int r;
 
 	ret->text[0] = '\0';
-	if (config->n_listeners && !datapath_has_l7(pin_root)) {
+	if (config_n_guarded(config) && !datapath_has_l7(pin_root)) {
 		snprintf(ret->text, sizeof(ret->text),
 			 "%s: it has listeners, but this data path was loaded without the L7 programs", path ?: "");
 		return -EOPNOTSUPP;

@@ -51,15 +51,19 @@ int config_exit_code(int r)
 
 int context_config(const char *path, struct config **ret)
 {
+	_cleanup_(config_free_ptr) struct config *config = NULL;
 	struct config_error error = {};
 	int r;
 
-	r = config_load(path && path[0] ? path : NULL, ret, &error);
+	r = config_load(path && path[0] ? path : NULL, &config, &error);
+	if (r == 0)
+		r = config_unserved(config, path, &error);
 	if (r < 0) {
 		log_line("%s", error.text);
 		return config_exit_code(r);
 	}
-	for (size_t i = 0; i < (*ret)->n_warnings; i++)
-		log_line("%s", (*ret)->warnings[i]);
+	for (size_t i = 0; i < config->n_warnings; i++)
+		log_line("%s", config->warnings[i]);
+	*ret = TAKE_PTR(config);
 	return EXIT_DONE;
 }

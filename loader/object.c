@@ -65,7 +65,7 @@ static int load_without_l7(const struct config *config, const char *why, struct 
 {
 	int r;
 
-	if (config->n_listeners) {
+	if (config_n_guarded(config)) {
 		log_line(
 			"listeners cannot be guarded on this kernel: %s; remove `listeners` from the configuration for "
 			"L3/L4 protection only",
@@ -104,7 +104,7 @@ int object_load(const struct config *config, const char *cgroup, struct mpbpf **
 		*ret_l7 = true;
 		return 0;
 	}
-	if (config->n_listeners || r == -EPERM)
+	if (config_n_guarded(config) || r == -EPERM)
 		return load_failed(r);
 	snprintf(why, sizeof(why), "it refuses the L7 programs (%s)", strerror(-r));
 	return load_without_l7(config, why, ret, ret_l7);

@@ -179,7 +179,7 @@ static inline void assert_defaults(const struct config *config)
 	assert_true(config->metrics.request && config->metrics.response && config->metrics.timing &&
 		    config->metrics.size);
 	assert_true(config->metrics.sample_rate == 1);
-	assert_int_equal(config->n_services + config->n_routes, 0);
+	assert_int_equal(config->n_services + config->n_routes + config->n_source_routes, 0);
 	assert_int_equal(config->max_verdicts, MPBPF_VERDICTS_MAX);
 }
 

@@ -80,12 +80,16 @@ static void full_example_listeners(const struct config *config)
 		bool any;
 		uint16_t port, auth;
 		bool dry;
+		enum listener_mode mode;
+		enum listener_protocol protocol;
 	} want[] = {
-		{ "web", "::", true, 8080, 0, false },
-		{ "web-v4", "::ffff:0.0.0.0", false, 8081, 0, false },
-		{ "admin", "2001:db8::10", false, 8443, 3, false },
-		{ "public", "::ffff:192.0.2.1", false, 80, 4, true },
-		{ "partner", "::", true, 8444, 5, false },
+		{ "web", "::", true, 8080, 0, false, LISTENER_GUARD, LISTENER_HTTP },
+		{ "web-v4", "::ffff:0.0.0.0", false, 8081, 0, false, LISTENER_GUARD, LISTENER_HTTP },
+		{ "admin", "2001:db8::10", false, 8443, 3, false, LISTENER_GUARD, LISTENER_HTTP },
+		{ "public", "::ffff:192.0.2.1", false, 80, 4, true, LISTENER_GUARD, LISTENER_HTTP },
+		{ "partner", "::", true, 8444, 5, false, LISTENER_GUARD, LISTENER_HTTP },
+		{ "edge", "::ffff:192.0.2.1", false, 8000, 0, false, LISTENER_GATEWAY, LISTENER_HTTP },
+		{ "egress", "::", true, 3128, 0, false, LISTENER_GATEWAY, LISTENER_TCP },
 	};
 	const struct auth_config *auth;
 	uint16_t number = 77;
@@ -97,8 +101,8 @@ static void full_example_listeners(const struct config *config)
 		assert_addr(config->listeners[i].address, want[i].address);
 		assert_int_equal(config->listeners[i].any, want[i].any);
 		assert_int_equal(config->listeners[i].port, want[i].port);
-		assert_int_equal(config->listeners[i].mode, LISTENER_GUARD);
-		assert_int_equal(config->listeners[i].protocol, LISTENER_HTTP);
+		assert_int_equal(config->listeners[i].mode, want[i].mode);
+		assert_int_equal(config->listeners[i].protocol, want[i].protocol);
 		assert_int_equal(config->listeners[i].enforce, !want[i].dry);
 		auth = config_auth(config, i, &number);
 		assert_int_equal(number, want[i].auth);
@@ -183,7 +187,7 @@ static void full_example_responses(const struct config *config)
 
 static void full_example_inert(const struct config *config)
 {
-	assert_int_equal(config->n_services, 2);
+	assert_int_equal(config->n_services, 4);
 	assert_string_equal(config->services[0].name, "backend-api");
 	assert_int_equal(config->services[0].n_hosts, 2);
 	assert_string_equal(config->services[0].hosts[0], "127.0.0.1");

@@ -28,8 +28,9 @@ static void what_has_no_effect_is_said(void **state)
 		 "mpbpf.json: ddos.syn_cookies: accepted, but this version sends no SYN cookies of its own");
 	WARNINGS("{\"version\": \"1\", \"ddos\": {\"syn_cookies\": \"always\"}}",
 		 "mpbpf.json: ddos.syn_cookies: accepted, but this version sends no SYN cookies of its own");
-	WARNINGS("{\"version\": \"1\", \"license\": {}, \"metrics\": {}, \"services\": [], \"routes\": []}",
-		 "mpbpf.json: services: " INERT, "mpbpf.json: routes: " INERT);
+	WARNINGS("{\"version\": \"1\", \"license\": {}, \"metrics\": {}, \"services\": [], \"routes\": [], "
+		 "\"source_routes\": []}",
+		 "mpbpf.json: services: " INERT, "mpbpf.json: routes: " INERT, "mpbpf.json: source_routes: " INERT);
 }
 
 static void short_secrets_are_said(void **state)
