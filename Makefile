@@ -75,7 +75,7 @@ RUNNER := $(wildcard tests/runner/t_*.sh tests/vm/t_*.sh)
 BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_LIB := $(BUILD)/libfuzz.a
-FUZZED := $(wildcard core/base64.c core/cidr.c core/config*.c core/json.c core/jw*.c core/policy_headers.c \
+FUZZED := $(wildcard core/base64.c core/cidr.c core/config*.c core/host.c core/json.c core/jw*.c core/policy_headers.c \
 	userspace-auth/jw*.c userspace-auth/signature.c)
 FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
 

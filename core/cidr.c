@@ -37,12 +37,13 @@ void cidr_mask(struct addr *addr, unsigned int prefix)
 
 bool cidr_covers(const struct cidr *cidr, const struct addr *addr)
 {
-	struct addr network = *addr;
+	unsigned int bytes = cidr->prefix / 8, bits = cidr->prefix % 8;
 
 	if (cidr_is_v4(addr) && cidr->prefix < 96)
 		return false;
-	cidr_mask(&network, cidr->prefix);
-	return !memcmp(&network, &cidr->addr, sizeof(network));
+	if (memcmp(addr, &cidr->addr, bytes))
+		return false;
+	return !bits || !((addr->b[bytes] ^ cidr->addr.b[bytes]) >> (8 - bits));
 }
 
 /* Decimal without sign or leading zeros, at most max. */

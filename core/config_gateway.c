@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/config_internal.h"
+#include "core/host.h"
 
 /* ---- what strings may be ---- */
 
@@ -155,6 +156,26 @@ static const struct rule route_rules[] = {
 	{},
 };
 
+/* Files of the system that mpbpf replaces may have such; they are not to be refused for it. */
+static int route_finish(struct reader *r, void *object)
+{
+	const struct route_config *route = object;
+	char pattern[HOST_MAX];
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < route->n_hosts; i++) {
+		size_t before;
+
+		if (host_pattern(route->hosts[i], pattern) >= 0)
+			continue;
+		before = path_key(r, "hosts");
+		path_index(r, i);
+		err = reader_warn(r, "no request is for this: a host is a name, an address, *.NAME or *");
+		path_restore(r, before);
+	}
+	return err;
+}
+
 static int read_route(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
 {
 	struct route_config *route = base;
@@ -163,7 +184,9 @@ static int read_route(struct reader *r, const cJSON *item, const struct rule *ru
 	return read_keys(r, item, rule, route);
 }
 
-const struct rule route_rule = { .read = read_route, .expected = "an object", .of = route_rules };
+const struct rule route_rule = {
+	.read = read_route, .expected = "an object", .of = route_rules, .finish = route_finish
+};
 
 /* ---- source_routes ---- */
 

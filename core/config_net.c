@@ -63,7 +63,6 @@ static int add_around_v4(struct reader *r, const struct cidrs *to, unsigned int 
 /* As it was written, host bits zero. */
 static int network_parse(struct reader *r, const cJSON *item, const struct rule *rule, struct cidr *ret)
 {
-	struct addr covered = cidr_v4;
 	struct cidr cidr, network;
 	bool v4;
 

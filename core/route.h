@@ -14,8 +14,6 @@
 
 #include "core/config.h"
 
-#define ROUTE_HOST_MAX 254 /* bytes of a host in its one spelling, its NUL included */
-
 enum route_by { ROUTE_BY_NONE, ROUTE_BY_SOURCE, ROUTE_BY_REQUEST, ROUTE_BY_DEFAULT };
 
 /* Why there is no cluster. */
@@ -47,20 +45,20 @@ void route_table_free_ptr(struct route_table **table);
  * route_match - what the listener does with a connection from `source`, and on http with a request for `host` and `path`
  * listener: its index in config->listeners
  * host: as Host or :authority has it, port and case do not matter; NULL: none was sent
- * path: in its one spelling (path_normalize()), without query; NULL: not known, as for tcp
+ * path: in its one spelling (path_normalize()), without query; NULL: "/"
  */
 void route_match(const struct route_table *table, size_t listener, const struct addr *source, const char *host,
 		 const char *path, struct route_answer *ret);
 
-/* Can the source alone decide? Then no byte has to be read first: tcp, or a source route takes it. */
+/* Does the source alone decide? Then no byte has to be read first: it is tcp, or a source route takes it. */
 bool route_by_source(const struct route_table *table, size_t listener, const struct addr *source,
 		     struct route_answer *ret);
 
-/*
- * host_normalize - the one spelling of a host: lower case, without port, without the dot at its end; an IPv6 literal
- * without brackets as inet_ntop() writes it. Returns 0, or -EINVAL: it is no host.
- */
-int host_normalize(const char *text, char ret[ROUTE_HOST_MAX]);
+/* Is the rule for such a source? */
+bool source_matches(const struct source_match *match, const struct addr *source);
+
+/* The i-th source route of a listener in the order of precedence: its index in config->source_routes, or SIZE_MAX. */
+size_t route_source_at(const struct route_table *table, size_t listener, size_t i);
 
 /* Does a path belong under a prefix: is it the prefix, or does it go on with '/' behind it? "/" has all. */
 bool prefix_covers(const char *prefix, const char *path);

@@ -33,6 +33,18 @@ static void what_has_no_effect_is_said(void **state)
 		 "mpbpf.json: services: " INERT, "mpbpf.json: routes: " INERT, "mpbpf.json: source_routes: " INERT);
 }
 
+static void hosts_that_are_none_are_said(void **state)
+{
+	(void)state;
+	WARNINGS(
+		"{\"version\": \"1\", \"services\": [{\"name\": \"s\", \"hosts\": [\"h\"], \"port\": 1}], \"routes\": "
+		"[{\"name\": \"r\", \"prefix\": \"/\", \"cluster_name\": \"s\", \"hosts\": [\"a.example:80\", \"*a.example\", "
+		"\"*\", \"*.example\", \"[::1]\"]}]}",
+		"mpbpf.json: services: " INERT,
+		"mpbpf.json: routes[0].hosts[1]: no request is for this: a host is a name, an address, *.NAME or *",
+		"mpbpf.json: routes: " INERT);
+}
+
 static void short_secrets_are_said(void **state)
 {
 	static const char format[] =
@@ -77,6 +89,7 @@ static void blocks_that_let_nobody_in_are_said(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_has_no_effect_is_said),
+	cmocka_unit_test(hosts_that_are_none_are_said),
 	cmocka_unit_test(short_secrets_are_said),
 	cmocka_unit_test(blocks_that_let_nobody_in_are_said),
 };
