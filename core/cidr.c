@@ -17,11 +17,13 @@ bool cidr_is_v4(const struct addr *addr)
 bool cidr_parse_address(const char *text, struct addr *ret, bool *ret_v4)
 {
 	struct addr addr = cidr_v4;
+	bool v4 = inet_pton(AF_INET, text, addr.b + 12) == 1;
 
-	*ret_v4 = inet_pton(AF_INET, text, addr.b + 12) == 1;
-	if (!*ret_v4 && inet_pton(AF_INET6, text, addr.b) != 1)
+	if (!v4 && inet_pton(AF_INET6, text, addr.b) != 1)
 		return false;
 	*ret = addr;
+	if (ret_v4)
+		*ret_v4 = v4;
 	return true;
 }
 

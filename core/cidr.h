@@ -26,7 +26,7 @@ void cidr_mask(struct addr *addr, unsigned int prefix);
 /* A network covers the addresses of its own family only: "::/0" no IPv4 address. */
 bool cidr_covers(const struct cidr *cidr, const struct addr *addr);
 
-/* An address. *ret_v4: as it was written, not what it maps to. */
+/* An address. *ret_v4, which may be NULL: as it was written, not what it maps to. */
 bool cidr_parse_address(const char *text, struct addr *ret, bool *ret_v4);
 /* ADDRESS or ADDRESS/LENGTH. Host bits stay as they were written. */
 bool cidr_parse(const char *text, struct cidr *ret, bool *ret_v4);

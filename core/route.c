@@ -196,6 +196,18 @@ size_t route_source_at(const struct route_table *table, size_t listener, size_t 
 	return i < n ? entries[i].route : SIZE_MAX;
 }
 
+bool route_host_at(const struct route_table *table, size_t i, struct route_line *ret)
+{
+	if (i >= table->n_hosts)
+		return false;
+	*ret = (struct route_line){
+		.route = table->hosts[i].route,
+		.wildcard = table->hosts[i].kind == HOST_EXACT ? "" : "*",
+		.host = table->hosts[i].host,
+	};
+	return true;
+}
+
 static void answer(const struct config *config, enum route_by by, size_t rule, const char *cluster,
 		   struct route_answer *ret)
 {

@@ -63,6 +63,16 @@ size_t route_source_at(const struct route_table *table, size_t listener, size_t 
 /* Does a path belong under a prefix: is it the prefix, or does it go on with '/' behind it? "/" has all. */
 bool prefix_covers(const char *prefix, const char *path);
 
+/* A route for one of its hosts. */
+struct route_line {
+	size_t route;	      /* its index in config->routes */
+	const char *wildcard; /* "*" in front of `host`, or "" */
+	const char *host;     /* in its one spelling; empty: with the wildcard every host */
+};
+
+/* The i-th in the order of precedence. false: there are not so many. */
+bool route_host_at(const struct route_table *table, size_t i, struct route_line *ret);
+
 /* "no route is for that host". */
 const char *route_why_text(enum route_why why);
 

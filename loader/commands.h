@@ -31,6 +31,7 @@ struct context {
 	const char *network; /* NULL: not given */
 	const char *file;    /* NULL: not given; "-": standard input */
 	const char *reason;
+	const char *source, *listener, *host, *path; /* NULL: not given */
 };
 
 /* Each returns an exit code, having logged what went wrong. */
@@ -48,6 +49,8 @@ int cmd_list_add(const struct context *c);
 int cmd_list_del(const struct context *c);
 int cmd_list_replace(const struct context *c);
 int cmd_list_list(const struct context *c);
+int cmd_route_list(const struct context *c);
+int cmd_route_test(const struct context *c);
 
 /* Shared by commands; all log. */
 /* EXIT_DONE, or EXIT_FAILED without root rights. */

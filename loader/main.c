@@ -36,6 +36,10 @@ enum option_id {
 	OPTION_FILE,
 	OPTION_REASON,
 	OPTION_NETWORK, /* a word of its own, without a name */
+	OPTION_SOURCE,
+	OPTION_LISTENER,
+	OPTION_HOST,
+	OPTION_PATH,
 };
 
 #define BIT(id) (1U << ((id) - 256))
@@ -51,7 +55,7 @@ static const struct option_row {
 } options[] = {
 	{ OPTION_IFACE, "iface", "IF", "network interface; may be given several times" },
 	{ OPTION_CONFIG, "config", "FILE",
-	  "configuration; without it the defaults, or with reload the file loaded last" },
+	  "configuration; without it the defaults, or with reload and route the file loaded last" },
 	{ OPTION_XDP_MODE, "xdp-mode", "MODE", "auto (native, else skb), native or skb" },
 	{ OPTION_NO_AGENT, "no-agent", NULL, "do not start mpbpfd: what the kernel cannot decide is answered 503" },
 	{ OPTION_FOREGROUND, "foreground", NULL, "become mpbpfd and stay in the foreground" },
@@ -63,9 +67,13 @@ static const struct option_row {
 	{ OPTION_REVOCATIONS, "revocations", NULL, "also take all revocations back" },
 	{ OPTION_FILE, "file", "FILE", "networks, one a line, `#` begins a comment; -: standard input" },
 	{ OPTION_REASON, "reason", "TEXT", "why, for `list`: up to 63 printable ASCII characters" },
+	{ OPTION_SOURCE, "source", "IP", "the address that a connection comes from" },
+	{ OPTION_LISTENER, "listener", "NAME", "the gateway that it comes to; without it the only one" },
+	{ OPTION_HOST, "host", "HOST", "the host that a request names; without it none" },
+	{ OPTION_PATH, "path", "PATH", "the path that it asks for; without it /" },
 	{ OPTION_PIN_ROOT, "pin-root", "DIR", "where on bpffs it is pinned (" PIN_ROOT_DEFAULT ")" },
 	{ OPTION_CGROUP, "cgroup", "DIR", "processes of this cgroup are guarded (the cgroup2 root)" },
-	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, check, verdict list and show, block and allow list)" },
+	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, check, verdict list and show, block and allow list, route)" },
 	{ OPTION_VERBOSE, "verbose", NULL, "also -v: show what libbpf says" },
 	{ OPTION_HELP, "help", NULL, "also -h: print this" },
 	{ OPTION_VERSION, "version", NULL, "print the version" },
@@ -106,6 +114,10 @@ static const struct command {
 	{ "allow", "replace", "make those in a file the whole list, at once",
 	  BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_replace },
 	{ "allow", "list", "what stands on it, until when and why", 0, cmd_list_list },
+	{ "route", "list", "where gateways send what, in the order of precedence", BIT(OPTION_CONFIG), cmd_route_list },
+	{ "route", "test", "which rule, cluster and endpoint a connection or request would take, and why",
+	  BIT(OPTION_CONFIG) | BIT(OPTION_SOURCE) | BIT(OPTION_LISTENER) | BIT(OPTION_HOST) | BIT(OPTION_PATH),
+	  cmd_route_test },
 };
 
 static void print_options(unsigned int which)
@@ -233,6 +245,10 @@ static int option_apply(struct context *c, enum option_id id, const char *value)
 	case OPTION_FOR: return duration_parse(value, &c->for_s);
 	case OPTION_FILE: return text_set(&c->file, value);
 	case OPTION_REASON: return text_set(&c->reason, value);
+	case OPTION_SOURCE: return text_set(&c->source, value);
+	case OPTION_LISTENER: return text_set(&c->listener, value);
+	case OPTION_HOST: return text_set(&c->host, value);
+	case OPTION_PATH: return text_set(&c->path, value);
 	case OPTION_REVOCATIONS: c->revocations = true; break;
 	case OPTION_NO_AGENT: c->no_agent = true; break;
 	case OPTION_FOREGROUND: c->foreground = true; break;

@@ -5,9 +5,8 @@
 static struct addr addr_of(const char *text)
 {
 	struct addr addr;
-	bool v4;
 
-	assert_true(cidr_parse_address(text, &addr, &v4));
+	assert_true(cidr_parse_address(text, &addr, NULL));
 	return addr;
 }
 

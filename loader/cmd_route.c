@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+/* Floor 5: `mpbpf route list` and `mpbpf route test`. */
+#include <stdio.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+
+#include "core/maps.h"
+#include "core/util.h"
+#include "loader/commands.h"
+#include "loader/log.h"
+#include "loader/route_view.h"
+#include "loader/view.h"
+
+/* ---- the configuration ---- */
+
+struct routes {
+	char path[PATH_MAX];
+	bool loaded;	    /* it is the one in force */
+	uint8_t digest[32]; /* loaded: as it was */
+	struct config *config;
+	struct route_table *table;
+};
+
+/* That of --config, which needs no rights but to read it; else the one in force. */
+static int path_choose(const struct context *c, struct routes *ret)
+{
+	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
+	int r;
+
+	strcpy(ret->path, c->config);
+	if (ret->path[0])
+		return EXIT_DONE;
+	r = context_need_root();
+	if (r == EXIT_DONE)
+		r = view_open(c, &maps);
+	if (r != EXIT_DONE)
+		return r;
+	snprintf(ret->path, sizeof(ret->path), "%s", maps.control->config_path);
+	memcpy(ret->digest, maps.control->digest, sizeof(ret->digest));
+	ret->loaded = true;
+	if (ret->path[0])
+		return EXIT_DONE;
+	log_line("it was loaded without a configuration: name one with --config");
+	return EXIT_FAILED;
+}
+
+static void routes_close(struct routes *routes)
+{
+	route_table_free(routes->table);
+	config_free(routes->config);
+}
+
+/* Warnings are for who loads it: they are not printed. */
+static int routes_open(const struct context *c, struct routes *ret)
+{
+	struct config_error error = {};
+	int r;
+
+	r = path_choose(c, ret);
+	if (r != EXIT_DONE)
+		return r;
+	r = config_load(ret->path, &ret->config, &error);
+	if (r == 0)
+		r = route_table_new(ret->config, &ret->table);
+	if (r == 0 && ret->loaded && memcmp(ret->config->digest, ret->digest, sizeof(ret->digest)))
+		log_line("%s has changed since it was loaded: this is what a reload would put in force", ret->path);
+	if (r == 0)
+		return EXIT_DONE;
+	log_line("%s", error.text[0] ? error.text : strerror(-r));
+	return config_exit_code(r);
+}
+
+/* ---- text ---- */
+
+static const char *text_of(const cJSON *json, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name)) ?: "";
+}
+
+static double number_of(const cJSON *json, const char *name)
+{
+	return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, name));
+}
+
+static const cJSON *list_of(const cJSON *json, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(json, name);
+}
+
+static void print_listener(const cJSON *json)
+{
+	const char *address = text_of(json, "address");
+
+	printf("%-10s %s: %s, %s%s, port %.0f\n", "listener", text_of(json, "name"), text_of(json, "protocol"),
+	       address[0] ? "address " : "any address", address, number_of(json, "port"));
+}
+
+static void print_endpoints(const cJSON *json)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, list_of(json, "endpoints"))
+		printf("  %-8s %s port %.0f, weight %.0f%s\n", "endpoint", text_of(one, "host"), number_of(one, "port"),
+		       number_of(one, "weight"),
+		       cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "picked")) ? ": takes it while healthy" : "");
+}
+
+static void print_rules(const cJSON *json)
+{
+	const char *rest = text_of(json, "cluster_name"), *name;
+	const cJSON *one;
+
+	print_listener(json);
+	cJSON_ArrayForEach(one, list_of(json, "source_routes")) {
+		name = text_of(one, "name");
+		printf("  %-8s %s -> %s%s%s\n", "source", text_of(one, "match"), text_of(one, "cluster"),
+		       name[0] ? ", " : "", name);
+	}
+	cJSON_ArrayForEach(one, list_of(json, "routes"))
+		printf("  %-8s %s%s -> %s, %s\n", "request", text_of(one, "host"), text_of(one, "prefix"),
+		       text_of(one, "cluster"), text_of(one, "name"));
+	printf("  %-8s %s%s\n", "else", rest[0] ? "-> " : "refused", rest);
+}
+
+static void print_cluster(const cJSON *json)
+{
+	const cJSON *check = list_of(json, "health_check");
+
+	printf("%-10s %s: %s, PROXY header %s, health check %s\n", "cluster", text_of(json, "name"),
+	       text_of(json, "policy"), text_of(json, "proxy_protocol"),
+	       cJSON_IsObject(check) ? text_of(check, "type") : "off");
+	print_endpoints(json);
+}
+
+static void print_list(const cJSON *json)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, list_of(json, "listeners"))
+		print_rules(one);
+	if (!cJSON_GetArraySize(list_of(json, "listeners")))
+		printf("%-10s none is a gateway\n", "listener");
+	cJSON_ArrayForEach(one, list_of(json, "clusters"))
+		print_cluster(one);
+}
+
+/* `source_routes[2] "even": last octet even`. */
+static void print_rule(const cJSON *json)
+{
+	const cJSON *rule = list_of(json, "rule");
+	const char *by = text_of(json, "by"), *name = text_of(rule, "name");
+
+	if (!by[0]) {
+		printf("%-10s none: %s\n", "rule", text_of(json, "why"));
+		return;
+	}
+	if (!cJSON_IsObject(rule)) {
+		printf("%-10s cluster_name of the listener: no other takes it\n", "rule");
+		return;
+	}
+	printf("%-10s %s[%.0f]%s%s%s: %s\n", "rule", by, number_of(rule, "index"), name[0] ? " \"" : "", name,
+	       name[0] ? "\"" : "", text_of(rule, "match")[0] ? text_of(rule, "match") : text_of(rule, "prefix"));
+}
+
+static void print_test(const cJSON *json)
+{
+	print_listener(list_of(json, "listener"));
+	printf("%-10s %s\n", "source", text_of(json, "source"));
+	if (text_of(json, "host")[0])
+		printf("%-10s %s\n", "host", text_of(json, "host"));
+	if (text_of(json, "path")[0])
+		printf("%-10s %s\n", "path", text_of(json, "path"));
+	print_rule(json);
+	if (!text_of(json, "cluster")[0])
+		return;
+	printf("%-10s %s, %s among those that are healthy\n", "cluster", text_of(json, "cluster"),
+	       text_of(json, "policy"));
+	print_endpoints(json);
+}
+
+/* ---- the commands ---- */
+
+static int show(const struct context *c, cJSON *json, void (*print)(const cJSON *json))
+{
+	if (c->json || !json)
+		return view_print_json(json);
+	print(json);
+	cJSON_Delete(json);
+	return EXIT_DONE;
+}
+
+int cmd_route_list(const struct context *c)
+{
+	_cleanup_(routes_close) struct routes routes = {};
+	int r;
+
+	r = routes_open(c, &routes);
+	return r == EXIT_DONE ? show(c, route_view_list(routes.config, routes.table), print_list) : r;
+}
+
+/* The named gateway, or the only one. */
+static int listener_choose(const struct context *c, const struct routes *routes, size_t *ret)
+{
+	const struct config *config = routes->config;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		if (config->listeners[i].mode != LISTENER_GATEWAY ||
+		    (c->listener && strcmp(config->listeners[i].name, c->listener)))
+			continue;
+		*ret = i;
+		n++;
+	}
+	if (n == 1)
+		return EXIT_DONE;
+	if (c->listener)
+		log_line("--listener %s: %s has no listener of that name whose mode is gateway", c->listener,
+			 routes->path);
+	else
+		log_line("%s has %zu listeners whose mode is gateway%s", routes->path, n,
+			 n ? ": name one with --listener" : "");
+	return EXIT_USAGE;
+}
+
+static int question_read(const struct context *c, const struct routes *routes, struct route_question *ret)
+{
+	int r;
+
+	if (!c->source || !cidr_parse_address(c->source, &ret->source, NULL)) {
+		log_line("--source%s%s: expected an IPv4 or IPv6 address", c->source ? " " : "", c->source ?: "");
+		return EXIT_USAGE;
+	}
+	r = listener_choose(c, routes, &ret->listener);
+	if (r != EXIT_DONE)
+		return r;
+	if ((c->host || c->path) && routes->config->listeners[ret->listener].protocol != LISTENER_HTTP) {
+		log_line("--host and --path are for http; the protocol of listener %s is tcp",
+			 routes->config->listeners[ret->listener].name);
+		return EXIT_USAGE;
+	}
+	ret->host = c->host;
+	ret->path = c->path;
+	return EXIT_DONE;
+}
+
+int cmd_route_test(const struct context *c)
+{
+	_cleanup_(routes_close) struct routes routes = {};
+	struct route_question question = {};
+	bool found;
+	cJSON *json;
+	int r;
+
+	r = routes_open(c, &routes);
+	if (r == EXIT_DONE)
+		r = question_read(c, &routes, &question);
+	if (r != EXIT_DONE)
+		return r;
+	json = route_view_test(routes.config, routes.table, &question, &found);
+	r = show(c, json, print_test);
+	return r == EXIT_DONE && !found ? EXIT_FAILED : r;
+}
