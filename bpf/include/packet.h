@@ -71,30 +71,50 @@ union header_copy {
 	struct icmp6hdr icmp;
 };
 
-/* How far the frame was read. Apart from the facts, for the verifier must follow each of these. */
+/* How far the frame was read. No pointers, so that global functions can take it. */
+struct place {
+	__u32 off;
+	__u32 end;  /* of the frame, then of the IP packet in it */
+	__u8 proto; /* protocol number of what follows at `off` */
+	__u8 hop_limit;
+	__u8 loops; /* source and destination are one */
+	__u8 bad;   /* enum malformed, of an extension header */
+};
+
+/* Where in memory. Apart from the facts, for the verifier must follow each of these. */
 struct cursor {
 	struct xdp_md *ctx;
 	void *data; /* the linear part of the frame, in which drivers put the headers at least */
 	void *data_end;
 	union header_copy *copy;
-	__u32 off;
-	__u32 end;  /* of the frame, then of the IP packet in it */
-	__u8 proto; /* protocol number of what follows at `off` */
-	__u8 hop_limit;
-	bool loops;	    /* source and destination are one */
-	enum malformed bad; /* of an extension header */
+	struct place at;
 };
+
+#define HEADER_OFF_MAX 0x7fff /* beyond what all headers that are read can add up to; the verifier wants a bound */
+
+static __always_inline struct cursor cursor_open(struct xdp_md *ctx, union header_copy *copy)
+{
+	struct cursor cursor = {
+		.ctx = ctx,
+		.data = (void *)(long)ctx->data,
+		.data_end = (void *)(long)ctx->data_end,
+		.copy = copy,
+	};
+
+	return cursor;
+}
 
 /* Where the `size` bytes at the cursor can be read; NULL: they reach beyond its end. */
 static __always_inline void *cursor_header(const struct cursor *cursor, __u32 size)
 {
-	void *header = cursor->data + cursor->off;
+	void *header;
 
-	if (unlikely(cursor->off + size > cursor->end))
+	if (unlikely(cursor->at.off > HEADER_OFF_MAX || cursor->at.off + size > cursor->at.end))
 		return NULL;
+	header = cursor->data + cursor->at.off;
 	if (likely(header + size <= cursor->data_end))
 		return header;
-	if (bpf_xdp_load_bytes(cursor->ctx, cursor->off, cursor->copy, size))
+	if (bpf_xdp_load_bytes(cursor->ctx, cursor->at.off, cursor->copy, size))
 		return NULL;
 	return cursor->copy;
 }
@@ -115,22 +135,22 @@ static __always_inline enum malformed packet_parse_tcp(struct packet *pkt, const
 	size = tcp->doff * 4;
 	if (size < sizeof(*tcp))
 		return MALFORMED_BAD_HEADER_LENGTH;
-	if (cursor->off + size > cursor->end)
+	if (cursor->at.off + size > cursor->at.end)
 		return pkt->more_fragments ? MALFORMED_TINY_FRAGMENT : MALFORMED_BAD_HEADER_LENGTH;
 	if (tcp_flags_bad(((__u8 *)tcp)[TCP_FLAGS_AT]))
 		return MALFORMED_BAD_TCP_FLAGS;
 	pkt->l4_proto = L4_TCP;
 	pkt->source_port = tcp->source;
 	pkt->dest_port = tcp->dest;
-	pkt->payload_off = cursor->off + size;
-	pkt->payload_len = cursor->end - cursor->off - size;
+	pkt->payload_off = cursor->at.off + size;
+	pkt->payload_len = cursor->at.end - cursor->at.off - size;
 	return MALFORMED_NONE;
 }
 
 static __always_inline enum malformed packet_parse_udp(struct packet *pkt, const struct cursor *cursor)
 {
 	struct udphdr *udp = cursor_header(cursor, sizeof(*udp));
-	__u32 len, left = cursor->end - cursor->off;
+	__u32 len, left = cursor->at.end - cursor->at.off;
 
 	if (!udp)
 		return packet_cut(pkt);
@@ -145,7 +165,7 @@ static __always_inline enum malformed packet_parse_udp(struct packet *pkt, const
 	pkt->l4_proto = L4_UDP;
 	pkt->source_port = udp->source;
 	pkt->dest_port = udp->dest;
-	pkt->payload_off = cursor->off + sizeof(*udp);
+	pkt->payload_off = cursor->at.off + sizeof(*udp);
 	pkt->payload_len = len - sizeof(*udp);
 	return MALFORMED_NONE;
 }
@@ -157,25 +177,33 @@ static __always_inline enum malformed packet_parse_icmp(struct packet *pkt, cons
 	if (!icmp)
 		return packet_cut(pkt);
 	pkt->l4_proto = L4_ICMP;
-	if (cursor->proto == IP_PROTO_ICMPV6) {
+	if (cursor->at.proto == IP_PROTO_ICMPV6) {
 		pkt->l4_proto = L4_ICMPV6;
-		pkt->on_link = icmpv6_is_on_link(icmp->icmp6_type, cursor->hop_limit, &pkt->source);
+		pkt->on_link = icmpv6_is_on_link(icmp->icmp6_type, cursor->at.hop_limit, &pkt->source);
 	}
 	return MALFORMED_NONE;
 }
 
-static __always_inline enum malformed packet_parse_l4(struct packet *pkt, const struct cursor *cursor, __u8 icmp_proto)
+/* Returns enum malformed. Global: verified once, not once for each way through the headers before it. */
+__noinline int packet_parse_l4(struct xdp_md *ctx, struct packet *pkt, const struct place *at)
 {
-	bool tcp = cursor->proto == IP_PROTO_TCP, udp = cursor->proto == IP_PROTO_UDP;
+	union header_copy copy;
+	struct cursor place = cursor_open(ctx, &copy), *cursor = &place;
+	bool tcp, udp;
 
+	if (!pkt || !at)
+		return MALFORMED_NONE;
+	cursor->at = *at;
+	tcp = cursor->at.proto == IP_PROTO_TCP;
+	udp = cursor->at.proto == IP_PROTO_UDP;
 	/* A node talks to itself over loopback alone: "land". */
-	if (unlikely(cursor->loops) && (tcp || udp) && cursor->ctx->ingress_ifindex != LOOPBACK_IFINDEX)
+	if (unlikely(cursor->at.loops) && (tcp || udp) && cursor->ctx->ingress_ifindex != LOOPBACK_IFINDEX)
 		return MALFORMED_LAND;
 	if (tcp)
 		return packet_parse_tcp(pkt, cursor);
 	if (udp)
 		return packet_parse_udp(pkt, cursor);
-	if (cursor->proto == icmp_proto)
+	if (cursor->at.proto == (pkt->l3_proto == L3_IPV4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6))
 		return packet_parse_icmp(pkt, cursor);
 	return MALFORMED_NONE;
 }
@@ -187,14 +215,14 @@ static __always_inline enum malformed packet_parse_ipv4_payload(struct packet *p
 	__u32 offset = (fragment & IP_OFFSET_MASK) * 8;
 
 	if (likely(!offset))
-		return packet_parse_l4(pkt, cursor, IP_PROTO_ICMP);
-	return fragment_check(offset, offset + total, cursor->proto == IP_PROTO_TCP);
+		return packet_parse_l4(cursor->ctx, pkt, &cursor->at);
+	return fragment_check(offset, offset + total, cursor->at.proto == IP_PROTO_TCP);
 }
 
 static __always_inline enum malformed packet_parse_ipv4(struct packet *pkt, struct cursor *cursor)
 {
 	struct iphdr *ip = cursor_header(cursor, sizeof(*ip));
-	__u32 size, total, left = cursor->end - cursor->off;
+	__u32 size, total, left = cursor->at.end - cursor->at.off;
 	enum malformed options;
 	__u16 fragment;
 
@@ -207,7 +235,7 @@ static __always_inline enum malformed packet_parse_ipv4(struct packet *pkt, stru
 	pkt->l3_proto = L3_IPV4;
 	pkt->source.w[2] = bpf_htonl(0xffff);
 	pkt->source.w[3] = ip->saddr;
-	cursor->loops = ip->saddr == ip->daddr;
+	cursor->at.loops = ip->saddr == ip->daddr;
 	size = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
 	/* "BIG TCP", as a virtual device carries it from one stack to the next. */
@@ -217,14 +245,14 @@ static __always_inline enum malformed packet_parse_ipv4(struct packet *pkt, stru
 		return MALFORMED_BAD_LENGTH;
 	fragment = bpf_ntohs(ip->frag_off);
 	pkt->more_fragments = fragment & IP_MORE_FRAGMENTS;
-	cursor->proto = ip->protocol;
-	cursor->end = cursor->off + total;
+	cursor->at.proto = ip->protocol;
+	cursor->at.end = cursor->at.off + total;
 	if (unlikely(size > IPV4_HEADER)) {
-		options = ipv4_options_check(cursor->ctx, cursor->off + IPV4_HEADER, size - IPV4_HEADER);
+		options = ipv4_options_check(cursor->ctx, cursor->at.off + IPV4_HEADER, size - IPV4_HEADER);
 		if (options)
 			return options;
 	}
-	cursor->off += size;
+	cursor->at.off += size;
 	return packet_parse_ipv4_payload(pkt, cursor, fragment, total);
 }
 
@@ -234,28 +262,27 @@ enum extension { EXTENSION_NONE, EXTENSION_READ, EXTENSION_LAST, EXTENSION_BAD }
 static __always_inline enum extension packet_parse_fragment(struct packet *pkt, struct cursor *cursor,
 							    const struct frag_hdr *header)
 {
-	__u32 left = cursor->end - cursor->off - sizeof(*header),
+	__u32 left = cursor->at.end - cursor->at.off - sizeof(*header),
 	      offset = bpf_ntohs(header->frag_off) & IPV6_OFFSET_MASK;
 
 	pkt->more_fragments = header->frag_off & bpf_htons(IPV6_MORE_FRAGMENTS);
 	if (pkt->more_fragments && left % 8)
-		cursor->bad = MALFORMED_UNALIGNED_FRAGMENT;
+		cursor->at.bad = MALFORMED_UNALIGNED_FRAGMENT;
 	else
-		cursor->bad = fragment_check(offset, offset + left, header->nexthdr == IP_PROTO_TCP);
-	if (cursor->bad)
+		cursor->at.bad = fragment_check(offset, offset + left, header->nexthdr == IP_PROTO_TCP);
+	if (cursor->at.bad)
 		return EXTENSION_BAD;
 	return offset ? EXTENSION_LAST : EXTENSION_READ;
 }
 
-/* Steps over the extension header at the cursor, if there is one. */
-static __always_inline enum extension packet_parse_extension(struct packet *pkt, struct cursor *cursor)
+static __always_inline enum extension packet_extension(struct packet *pkt, struct cursor *cursor)
 {
 	/* As short as any of them may be; where this one has `reserved`, the others have their length. */
 	struct frag_hdr *header;
 	enum extension fragment = EXTENSION_READ;
 	__u32 size;
 
-	switch (cursor->proto) {
+	switch (cursor->at.proto) {
 	case IP_PROTO_HOPOPTS:
 	case IP_PROTO_ROUTING:
 	case IP_PROTO_DSTOPTS:
@@ -264,50 +291,65 @@ static __always_inline enum extension packet_parse_extension(struct packet *pkt,
 	default: return EXTENSION_NONE;
 	}
 	header = cursor_header(cursor, sizeof(*header));
-	cursor->bad = packet_cut(pkt);
+	cursor->at.bad = packet_cut(pkt);
 	if (!header)
 		return EXTENSION_BAD;
 	size = (header->reserved + 1) * 8;
-	if (cursor->proto == IP_PROTO_AH)
+	if (cursor->at.proto == IP_PROTO_AH)
 		size = (header->reserved + 2) * 4;
-	if (cursor->proto == IP_PROTO_FRAGMENT) {
+	if (cursor->at.proto == IP_PROTO_FRAGMENT) {
 		size = sizeof(*header);
 		fragment = packet_parse_fragment(pkt, cursor, header);
-	} else if (cursor->off + size > cursor->end) {
-		cursor->bad = pkt->more_fragments ? MALFORMED_TINY_FRAGMENT : MALFORMED_BAD_HEADER_LENGTH;
+	} else if (cursor->at.off + size > cursor->at.end) {
+		cursor->at.bad = pkt->more_fragments ? MALFORMED_TINY_FRAGMENT : MALFORMED_BAD_HEADER_LENGTH;
 		return EXTENSION_BAD;
-	} else if (cursor->proto == IP_PROTO_ROUTING && routing_type_0(header)) {
-		cursor->bad = MALFORMED_SOURCE_ROUTE;
+	} else if (cursor->at.proto == IP_PROTO_ROUTING && routing_type_0(header)) {
+		cursor->at.bad = MALFORMED_SOURCE_ROUTE;
 		return EXTENSION_BAD;
 	}
-	cursor->proto = header->nexthdr;
-	cursor->off += size;
+	cursor->at.proto = header->nexthdr;
+	cursor->at.off += size;
 	return fragment;
+}
+
+/* Steps over the extension header there, if there is one. Returns enum extension. Global, as packet_parse_l4(). */
+__noinline int packet_parse_extension(struct xdp_md *ctx, struct packet *pkt, struct place *at)
+{
+	union header_copy copy;
+	struct cursor cursor = cursor_open(ctx, &copy);
+	enum extension extension;
+
+	if (!pkt || !at)
+		return EXTENSION_BAD;
+	cursor.at = *at;
+	extension = packet_extension(pkt, &cursor);
+	*at = cursor.at;
+	return extension;
 }
 
 static __always_inline enum malformed packet_parse_extensions(struct packet *pkt, struct cursor *cursor)
 {
-	enum extension extension;
 	__u32 i;
+	int extension;
 
 #pragma clang loop unroll(disable)
 	for (i = 0; i < EXTENSION_HEADERS_MAX; i++) {
-		extension = packet_parse_extension(pkt, cursor);
+		extension = packet_parse_extension(cursor->ctx, pkt, &cursor->at);
 		if (extension == EXTENSION_BAD)
-			return cursor->bad;
+			return cursor->at.bad;
 		if (extension == EXTENSION_LAST)
 			return MALFORMED_NONE;
 		if (extension == EXTENSION_NONE)
 			break;
 	}
 	/* After the last step it may still be an extension header: none of TCP, UDP and ICMP, so other. */
-	return packet_parse_l4(pkt, cursor, IP_PROTO_ICMPV6);
+	return packet_parse_l4(cursor->ctx, pkt, &cursor->at);
 }
 
 static __always_inline enum malformed packet_parse_ipv6(struct packet *pkt, struct cursor *cursor)
 {
 	struct ipv6hdr *ip = cursor_header(cursor, sizeof(*ip));
-	__u32 payload, left = cursor->end - cursor->off - sizeof(*ip);
+	__u32 payload, left = cursor->at.end - cursor->at.off - sizeof(*ip);
 
 	if (!ip)
 		return MALFORMED_TRUNCATED;
@@ -315,17 +357,17 @@ static __always_inline enum malformed packet_parse_ipv6(struct packet *pkt, stru
 		return MALFORMED_BAD_VERSION;
 	pkt->l3_proto = L3_IPV6;
 	__builtin_memcpy(&pkt->source, &ip->saddr, sizeof(pkt->source));
-	cursor->loops = !__builtin_memcmp(&ip->saddr, &ip->daddr, sizeof(ip->saddr));
+	cursor->at.loops = !__builtin_memcmp(&ip->saddr, &ip->daddr, sizeof(ip->saddr));
 	payload = bpf_ntohs(ip->payload_len);
 	/* A jumbogram says its length in a hop-by-hop option (RFC 2675), "BIG TCP" on a virtual device nowhere. */
 	if (!payload && (ip->nexthdr == IP_PROTO_HOPOPTS || left > IP_LENGTH_MAX))
 		payload = left;
 	if (payload > left)
 		return MALFORMED_BAD_LENGTH;
-	cursor->proto = ip->nexthdr;
-	cursor->hop_limit = ip->hop_limit;
-	cursor->off += sizeof(*ip);
-	cursor->end = cursor->off + payload;
+	cursor->at.proto = ip->nexthdr;
+	cursor->at.hop_limit = ip->hop_limit;
+	cursor->at.off += sizeof(*ip);
+	cursor->at.end = cursor->at.off + payload;
 	return packet_parse_extensions(pkt, cursor);
 }
 
@@ -340,13 +382,13 @@ static __always_inline enum malformed packet_parse_ethernet(struct cursor *curso
 	if (!eth)
 		return MALFORMED_TRUNCATED;
 	type = bpf_ntohs(eth->h_proto);
-	cursor->off += sizeof(*eth);
+	cursor->at.off += sizeof(*eth);
 	for (i = 0; i < VLAN_TAGS_MAX && (type == ETH_TYPE_VLAN || type == ETH_TYPE_QINQ); i++) {
 		vlan = cursor_header(cursor, sizeof(*vlan));
 		if (!vlan)
 			return MALFORMED_TRUNCATED;
 		type = bpf_ntohs(vlan->h_vlan_encapsulated_proto);
-		cursor->off += sizeof(*vlan);
+		cursor->at.off += sizeof(*vlan);
 	}
 	*ret_type = type;
 	return MALFORMED_NONE;
@@ -359,19 +401,13 @@ static __always_inline enum malformed packet_parse_ethernet(struct cursor *curso
 __noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
 {
 	union header_copy copy;
-	struct cursor cursor = {
-		.ctx = ctx,
-		.data = (void *)(long)ctx->data,
-		.data_end = (void *)(long)ctx->data_end,
-		.copy = &copy,
-		.end = bpf_xdp_get_buff_len(ctx),
-	};
+	struct cursor cursor = cursor_open(ctx, &copy);
 	__u16 type;
 
 	/* Never, but the verifier wants to see it. */
 	if (!pkt)
 		return MALFORMED_TRUNCATED;
-	pkt->len = cursor.end;
+	pkt->len = cursor.at.end = bpf_xdp_get_buff_len(ctx);
 	if (packet_parse_ethernet(&cursor, &type))
 		return MALFORMED_TRUNCATED;
 	if (type == ETH_TYPE_IPV4)
