@@ -11,16 +11,39 @@
 
 #include "conn.h"
 
+#define TRIM_STEP 0xfff /* the most that sk_skb_adjust_room() takes away at a time */
+#define TRIM_STEPS 17	/* in all more than a segment is long */
+
+/*
+ * TCP queues a segment whole that begins with bytes which it has already, as retransmissions do; its own readers leave those out
+ * (tcp_recvmsg_locked(), `offset`). What hands segments to this program does not (tcp_read_skb()): so the first `old` bytes
+ * are cut off, or they would reach the service twice. Returns 0, or -1: it cannot be done.
+ */
+__weak __noinline int judging_trim(struct __sk_buff *skb, __u32 old)
+{
+	__u32 i, n;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < TRIM_STEPS && old; i++) {
+		n = old > TRIM_STEP ? TRIM_STEP : old;
+		if (bpf_skb_adjust_room(skb, -(__s32)n, 0, 0))
+			return -1;
+		old -= n;
+		forget(old);
+	}
+	return old ? -1 : 0;
+}
+
 /* sk_skb begins with the next bytes. Returns conn.front as it was. */
 static __always_inline __u64 judging_begin(struct conn *conn)
 {
 	return __sync_fetch_and_or(&conn->front, FRONT_AT_WORK);
 }
 
-/* `len` bytes are dealt with. last: nothing waits behind them, so they end at rcv_nxt. */
-static __always_inline void judging_end(struct conn *conn, __u64 front, __u32 len, __u32 last, __u32 rcv_nxt)
+/* `len` bytes are dealt with, and all up to `judged`. */
+static __always_inline void judging_end(struct conn *conn, __u64 front, __u32 len, __u32 judged)
 {
-	__u32 judged = last ? rcv_nxt : (__u32)front, ahead = front_ahead(front);
+	__u32 ahead = front_ahead(front);
 	__s64 change;
 
 	if (!ahead) {

@@ -190,9 +190,25 @@ static __always_inline enum outcome request_helper(const struct conn *conn)
 	return c && conn->helper_epoch == READ_ONCE(c->helper_epoch) ? OUTCOME_ASK : OUTCOME_UNAVAILABLE;
 }
 
+/* What has been dealt with before is no part of the skb. Returns 0, or -1: what is new cannot be told from it. */
+static __always_inline int request_trim(struct __sk_buff *skb, struct request *rq)
+{
+	__u32 old = (__u32)rq->front - rq->seq;
+
+	if (likely((__s32)old <= 0))
+		return 0;
+	if (old >= rq->len || judging_trim(skb, old))
+		return -1;
+	rq->seq += old;
+	rq->len -= old;
+	return 0;
+}
+
 static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct request *rq, struct conn *conn,
 						   struct scratch *s)
 {
+	if (request_trim(skb, rq))
+		return OUTCOME_CLOSE;
 	/* Nothing can come behind what the gate takes, but from a client whose stream has two ends. */
 	if (front_ahead(rq->front))
 		return rq->len <= front_ahead(rq->front) ? OUTCOME_TAKEN : OUTCOME_CLOSE;

@@ -22,7 +22,7 @@ struct request {
 	__u64 cookie;
 	__u32 len;
 	__u32 write_seq; /* TCP write_seq of the socket now */
-	__u32 rcv_nxt;	 /* TCP rcv_nxt of the socket now */
+	__u32 seq;	 /* TCP sequence number of the skb's first byte */
 	__u64 front;	 /* conn.front at the start */
 	__u32 reason;	 /* enum request_reason: why it passes, or is denied */
 	__u32 allowed;	 /* a request begins here, and passes */

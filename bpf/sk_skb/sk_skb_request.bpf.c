@@ -21,7 +21,7 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	if (!conn || !tp)
 		return bpf_sk_redirect_map(skb, &sink, 0, 0); /* as of an agent that tries the sink */
 	rq.write_seq = tp->write_seq;
-	rq.rcv_nxt = tp->rcv_nxt;
+	rq.seq = skb->cb[0]; /* TCP_SKB_CB(skb)->seq */
 	rq.last = !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;
 	rq.blocks = request_blocks(tp);
 	rq.front = judging_begin(conn);
@@ -33,7 +33,7 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	action = request_act(skb, &rq, conn, s, rq.outcome);
 	if (s)
 		scratch_release(slot);
-	judging_end(conn, rq.front, rq.len, rq.last, rq.rcv_nxt);
+	judging_end(conn, rq.front, rq.len, rq.seq + rq.len);
 	return action;
 }
 
