@@ -106,7 +106,7 @@ check-prog: $(PROG) $(PROG_BPF) | $(DEPS) ## the BPF programs through BPF_PROG_T
 check-fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a short, repeatable fuzz run and the comparison with node's parser
 	$(PROVE) $(PROVE_FLAGS) $(wildcard tests/fuzz/t_*.sh)
 
-check-e2e: $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## end to end in network namespaces (root)
+check-e2e: $(PROGRAMS) $(E2E_TOOLS) $(PROG_BPF) $(SMUGGLE) | $(DEPS) ## end to end in network namespaces (root)
 	$(PROVE) $(PROVE_FLAGS) $(E2E)
 
 layers: $(PROGRAMS) ## fail on an include that points up

@@ -11,6 +11,7 @@
 #include "agent/lists.h"
 #include "core/clock.h"
 #include "core/lists.h"
+#include "core/pins.h"
 #include "core/util.h"
 
 /* Between two looks whether something has expired, and between two batches while it is deleted. */
@@ -26,7 +27,7 @@ struct list_watch {
 /* A command that holds the lock deletes what has expired itself. */
 static bool step(struct list_watch *watch)
 {
-	_cleanup_close_ int lock = lists_lock(watch->pin_root, false);
+	_cleanup_close_ int lock = pins_lists_lock(watch->pin_root, false);
 	bool more = false;
 
 	for (enum cidr_list list = 0; lock >= 0 && list < CIDR_LIST_MAX; list++) {

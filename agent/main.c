@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/clockwatch.h"
 #include "agent/control.h"
+#include "agent/ifwatch.h"
 #include "agent/keywatch.h"
 #include "agent/lists.h"
 #include "agent/privileges.h"
@@ -142,6 +143,7 @@ struct serving {
 	struct clockwatch *clock;
 	struct revocations *revocations;
 	struct list_watch *lists;
+	struct ifwatch *ifaces;
 	struct control_server *control;
 	struct keywatch *keys;
 	struct event *signals[3];
@@ -170,6 +172,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 	if (r == 0)
 		r = list_watch_open(agent->base, agent->options->pin_root, &agent->maps, &s->lists);
 	if (r == 0)
+		r = ifwatch_open(agent->base, agent->options->pin_root, &agent->runtime, &s->ifaces);
+	if (r == 0)
 		r = control_open(agent, &s->control);
 	if (r == 0)
 		r = keywatch_open(agent, &s->keys);
@@ -184,6 +188,7 @@ static void serving_close(struct serving *s)
 {
 	keywatch_close(s->keys);
 	control_close(s->control);
+	ifwatch_close(s->ifaces);
 	list_watch_close(s->lists);
 	revocations_close(s->revocations);
 	clockwatch_close(s->clock);

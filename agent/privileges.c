@@ -4,7 +4,8 @@
  * files of root stay readable without another account.
  *
  *	CAP_BPF			writing verdicts and policy, running conn_update
- *	CAP_NET_ADMIN		closing a connection (SOCK_DESTROY), the helper's socket into its map
+ *	CAP_NET_ADMIN		closing a connection (SOCK_DESTROY), the helper's socket into its map, XDP onto an
+ *				interface that came back
  *	CAP_DAC_READ_SEARCH	reload: configuration and secrets that belong to others than root
  */
 #include <errno.h>

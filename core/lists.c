@@ -1,36 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* Floor 3: adds to, takes from, replaces and reads a list of networks. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <bpf/bpf.h>
 
 #include "core/grace.h"
 #include "core/lists.h"
 #include "core/lists_maps.h"
 #include "core/map_walk.h"
-#include "core/pins.h"
 #include "core/util.h"
-
-int lists_lock(const char *pin_root, bool wait)
-{
-	_cleanup_close_ int fd = -1;
-	char path[PIN_PATH_MAX];
-	int r;
-
-	r = pins_path(path, pin_root, "links", NULL);
-	if (r < 0)
-		return r;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return TAKE_FD(fd);
-}
 
 int list_entry_compare(const void *a, const void *b)
 {

@@ -35,12 +35,7 @@ bool list_entry_is_v4(const struct list_entry *entry);
 /* Order of addresses, IPv4 first, and the wider network first. For qsort(3). */
 int list_entry_compare(const void *a, const void *b);
 
-/*
- * lists_lock - the lock that whoever reads or writes lists holds, as a file descriptor to be closed
- *
- * Returns -EAGAIN: another holds it and `wait` is false; -ENOENT: nothing is loaded; -errno. All that follows needs it.
- */
-int lists_lock(const char *pin_root, bool wait);
+/* All that follows needs pins_lists_lock(). */
 
 /*
  * list_put - lists networks; one that is listed already gets the new end and reason

@@ -247,22 +247,37 @@ int pins_remove(const char *pin_root)
 	return remove_tree(pin_root);
 }
 
-int pins_policy_lock(const char *pin_root)
+static int lock_directory(const char *pin_root, const char *name, bool wait)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PIN_PATH_MAX];
 	int r;
 
-	r = pins_path(path, pin_root, "maps", NULL);
+	r = pins_path(path, pin_root, name, NULL);
 	if (r < 0)
 		return r;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	while (flock(fd, LOCK_EX) < 0)
+	while (flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return TAKE_FD(fd);
+}
+
+int pins_policy_lock(const char *pin_root)
+{
+	return lock_directory(pin_root, "maps", true);
+}
+
+int pins_lists_lock(const char *pin_root, bool wait)
+{
+	return lock_directory(pin_root, "links", wait);
+}
+
+int pins_links_lock(const char *pin_root, bool wait)
+{
+	return lock_directory(pin_root, "progs", wait);
 }
 
 int pins_links(const char *pin_root, int (*each)(const char *name, void *data), void *data)

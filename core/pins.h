@@ -3,8 +3,8 @@
  * Floor 3: the pin directory of one data path. It is staged beside its place and published by one rename, so that it
  * is there as a whole or not at all:
  *
- *	PINROOT/maps/NAME	every map of core/maps.h
- *	PINROOT/progs/NAME	programs that no link holds, or that user space runs
+ *	PINROOT/maps/NAME	every map of core/maps.h, and those of core/lists_maps.c
+ *	PINROOT/progs/NAME	programs that no link holds, or that user space runs or attaches
  *	PINROOT/links/NAME	sockops_track, cgroup_gate, kprobe_tcp_ioctl and kretprobe_tcp_ioctl where they are
  *				needed, and xdp_IFNAME with the name escaped
  */
@@ -50,6 +50,12 @@ int pins_remove(const char *pin_root);
 
 /* The lock that publishers of policy hold, as a file descriptor to be closed; -ENOENT: nothing is loaded; -errno. */
 int pins_policy_lock(const char *pin_root);
+/*
+ * The same for who reads or writes the lists of `mpbpf block` and `mpbpf allow`, and for who attaches or detaches interfaces;
+ * -EAGAIN: another holds it and `wait` is false.
+ */
+int pins_lists_lock(const char *pin_root, bool wait);
+int pins_links_lock(const char *pin_root, bool wait);
 
 /* Calls `each` with every name below PIN_ROOT/links; stops at its first non-zero result and returns it. */
 int pins_links(const char *pin_root, int (*each)(const char *name, void *data), void *data);

@@ -13,6 +13,7 @@
 #include "core/util.h"
 #include "loader/attach.h"
 #include "loader/log.h"
+#include "loader/xdp_owner.h"
 #include "mpbpf.skel.h"
 
 /*
@@ -51,34 +52,6 @@ const char *xdp_mode_name(bool native)
 	return xdp_mode_names[native ? XDP_MODE_NATIVE : XDP_MODE_SKB];
 }
 
-static void log_busy(const char *ifname, __u32 id)
-{
-	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-
-	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
-		info.name[0] = '\0';
-	if (!strcmp(info.name, "xdp_ingress"))
-		log_line("%s is protected already, by an mpbpf with another --pin-root or one that was cut short (XDP "
-			 "program %u); `mpbpf unload` there first",
-			 ifname, id);
-	else
-		log_line("%s already runs XDP program %u%s%s%s; detach it first (`ip link set dev %s xdp off`, or the "
-			 "tool that put it there)",
-			 ifname, id, info.name[0] ? " (" : "", info.name, info.name[0] ? ")" : "", ifname);
-}
-
-/* 0: free; else the id of a program on the hook. */
-static __u32 hook_owner(unsigned int ifindex)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-
-	if (bpf_xdp_query(ifindex, 0, &query) < 0)
-		return 0;
-	return query.prog_id ?: query.drv_prog_id ?: query.skb_prog_id ?: query.hw_prog_id;
-}
-
 int attach_xdp_check(const char *ifname, unsigned int *ret)
 {
 	unsigned int ifindex = if_nametoindex(ifname);
@@ -88,9 +61,9 @@ int attach_xdp_check(const char *ifname, unsigned int *ret)
 		log_line("no such interface: %s (`ip link` lists them)", ifname);
 		return -ENODEV;
 	}
-	id = hook_owner(ifindex);
+	id = xdp_owner(ifindex);
 	if (id) {
-		log_busy(ifname, id);
+		xdp_owner_log(ifname, id);
 		return -EBUSY;
 	}
 	*ret = ifindex;
@@ -104,13 +77,11 @@ static int xdp_link(int prog_fd, unsigned int ifindex, bool native)
 	return bpf_link_create(prog_fd, ifindex, BPF_XDP, &opts);
 }
 
-int attach_xdp(int prog_fd, const char *ifname, enum xdp_mode mode, const char *pin_root, bool *ret_native)
+int attach_xdp_link(int prog_fd, const char *ifname, enum xdp_mode mode, bool *ret_native)
 {
 	bool native = mode != XDP_MODE_SKB;
-	_cleanup_close_ int link = -1;
-	char path[PIN_PATH_MAX];
 	unsigned int ifindex;
-	int r;
+	int r, link;
 
 	r = attach_xdp_check(ifname, &ifindex);
 	if (r < 0)
@@ -121,19 +92,28 @@ int attach_xdp(int prog_fd, const char *ifname, enum xdp_mode mode, const char *
 		native = false;
 		link = xdp_link(prog_fd, ifindex, native);
 	}
-	if (link < 0) {
+	if (link < 0)
 		log_line("%s: attaching XDP in %s mode: %s", ifname, xdp_mode_name(native), strerror(-link));
+	else
+		*ret_native = native;
+	return link;
+}
+
+int attach_xdp(int prog_fd, const char *ifname, enum xdp_mode mode, const char *pin_root, bool *ret_native)
+{
+	_cleanup_close_ int link = -1;
+	char path[PIN_PATH_MAX];
+	int r;
+
+	link = attach_xdp_link(prog_fd, ifname, mode, ret_native);
+	if (link < 0)
 		return link;
-	}
 	r = pins_xdp_path(path, pin_root, ifname);
 	if (r == 0)
 		r = bpf_obj_pin(link, path);
-	if (r < 0) {
+	if (r < 0)
 		log_line("pinning the link of %s: %s", ifname, strerror(-r));
-		return r;
-	}
-	*ret_native = native;
-	return 0;
+	return r;
 }
 
 static int attach_cgroup(const struct bpf_program *program, enum bpf_attach_type type, int cgroup_fd,

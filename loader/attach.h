@@ -23,6 +23,9 @@ const char *xdp_mode_name(bool native);
 
 /* Is the interface there and its XDP hook free? *ret: its index. */
 int attach_xdp_check(const char *ifname, unsigned int *ret);
+/* The link, as a file descriptor. */
+int attach_xdp_link(int prog_fd, const char *ifname, enum xdp_mode mode, bool *ret_native);
+/* The same, pinned. */
 int attach_xdp(int prog_fd, const char *ifname, enum xdp_mode mode, const char *pin_root, bool *ret_native);
 /*
  * Verdict programs on their maps, then gate and track on the cgroup: no connection is tracked before it can be

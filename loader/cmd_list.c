@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/lists.h"
+#include "core/pins.h"
 #include "core/util.h"
 #include "loader/commands.h"
 #include "loader/log.h"
@@ -119,7 +120,7 @@ static int order_open(const struct context *c, struct order *order)
 	if (r != EXIT_DONE)
 		return r;
 	order->lists = (struct lists){ .maps = &order->maps, .pin_root = c->pin_root, .list = c->list };
-	order->lock = lists_lock(c->pin_root, true);
+	order->lock = pins_lists_lock(c->pin_root, true);
 	order->now = clock_ns(CLOCK_BOOTTIME);
 	return order->lock < 0 ? failed(c, order->lock) : EXIT_DONE;
 }

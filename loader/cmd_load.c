@@ -113,6 +113,7 @@ static int is_xdp(const char *name, void *data)
 
 static int unload_interfaces(const struct context *c, struct runtime *runtime)
 {
+	_cleanup_close_ int lock = -1;
 	char path[PIN_PATH_MAX];
 	int r;
 
@@ -121,6 +122,8 @@ static int unload_interfaces(const struct context *c, struct runtime *runtime)
 		datapath_forget(runtime);
 		return EXIT_FAILED;
 	}
+	/* The agent must not take what is detached for an interface that came back. */
+	lock = pins_links_lock(c->pin_root, true);
 	for (size_t i = 0; i < c->n_ifaces; i++) {
 		r = pins_xdp_path(path, c->pin_root, c->ifaces[i]);
 		if (r == 0)

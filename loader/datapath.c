@@ -18,11 +18,16 @@
 #include "loader/fionread.h"
 #include "loader/log.h"
 #include "loader/object.h"
+#include "loader/placement.h"
 #include "loader/unload.h"
 #include "mpbpf.skel.h"
 
-/* Programs that no link holds: they are attached to maps, or run by the agent. */
-static const char *const pinned_programs[] = { "conn_update", "sk_skb_request", "sk_msg_response", "sk_msg_handback" };
+/*
+ * xdp_ingress, which the agent attaches to interfaces that come back; and programs that no link holds: they are attached to
+ * maps, or run by the agent.
+ */
+static const char *const pinned_programs[] = { "xdp_ingress", "conn_update", "sk_skb_request", "sk_msg_response",
+					       "sk_msg_handback" };
 
 void interrupts_block(void)
 {
@@ -135,7 +140,7 @@ static int pin_everything(const struct mpbpf *object, const struct maps *maps, b
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; l7 && i < ARRAY_SIZE(pinned_programs); i++) {
+	for (size_t i = 0; i < (l7 ? ARRAY_SIZE(pinned_programs) : 1); i++) {
 		const struct bpf_program *program;
 
 		program = bpf_object__find_program_by_name(object->obj, pinned_programs[i]);
@@ -172,6 +177,7 @@ static int attach_everything(const struct load_request *request, const struct mp
 			       &facts->ifaces[i].native);
 		if (r < 0)
 			return r;
+		placement_note(name);
 		strncpy(facts->ifaces[i].name, name, sizeof(facts->ifaces[i].name) - 1);
 		facts->n_ifaces++;
 	}

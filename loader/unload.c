@@ -30,9 +30,11 @@ int unload_link(const char *path)
 
 	if (fd < 0)
 		return fd;
+	if (unlink(path) < 0)
+		return -errno;
 	/* Whoever else holds the link does not keep it attached. */
 	bpf_link_detach(fd);
-	return unlink(path) < 0 ? -errno : 0;
+	return 0;
 }
 
 /* The pid is looked up again once its pidfd is open: only then is it surely the agent that is signalled. */

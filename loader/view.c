@@ -14,6 +14,7 @@
 #include "core/util.h"
 #include "loader/datapath.h"
 #include "loader/log.h"
+#include "loader/relink.h"
 #include "loader/view.h"
 
 int view_open(const struct context *c, struct maps *ret)
@@ -49,20 +50,6 @@ static const char *mode_of(const struct runtime_facts *facts, const char *ifname
 	return "unknown";
 }
 
-/* A link outlives its interface, as attached to nothing. */
-static bool is_attached(const char *pin_root, const char *name)
-{
-	_cleanup_close_ int fd = -1;
-	struct bpf_link_info info = {};
-	char path[PIN_PATH_MAX];
-	__u32 len = sizeof(info);
-
-	if (pins_path(path, pin_root, "links", name) < 0)
-		return false;
-	fd = bpf_obj_get(path);
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.xdp.ifindex;
-}
-
 static int add_interface(const char *name, void *data)
 {
 	struct look *look = data;
@@ -78,7 +65,7 @@ static int add_interface(const char *name, void *data)
 	}
 	cJSON_AddStringToObject(one, "name", ifname);
 	cJSON_AddStringToObject(one, "mode", mode_of(look->facts, ifname));
-	cJSON_AddBoolToObject(one, "attached", is_attached(look->context->pin_root, name));
+	cJSON_AddBoolToObject(one, "attached", relink_attached(look->context->pin_root, name));
 	return 0;
 }
 
