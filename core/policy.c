@@ -132,7 +132,7 @@ static int write_listeners(const struct maps *maps, const struct config *config,
 	for (size_t i = 0; r == 0 && i < config->n_listeners; i++) {
 		r = listener_of(config, i, generation, &key, &value);
 		value.name = numbers->listeners[i];
-		if (r == 0 && listener_is_guarded(&config->listeners[i]))
+		if (r == 0)
 			r = insert(maps->fd[MAP_LISTENERS], &key, &value, BPF_NOEXIST);
 		if (r == 0 && value.rules == i)
 			r = write_rules(maps->fd[MAP_PATHS], config, i, generation, numbers);

@@ -114,7 +114,8 @@ int listener_of(const struct config *config, size_t i, uint32_t generation, stru
 		.auth = number,
 		.rules = rules_set_of(config, i),
 		.flags = (auth->require_auth ? LISTENER_REQUIRE_AUTH : 0) | (listener->enforce ? 0 : LISTENER_DRY_RUN) |
-			 (overfull(&config->license) ? LISTENER_OVERFULL : 0),
+			 (overfull(&config->license) ? LISTENER_OVERFULL : 0) |
+			 (listener_is_guarded(listener) ? 0 : LISTENER_GONE),
 		.rule_first = first,
 		.limits = rules_default_limits(config, i),
 		.headers = headers_place(config, i),

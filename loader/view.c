@@ -94,7 +94,7 @@ static cJSON *listener_json(const struct listener_key *key, const struct listene
 	return one;
 }
 
-/* In the order of the configuration. */
+/* Those that are guarded, in the order of the configuration. */
 static void add_listeners(cJSON *json, const struct maps *maps)
 {
 	cJSON *array = cJSON_AddArrayToObject(json, "listeners"), *by_index[MPBPF_LISTENERS_MAX] = {};
@@ -105,7 +105,7 @@ static void add_listeners(cJSON *json, const struct maps *maps)
 
 	for (int r = bpf_map_get_next_key(fd, NULL, &key); r == 0; r = bpf_map_get_next_key(fd, &key, &key))
 		if (key.generation == generation && bpf_map_lookup_elem(fd, &key, &value) == 0 &&
-		    value.index < MPBPF_LISTENERS_MAX && !by_index[value.index])
+		    !(value.flags & LISTENER_GONE) && value.index < MPBPF_LISTENERS_MAX && !by_index[value.index])
 			by_index[value.index] = listener_json(&key, &value);
 	for (size_t i = 0; i < MPBPF_LISTENERS_MAX; i++)
 		if (by_index[i])

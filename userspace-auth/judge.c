@@ -39,7 +39,7 @@ int judge_listener(const struct judge *judge, const struct conn *conn, struct li
 		memset(&key.addr, 0, sizeof(key.addr));
 		r = listener_lookup(judge, &key, ret);
 	}
-	return r;
+	return r == 0 && ret->flags & LISTENER_GONE ? -ENOENT : r;
 }
 
 /* The same lookup that the kernel makes for canonical paths. 1: there is a rule. */

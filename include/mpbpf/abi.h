@@ -215,7 +215,7 @@ enum listener_flags {
 	LISTENER_REQUIRE_AUTH = 1 << 0,
 	LISTENER_DRY_RUN = 1 << 1,  /* denials are counted as would-be, and the request passes */
 	LISTENER_OVERFULL = 1 << 2, /* more proxies run than the licence allows */
-	LISTENER_GONE = 1 << 7,	    /* in a conn: the configuration has this listener no more */
+	LISTENER_GONE = 1 << 7,	    /* a gateway, which is not guarded; in a conn: so is this, or it is not there any more */
 };
 
 struct listener {
