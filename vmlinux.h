@@ -310,6 +310,22 @@ struct sk_msg_md {
 	};
 };
 
+struct bpf_sk_lookup {
+	union {
+		struct bpf_sock *sk;
+		__u64 cookie;
+	};
+	__u32 family;
+	__u32 protocol;
+	__u32 remote_ip4;
+	__u32 remote_ip6[4];
+	__be16 remote_port;
+	__u32 local_ip4;
+	__u32 local_ip6[4];
+	__u32 local_port;
+	__u32 ingress_ifindex;
+};
+
 struct bpf_sock_ops {
 	__u32 op;
 	union {

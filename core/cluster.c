@@ -6,7 +6,7 @@
 #include <linux/bpf.h>
 
 #include "mpbpf/abi.h"
-#include "bpf/include/siphash.h"
+#include "bpf/include/slot.h"
 #include "core/cluster.h"
 #include "core/util.h"
 
@@ -169,18 +169,11 @@ static size_t pick_least_conn(struct cluster *cluster, const bool *tried)
 
 /* ---- source_hash ---- */
 
-/* Not secret: all nodes must agree. Digits of pi. */
-static const uint64_t hash_key[2] = { 0x243f6a8885a308d3ULL, 0x13198a2e03707344ULL };
+_Static_assert(CLUSTER_SLOTS == MPBPF_STEER_SLOTS, "the kernel looks up who has a slot");
 
 uint32_t cluster_slot(const struct addr *source)
 {
-	struct addr who = *source;
-	uint64_t hash[2];
-
-	if (!cidr_is_v4(source))
-		memset(who.b + 8, 0, 8);
-	siphash128((const __u64 *)hash_key, who.b, sizeof(who.b), (__u64 *)hash);
-	return hash[0] % CLUSTER_SLOTS;
+	return source_slot(source);
 }
 
 /* -log2(x / 2^64), 32 bits of it behind the point: the same on every machine, as a libm need not be. */
@@ -203,15 +196,16 @@ static uint64_t minus_log2(uint64_t x)
 /* Little-endian, whatever the machine. */
 static uint64_t draw(const struct endpoint *endpoint, uint32_t slot)
 {
+	const __u64 key[2] = SLOT_KEY;
 	uint8_t text[sizeof(endpoint->addr) + 6];
-	uint64_t hash[2];
+	__u64 hash[2];
 
 	memcpy(text, &endpoint->addr, sizeof(endpoint->addr));
 	for (int i = 0; i < 2; i++)
 		text[16 + i] = endpoint->port >> 8 * i;
 	for (int i = 0; i < 4; i++)
 		text[18 + i] = slot >> 8 * i;
-	siphash128((const __u64 *)hash_key, text, sizeof(text), (__u64 *)hash);
+	siphash128(key, text, sizeof(text), hash);
 	return minus_log2(hash[0]);
 }
 

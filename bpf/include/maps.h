@@ -8,6 +8,7 @@
 
 #include "kernel.h"
 #include "http1.h"
+#include "mpbpf/steer.h"
 
 /* Where a head is read: see scratch.h. */
 #define SCRATCHES 4
@@ -311,5 +312,56 @@ struct {
 	__type(key, __u32);
 	__type(value, struct request_stats);
 } request_stats __weak SEC(".maps");
+
+/* ---- steering ---- */
+
+/* Agent writes; sk_lookup reads. Full: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * MPBPF_LISTENERS_MAX);
+	__type(key, struct listener_key);
+	__type(value, struct gateway);
+} gateways __weak SEC(".maps");
+
+/* Agent writes; sk_lookup reads. Full: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MPBPF_STEERS_MAX);
+	__type(key, struct steer_key);
+	__type(value, __u32);
+} steers __weak SEC(".maps");
+
+/* Agent fills the half of the next generation; sk_lookup reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_STEER_CLUSTERS);
+	__type(key, __u32);
+	__type(value, struct steer_cluster);
+} clusters __weak SEC(".maps");
+
+/* Agent fills the half of the next generation; sk_lookup reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_STEER_ENDPOINTS);
+	__type(key, __u32);
+	__type(value, struct steer_endpoint);
+} endpoints __weak SEC(".maps");
+
+/* Listening sockets of endpoints: the loader writes, the kernel deletes at close; sk_lookup reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, MPBPF_BACKENDS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} backends __weak SEC(".maps");
+
+/* sk_lookup writes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct steer_stats);
+} steer_stats __weak SEC(".maps");
 
 #endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Floor 1: which listening socket takes a connection that comes to a gateway. */
+#ifndef MPBPF_BPF_STEER_H
+#define MPBPF_BPF_STEER_H
+
+#include "maps.h"
+#include "slot.h"
+#include "stats.h"
+
+#define STEER_AF_INET 2
+#define IPPROTO_TCP 6
+
+/* As the gateway sees it. */
+struct steer_flow {
+	struct addr remote, local;
+	__be16 remote_port, local_port;
+};
+
+/*
+ * Fields of the context are read once each, into locals that the compiler may not move: of two reads in two branches it would
+ * make one at a computed offset, which the verifier refuses. Those of the other family read as zero.
+ */
+#define STEER_READ(field)               \
+	({                              \
+		__u32 _field = (field); \
+		forget(_field);         \
+		_field;                 \
+	})
+
+static __always_inline void steer_read(struct bpf_sk_lookup *ctx, struct steer_flow *flow)
+{
+	__u32 family = STEER_READ(ctx->family), local_port = STEER_READ(ctx->local_port);
+	__u32 remote4 = STEER_READ(ctx->remote_ip4), local4 = STEER_READ(ctx->local_ip4);
+
+	flow->remote_port = ctx->remote_port;
+	flow->local_port = bpf_htons(local_port);
+	flow->remote.w[0] = STEER_READ(ctx->remote_ip6[0]);
+	flow->remote.w[1] = STEER_READ(ctx->remote_ip6[1]);
+	flow->remote.w[2] = STEER_READ(ctx->remote_ip6[2]);
+	flow->remote.w[3] = STEER_READ(ctx->remote_ip6[3]);
+	flow->local.w[0] = STEER_READ(ctx->local_ip6[0]);
+	flow->local.w[1] = STEER_READ(ctx->local_ip6[1]);
+	flow->local.w[2] = STEER_READ(ctx->local_ip6[2]);
+	flow->local.w[3] = STEER_READ(ctx->local_ip6[3]);
+	if (family != STEER_AF_INET)
+		return;
+	flow->remote.w[2] = flow->local.w[2] = bpf_htonl(0xffff);
+	flow->remote.w[3] = remote4;
+	flow->local.w[3] = local4;
+}
+
+/* The gateway at (addr, port): its own address, then any IPv4 address, then any address, as listeners are found. */
+static __always_inline struct gateway *gateway_find(__u32 generation, const struct steer_flow *flow)
+{
+	struct listener_key key = { .generation = generation, .port = flow->local_port, .addr = flow->local };
+	struct gateway *gateway = bpf_map_lookup_elem(&gateways, &key);
+
+	if (gateway)
+		return gateway;
+	if (!key.addr.w[0] && !key.addr.w[1] && key.addr.w[2] == bpf_htonl(0xffff)) {
+		key.addr.w[3] = 0;
+		gateway = bpf_map_lookup_elem(&gateways, &key);
+		if (gateway)
+			return gateway;
+	}
+	__builtin_memset(&key.addr, 0, sizeof(key.addr));
+	return bpf_map_lookup_elem(&gateways, &key);
+}
+
+/* The cluster that takes a source, or 0. The same order as in core/route.c. */
+static __always_inline __u32 steer_cluster_of(const struct gateway *gateway, __u32 generation,
+					      const struct addr *source)
+{
+	struct steer_key key = {
+		.prefixlen = 64 + 128, .generation = generation, .gateway = gateway->number, .addr = *source
+	};
+	__u32 *cluster = bpf_map_lookup_elem(&steers, &key);
+	__u32 low = bpf_ntohl(source->w[3]);
+
+	if (cluster)
+		return *cluster;
+	for (__u32 i = 0; i < MPBPF_STEER_RULES; i++) {
+		const struct steer_rule *rule = &gateway->rules[i];
+		__u32 mod = rule->mod;
+
+		if (i >= gateway->n_rules)
+			break;
+		if (mod && low % mod == rule->equals)
+			return rule->cluster;
+	}
+	return gateway->rest;
+}
+
+/* Stateless, for a SYN cookie that comes back must find the socket that sent it. The key is random: none can aim. */
+static __always_inline __u32 steer_flow_slot(const struct steer_flow *flow, const struct control *c)
+{
+	__u64 key[2] = { c->hash_key[0], c->hash_key[1] }, out[2];
+	struct siphash s;
+
+	siphash_init(&s, key);
+	siphash_word(&s, slot_word(flow->remote.w[0], flow->remote.w[1]));
+	siphash_word(&s, slot_word(flow->remote.w[2], flow->remote.w[3]));
+	siphash_word(&s, slot_word(flow->local.w[0], flow->local.w[1]));
+	siphash_word(&s, slot_word(flow->local.w[2], flow->local.w[3]));
+	siphash_word(&s, slot_word(flow->remote_port, flow->local_port));
+	siphash_final(&s, 0, 40, out);
+	return out[0] % MPBPF_STEER_SLOTS;
+}
+
+static __always_inline struct steer_endpoint *steer_endpoint_of(__u32 cluster, __u32 generation,
+								const struct steer_flow *flow, const struct control *c)
+{
+	__u32 odd = generation & 1, at = odd * MPBPF_STEER_CLUSTERS + cluster - 1, slot;
+	struct steer_cluster *found;
+
+	if (!cluster || cluster > MPBPF_STEER_CLUSTERS)
+		return NULL;
+	found = bpf_map_lookup_elem(&clusters, &at);
+	if (!found || found->generation != generation)
+		return NULL;
+	slot = found->by == STEER_BY_SOURCE ? source_slot(&flow->remote) : steer_flow_slot(flow, c);
+	at = found->slots[slot & (MPBPF_STEER_SLOTS - 1)];
+	if (!at || at > MPBPF_STEER_ENDPOINTS)
+		return NULL;
+	at += odd * MPBPF_STEER_ENDPOINTS - 1;
+	return bpf_map_lookup_elem(&endpoints, &at);
+}
+
+/* true: the socket took it. A socket for IPv6 alone refuses IPv4. */
+static __always_inline bool steer_assign(struct bpf_sk_lookup *ctx, __u32 backend)
+{
+	struct bpf_sock *sk;
+	__u32 at = backend - 1;
+	long err;
+
+	if (!backend)
+		return false;
+	sk = bpf_map_lookup_elem(&backends, &at);
+	if (!sk)
+		return false;
+	err = bpf_sk_assign(ctx, sk, 0);
+	bpf_sk_release(sk);
+	return !err;
+}
+
+static __always_inline void steer_count(bool steered)
+{
+	__u32 zero = 0;
+	struct steer_stats *stats = bpf_map_lookup_elem(&steer_stats, &zero);
+
+	if (!stats)
+		return;
+	if (steered)
+		stats->steered++;
+	else
+		stats->absent++;
+}
+
+/* Gives the connection to an endpoint's socket, or leaves it to the ordinary lookup. */
+static __always_inline void steer(struct bpf_sk_lookup *ctx)
+{
+	struct control *c = control_get();
+	struct steer_flow flow = {};
+	struct steer_endpoint *endpoint;
+	struct gateway *gateway;
+	__u32 generation;
+
+	if (!c)
+		return;
+	generation = READ_ONCE(c->generation);
+	steer_read(ctx, &flow);
+	gateway = gateway_find(generation, &flow);
+	if (!gateway)
+		return;
+	endpoint = steer_endpoint_of(steer_cluster_of(gateway, generation, &flow.remote), generation, &flow, c);
+	if (!endpoint)
+		return;
+	steer_count(steer_assign(ctx, endpoint->backends[0]) || steer_assign(ctx, endpoint->backends[1]) ||
+		    steer_assign(ctx, endpoint->backends[2]));
+}
+
+#endif

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests: sk_lookup_steer: which listening socket takes a connection, as a table of sources in and sockets out; and that real
+ * connections land there, in a network namespace of its own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "core/cidr.h"
+#include "core/cluster.h"
+#include "core/util.h"
+#include "mpbpf/steer.h"
+#include "tap.h"
+
+#ifndef MPBPF_BUILD
+#define MPBPF_BUILD "build"
+#endif
+
+#define PORT 3128
+#define GENERATION 7
+#define ODD (GENERATION & 1)
+
+enum { ONE, TWO, SIX, SOCKETS }; /* listening sockets: IPv4, IPv6 and IPv4, IPv6 alone */
+enum { TO_ONE = 1, TO_TWO, BY_SOURCE, BY_FLOW, TO_NOBODY, STALE, SIX_FIRST }; /* clusters */
+
+static struct bpf_object *object;
+static struct bpf_program *program;
+static int sockets[SOCKETS];
+static __u64 cookies[SOCKETS];
+
+static int map_fd(const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(object, name);
+
+	if (fd < 0)
+		tap_bail("the object has no map %s", name);
+	return fd;
+}
+
+static void put(const char *map, const void *key, const void *value)
+{
+	if (bpf_map_update_elem(map_fd(map), key, value, BPF_ANY))
+		tap_bail("cannot write to %s: %s", map, strerror(errno));
+}
+
+static struct addr addr_of(const char *text)
+{
+	struct addr addr;
+
+	if (!cidr_parse_address(text, &addr, NULL))
+		tap_bail("%s is no address", text);
+	return addr;
+}
+
+/* ---- the world: a network namespace, sockets, maps ---- */
+
+static void namespace_enter(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		tap_bail("no network namespace: %s", strerror(errno));
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0)
+		tap_bail("lo stays down: %s", strerror(errno));
+	close(fd);
+}
+
+static struct sockaddr_in v4_place(const char *address, int port)
+{
+	struct sockaddr_in place = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	inet_pton(AF_INET, address, &place.sin_addr);
+	return place;
+}
+
+static int listen_v4(const char *address, int port)
+{
+	struct sockaddr_in place = v4_place(address, port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&place, sizeof(place)) < 0 || listen(fd, 16) < 0)
+		tap_bail("cannot listen on %s: %s", address, strerror(errno));
+	return fd;
+}
+
+static int listen_v6(int port, int alone)
+{
+	struct sockaddr_in6 place = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &alone, sizeof(alone)) < 0 ||
+	    bind(fd, (struct sockaddr *)&place, sizeof(place)) < 0 || listen(fd, 16) < 0)
+		tap_bail("cannot listen on [::]: %s", strerror(errno));
+	return fd;
+}
+
+/* Into `backends` at `at`. */
+static void backend_put(__u32 at, int fd, __u64 *ret_cookie)
+{
+	socklen_t len = sizeof(*ret_cookie);
+	__u64 value = fd;
+
+	put("backends", &at, &value);
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, ret_cookie, &len) < 0)
+		tap_bail("no cookie: %s", strerror(errno));
+}
+
+static void sockets_open(void)
+{
+	sockets[ONE] = listen_v4("127.0.0.1", 8081);
+	sockets[TWO] = listen_v6(8082, false);
+	sockets[SIX] = listen_v6(8083, true);
+	for (__u32 i = 0; i < SOCKETS; i++)
+		backend_put(i, sockets[i], &cookies[i]);
+}
+
+/* Endpoints 0 and 1 are ONE and TWO, the latter bound to any address as it were; 2 listens nowhere; 3 has SIX, then ONE. */
+static void endpoints_fill(void)
+{
+	static const struct steer_endpoint list[] = { { .backends = { 1 + ONE } },
+						      { .backends = { 0, 0, 1 + TWO } },
+						      { .backends = { 1000, 1001, MPBPF_BACKENDS_MAX + 5 } },
+						      { .backends = { 1 + SIX, 0, 1 + ONE } } };
+
+	for (__u32 i = 0; i < ARRAY_SIZE(list); i++) {
+		__u32 at = ODD * MPBPF_STEER_ENDPOINTS + i;
+
+		put("endpoints", &at, &list[i]);
+	}
+}
+
+/* Slots take turns between two endpoints, counted from 1. */
+static void cluster_fill(__u32 cluster, __u32 by, __u32 generation, __u16 even, __u16 odd)
+{
+	struct steer_cluster value = { .generation = generation, .by = by };
+	__u32 at = ODD * MPBPF_STEER_CLUSTERS + cluster - 1;
+
+	for (int i = 0; i < MPBPF_STEER_SLOTS; i++)
+		value.slots[i] = i & 1 ? odd : even;
+	put("clusters", &at, &value);
+}
+
+static void network_add(__u32 gateway, const char *network, unsigned int prefix, __u32 cluster)
+{
+	struct steer_key key = {
+		.prefixlen = 64 + prefix, .generation = GENERATION, .gateway = gateway, .addr = addr_of(network)
+	};
+
+	put("steers", &key, &cluster);
+}
+
+static void gateway_add(const char *address, int port, struct gateway gateway)
+{
+	struct listener_key key = { .generation = GENERATION, .port = htons(port) };
+
+	if (address)
+		key.addr = addr_of(address);
+	put("gateways", &key, &gateway);
+}
+
+static void maps_fill(void)
+{
+	struct control control = { .abi = MPBPF_ABI_VERSION, .generation = GENERATION, .hash_key = { 1, 2 } };
+	__u32 zero = 0;
+
+	put("control", &zero, &control);
+	endpoints_fill();
+	cluster_fill(TO_ONE, STEER_BY_SOURCE, GENERATION, 1, 1);
+	cluster_fill(TO_TWO, STEER_BY_SOURCE, GENERATION, 2, 2);
+	cluster_fill(BY_SOURCE, STEER_BY_SOURCE, GENERATION, 1, 2);
+	cluster_fill(BY_FLOW, STEER_BY_FLOW, GENERATION, 1, 2);
+	cluster_fill(TO_NOBODY, STEER_BY_SOURCE, GENERATION, 3, 3);
+	cluster_fill(STALE, STEER_BY_SOURCE, GENERATION - 2, 1, 1);
+	cluster_fill(SIX_FIRST, STEER_BY_SOURCE, GENERATION, 4, 4);
+	/* Any address: networks, then rules in order, then nothing. */
+	gateway_add(NULL, PORT,
+		    (struct gateway){ .number = 1, .n_rules = 2, .rules = { { 4, 1, TO_TWO }, { 2, 1, TO_ONE } } });
+	network_add(1, "10.0.0.0", 104, TO_ONE);
+	network_add(1, "10.1.0.0", 112, TO_TWO);
+	network_add(1, "10.2.0.0", 112, 0);
+	network_add(1, "2001:db8::", 32, TO_ONE);
+	network_add(1, "2001:db8:2::", 48, TO_TWO);
+	gateway_add("0.0.0.0", PORT + 1, (struct gateway){ .number = 2, .rest = TO_ONE });
+	gateway_add("127.0.0.9", PORT + 1, (struct gateway){ .number = 3, .rest = TO_TWO });
+	gateway_add(NULL, PORT + 2, (struct gateway){ .number = 4, .rest = BY_SOURCE });
+	gateway_add(NULL, PORT + 3, (struct gateway){ .number = 5, .rest = BY_FLOW });
+	gateway_add(NULL, PORT + 4, (struct gateway){ .number = 6, .rest = TO_NOBODY });
+	gateway_add(NULL, PORT + 5, (struct gateway){ .number = 7, .rest = STALE });
+	gateway_add(NULL, PORT + 6, (struct gateway){ .number = 8, .rest = SIX_FIRST });
+	gateway_add(NULL, PORT + 7, (struct gateway){ .number = 9, .rest = MPBPF_STEER_CLUSTERS + 1 });
+}
+
+static void object_load(void)
+{
+	const char *path = getenv("MPBPF_BPF_OBJ");
+	struct bpf_program *other;
+	int r;
+
+	object = bpf_object__open_file(path ? path : MPBPF_BUILD "/mpbpf.bpf.o", NULL);
+	if (!object)
+		tap_bail("the object cannot be opened: %s", strerror(errno));
+	bpf_object__for_each_program(other, object)
+		bpf_program__set_autoload(other, !strcmp(bpf_program__name(other), "sk_lookup_steer"));
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "sources"), 1024);
+	r = bpf_object__load(object);
+	if (r)
+		tap_bail("it cannot be loaded: %s", strerror(-r));
+	program = bpf_object__find_program_by_name(object, "sk_lookup_steer");
+	if (!program)
+		tap_bail("the object has no program sk_lookup_steer");
+}
+
+/* ---- single runs ---- */
+
+static struct steer_stats stats_read(void)
+{
+	int n = libbpf_num_possible_cpus();
+	struct steer_stats each[n], sum = {};
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(map_fd("steer_stats"), &zero, each))
+		tap_bail("steer_stats: %s", strerror(errno));
+	for (int i = 0; i < n; i++) {
+		sum.steered += each[i].steered;
+		sum.absent += each[i].absent;
+	}
+	return sum;
+}
+
+/* The cookie of the socket that takes it; 0: none. */
+static __u64 run(const char *source, int source_port, const char *local, int port, __u32 protocol)
+{
+	struct addr from = addr_of(source), to = addr_of(local);
+	struct bpf_sk_lookup ctx = {
+		.protocol = protocol, .remote_port = htons(source_port), .local_port = port, .family = AF_INET6
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .ctx_out = &ctx,
+		    .ctx_size_out = sizeof(ctx));
+
+	memcpy(ctx.remote_ip6, &from, sizeof(from));
+	memcpy(ctx.local_ip6, &to, sizeof(to));
+	if (cidr_is_v4(&from)) {
+		ctx.family = AF_INET;
+		ctx.remote_ip4 = from.w[3];
+		ctx.local_ip4 = to.w[3];
+		memset(ctx.remote_ip6, 0, sizeof(ctx.remote_ip6));
+		memset(ctx.local_ip6, 0, sizeof(ctx.local_ip6));
+	}
+	if (bpf_prog_test_run_opts(bpf_program__fd(program), &opts))
+		tap_bail("the program cannot be run: %s", strerror(errno));
+	CHECK(opts.retval == 1, "%s: it did not pass but gave %u", source, opts.retval);
+	return ctx.cookie;
+}
+
+/* What is counted of a connection. */
+enum counted { NOTHING, STEERED, ABSENT };
+
+static const struct steer_case {
+	const char *source, *local;
+	int port, want; /* a socket, or SOCKETS: none */
+	enum counted counted;
+} cases[] = {
+	{ "10.9.0.2", "127.0.0.1", PORT, ONE, STEERED },
+	{ "10.1.0.2", "127.0.0.1", PORT, TWO, STEERED },
+	{ "10.1.255.255", "192.0.2.1", PORT, TWO, STEERED },
+	/* The longest network says: not steered. Its rules are not looked at. */
+	{ "10.2.0.1", "127.0.0.1", PORT, SOCKETS, NOTHING },
+	{ "2001:db8:2::2", "::1", PORT, TWO, STEERED },
+	/* A socket for IPv4 cannot take it. */
+	{ "2001:db8::2", "::1", PORT, SOCKETS, ABSENT },
+	{ "2001:db9::2", "::1", PORT, SOCKETS, NOTHING },
+	/* 192.0.2.5 % 4 == 1 comes first; 7 is odd; 6 is neither. */
+	{ "192.0.2.5", "127.0.0.1", PORT, TWO, STEERED },
+	{ "192.0.2.7", "127.0.0.1", PORT, ONE, STEERED },
+	{ "192.0.2.6", "127.0.0.1", PORT, SOCKETS, NOTHING },
+	/* Its own address before any IPv4 address, which is no IPv6 address. */
+	{ "192.0.2.6", "127.0.0.1", PORT + 1, ONE, STEERED },
+	{ "192.0.2.6", "127.0.0.9", PORT + 1, TWO, STEERED },
+	{ "2001:db8::2", "::1", PORT + 1, SOCKETS, NOTHING },
+	/* Networks are those of one gateway. */
+	{ "10.1.0.2", "127.0.0.1", PORT + 1, ONE, STEERED },
+	{ "192.0.2.6", "127.0.0.1", PORT + 4, SOCKETS, ABSENT },
+	{ "192.0.2.6", "127.0.0.1", PORT + 5, SOCKETS, NOTHING },
+	{ "192.0.2.6", "127.0.0.1", PORT + 6, ONE, STEERED },
+	{ "2001:db8::2", "::1", PORT + 6, SIX, STEERED },
+	{ "192.0.2.6", "127.0.0.1", PORT + 7, SOCKETS, NOTHING },
+	{ "192.0.2.6", "127.0.0.1", 80, SOCKETS, NOTHING },
+};
+
+static void test_table(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct steer_case *c = &cases[i];
+		struct steer_stats before = stats_read(), after;
+		__u64 got = run(c->source, 1000, c->local, c->port, IPPROTO_TCP);
+
+		after = stats_read();
+		CHECK(got == (c->want < SOCKETS ? cookies[c->want] : 0), "%s to %s port %d: cookie %llu", c->source,
+		      c->local, c->port, (unsigned long long)got);
+		CHECK(after.steered - before.steered == (c->counted == STEERED) &&
+			      after.absent - before.absent == (c->counted == ABSENT),
+		      "%s to %s port %d: counted %llu and %llu", c->source, c->local, c->port,
+		      (unsigned long long)(after.steered - before.steered),
+		      (unsigned long long)(after.absent - before.absent));
+	}
+	tap_result("each source goes to the socket that its rule names, and is counted");
+	CHECK(!run("10.9.0.2", 1000, "127.0.0.1", PORT, IPPROTO_UDP), "UDP was steered");
+	tap_result("UDP is left alone");
+}
+
+static void test_source_slots(void)
+{
+	char text[INET6_ADDRSTRLEN];
+	int n[2] = {};
+
+	for (unsigned int i = 0; i < 64; i++) {
+		struct addr source;
+		__u32 odd;
+
+		snprintf(text, sizeof(text), i & 1 ? "2001:db8:%x::7" : "198.51.100.%u", i);
+		source = addr_of(text);
+		odd = cluster_slot(&source) & 1;
+		n[odd]++;
+		/* ONE cannot take IPv6. */
+		CHECK(run(text, 1000 + i, i & 1 ? "::1" : "127.0.0.1", PORT + 2, IPPROTO_TCP) ==
+			      (odd     ? cookies[TWO]
+			       : i & 1 ? 0
+				       : cookies[ONE]),
+		      "%s: not the slot of cluster_slot()", text);
+	}
+	CHECK(n[0] > 15 && n[1] > 15, "%d and %d", n[0], n[1]);
+	tap_result("a source has the slot that the gateway gives it");
+}
+
+static void test_flow_slots(void)
+{
+	int n = 0;
+
+	for (int port = 1; port <= 200; port++) {
+		__u64 first = run("192.0.2.6", port, "127.0.0.1", PORT + 3, IPPROTO_TCP);
+
+		n += first == cookies[ONE];
+		CHECK(first == cookies[ONE] || first == cookies[TWO], "port %d: nobody took it", port);
+		CHECK(run("192.0.2.6", port, "127.0.0.1", PORT + 3, IPPROTO_TCP) == first, "port %d wavers", port);
+	}
+	CHECK(n > 60 && n < 140, "%d of 200", n);
+	tap_result("flows are spread, and each stays where it is");
+}
+
+/* ---- real connections ---- */
+
+/* From 127.0.0.1 to 127.0.0.5, where nobody listens. The connected socket, or -errno. */
+static int connect_gateway(int port)
+{
+	struct sockaddr_in place = v4_place("127.0.0.5", port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&place, sizeof(place)) == 0)
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+static void expect_accepted(int listening, int port)
+{
+	_cleanup_close_ int fd = connect_gateway(port), child = -1;
+	struct sockaddr_in local = {}, peer = {};
+	socklen_t len = sizeof(local);
+
+	if (!CHECK(fd >= 0, "not connected: %s", strerror(-fd)))
+		return;
+	child = accept4(listening, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (!CHECK(child >= 0, "not accepted: %s", strerror(errno)))
+		return;
+	len = sizeof(local);
+	getsockname(child, (struct sockaddr *)&local, &len);
+	CHECK(local.sin_addr.s_addr == inet_addr("127.0.0.5") && ntohs(local.sin_port) == port,
+	      "it does not see where the client went");
+	CHECK(peer.sin_addr.s_addr == inet_addr("127.0.0.1"), "it does not see who the client is");
+}
+
+static void test_connections(void)
+{
+	struct bpf_link *link = bpf_program__attach_netns(program, open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+
+	if (!link)
+		tap_bail("it cannot be attached: %s", strerror(errno));
+	/* Nothing waits in accept4(): a connection that is made waits already. */
+	fcntl(sockets[ONE], F_SETFL, O_NONBLOCK);
+	expect_accepted(sockets[ONE], PORT + 1);
+	tap_result("a connection lands in the endpoint's own socket, which sees both ends");
+	close(sockets[ONE]);
+	CHECK(connect_gateway(PORT + 1) == -ECONNREFUSED, "somebody took it");
+	tap_result("a service that is gone takes none");
+	sockets[ONE] = listen_v4("127.0.0.1", 8081);
+	fcntl(sockets[ONE], F_SETFL, O_NONBLOCK);
+	backend_put(ONE, sockets[ONE], &cookies[ONE]);
+	expect_accepted(sockets[ONE], PORT + 1);
+	tap_result("started again it does");
+	bpf_link__destroy(link);
+}
+
+int main(void)
+{
+	tap_start();
+	namespace_enter();
+	object_load();
+	sockets_open();
+	maps_fill();
+	test_table();
+	test_source_slots();
+	test_flow_slots();
+	test_connections();
+	bpf_object__close(object);
+	return tap_end();
+}
