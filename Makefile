@@ -55,11 +55,13 @@ san = $(patsubst %.c,$(BUILD)/san/%.o,$(1))
 
 CORE := $(wildcard core/*.c)
 AUTH := $(wildcard userspace-auth/*.c)
+GATEWAY := $(wildcard gateway/*.c)
 LOADER := $(wildcard loader/*.c)
 AGENT := $(wildcard agent/*.c)
 
 CORE_LIB := $(BUILD)/libcore.a
 AUTH_LIB := $(BUILD)/libauth.a
+GATEWAY_LIB := $(BUILD)/libgateway.a
 LOADER_LIB := $(BUILD)/libloader.a
 SAN_LIB := $(BUILD)/libsan.a
 PROGRAMS := $(BUILD)/mpbpf $(BUILD)/mpbpfd
@@ -76,7 +78,7 @@ BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_LIB := $(BUILD)/libfuzz.a
 FUZZED := $(wildcard core/base64.c core/cidr.c core/config*.c core/host.c core/json.c core/jw*.c core/policy_headers.c \
-	userspace-auth/jw*.c userspace-auth/signature.c)
+	userspace-auth/jw*.c userspace-auth/signature.c gateway/proxy_*.c)
 FUZZ_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
 
 SMUGGLE := $(BUILD)/tests/smuggle/smuggle
@@ -127,8 +129,8 @@ fuzz: $(FUZZ) $(FUZZ_TOOLS) $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## a l
 KSELFTEST = $(PROGRAMS) $(BPF_OBJECT) $(PROG) $(PROG_BPF) $(E2E_TOOLS) $(SMUGGLE)
 # The folder is laid out as this tree is, so that a test finds everything where it always does; tests/e2e/t_docs.sh holds
 # the documents against the sources.
-KSELFTEST_TREE = README.md CONTRIBUTING.md LICENSE LICENSES Makefile vmlinux.h bpf core userspace-auth loader agent include \
-	tests docs examples deploy scripts
+KSELFTEST_TREE = README.md CONTRIBUTING.md LICENSE LICENSES Makefile vmlinux.h bpf core userspace-auth gateway loader agent \
+	include tests docs examples deploy scripts
 INSTALL_PATH ?= $(BUILD)/kselftest_install
 KSELFTEST_CP = cp --preserve=mode,timestamps --remove-destination
 
@@ -161,8 +163,8 @@ clean: ## remove $(BUILD)
 deps: ## install the Debian packages that are missing (root)
 	@scripts/install-deps
 
-SOURCES = $(filter-out vmlinux.h,$(wildcard *.h include/*/*.h bpf/*/*.[ch] core/*.[ch] userspace-auth/*.[ch] loader/*.[ch] \
-	agent/*.[ch] tests/*/*.[ch]))
+SOURCES = $(filter-out vmlinux.h,$(wildcard *.h include/*/*.h bpf/*/*.[ch] core/*.[ch] userspace-auth/*.[ch] gateway/*.[ch] \
+	loader/*.[ch] agent/*.[ch] tests/*/*.[ch]))
 SCRIPTS = $(wildcard tests/*.sh tests/*/*.sh) scripts/install-deps .ci/run
 
 lint: ## formatting, shell syntax; clang-tidy and shellcheck where installed
@@ -209,14 +211,15 @@ $(call obj,$(LOADER) $(AGENT) $(wildcard tests/prog/*.c tests/bench/*.c)): | $(S
 
 $(CORE_LIB): $(call obj,$(CORE))
 $(AUTH_LIB): $(call obj,$(AUTH))
-$(SAN_LIB): $(call san,$(CORE) $(AUTH))
+$(GATEWAY_LIB): $(call obj,$(GATEWAY))
+$(SAN_LIB): $(call san,$(CORE) $(AUTH) $(GATEWAY))
 $(LOADER_LIB): $(call obj,$(filter-out loader/main.c loader/cmd_%,$(LOADER)))
-$(CORE_LIB) $(AUTH_LIB) $(SAN_LIB) $(LOADER_LIB):
+$(CORE_LIB) $(AUTH_LIB) $(GATEWAY_LIB) $(SAN_LIB) $(LOADER_LIB):
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 # The agent loads the data path too, when it is started on its own: it takes that part of the loader, not its commands.
 $(BUILD)/mpbpf: $(call obj,$(filter loader/main.c loader/cmd_%,$(LOADER))) $(LOADER_LIB) $(AUTH_LIB) $(CORE_LIB)
-$(BUILD)/mpbpfd: $(call obj,$(AGENT)) $(LOADER_LIB) $(AUTH_LIB) $(CORE_LIB)
+$(BUILD)/mpbpfd: $(call obj,$(AGENT)) $(LOADER_LIB) $(GATEWAY_LIB) $(AUTH_LIB) $(CORE_LIB)
 $(PROGRAMS):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -267,6 +270,6 @@ $(FUZZ): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 		-lcjson -lcrypto
 
 DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) $(patsubst %.c,$(BUILD)/fuzz/%.d,$(FUZZED)) \
-	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(LOADER) $(AGENT) $(wildcard $(patsubst %,tests/%/*.c,prog bench e2e smuggle))) \
-	$(patsubst %.c,$(BUILD)/san/%.d,$(CORE) $(AUTH) $(wildcard tests/unit/*.c tests/fuzz/*.c))
+	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(GATEWAY) $(LOADER) $(AGENT) $(wildcard $(patsubst %,tests/%/*.c,prog bench e2e smuggle))) \
+	$(patsubst %.c,$(BUILD)/san/%.d,$(CORE) $(AUTH) $(GATEWAY) $(wildcard tests/unit/*.c tests/fuzz/*.c))
 -include $(wildcard $(DEPFILES))

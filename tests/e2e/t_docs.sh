@@ -93,7 +93,7 @@ none "links lead to files" < <(
 		done
 	done
 )
-rooms='bpf|core|userspace-auth|loader|agent|include|tests|docs|examples|deploy|scripts|LICENSES'
+rooms='bpf|core|userspace-auth|gateway|loader|agent|include|tests|docs|examples|deploy|scripts|LICENSES'
 none "files that are named are there" < <(
 	grep -ohP "(?<![\\w/.\$-])($rooms)/[\\w./*-]*[\\w/*]" "${docs[@]}" LICENSE | grep -v '/ROOM/' | sort -u |
 		while read -r path; do
@@ -102,7 +102,7 @@ none "files that are named are there" < <(
 )
 
 sources() {
-	find bpf core userspace-auth loader agent include tests scripts deploy vmlinux.h Makefile \
+	find bpf core userspace-auth gateway loader agent include tests scripts deploy vmlinux.h Makefile \
 		-name '*.[ch]' -o -name '*.sh' -o -name '*.mjs' -o -name '*.service' -o -name Makefile
 }
 between "$(sources | wc -l)" 100 10000 "there are sources"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make fuzz`: FUZZ_SECONDS of libFuzzer on all processors with a corpus that is kept between runs, a quarter of that for tokens
+# `make fuzz`: FUZZ_SECONDS of libFuzzer on all processors with a corpus that is kept between runs, a quarter of that for tokens,
+# an eighth for PROXY headers
 # and keys, then node's parser with fresh seeds for as long as a tenth of it, and request streams against guarded services with
 # fresh seeds for as long again.
 set -euo pipefail
@@ -8,12 +9,14 @@ cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
 seconds=${FUZZ_SECONDS:-600}
 corpus=$build/fuzz-corpus
-mkdir -p "$corpus" "$corpus-jwt"
+mkdir -p "$corpus" "$corpus-jwt" "$corpus-proxy"
 
 "$build/tests/fuzz/fuzz_http1" -fork="$(nproc)" -max_total_time="$seconds" -max_len=32768 -timeout=10 \
 	-dict=tests/fuzz/http1.dict -artifact_prefix="$build/" "$corpus" tests/fuzz/corpus
 "$build/tests/fuzz/fuzz_jwt" -fork="$(nproc)" -max_total_time=$((seconds / 4)) -max_len=8192 -timeout=10 \
 	-dict=tests/fuzz/jwt.dict -artifact_prefix="$build/" "$corpus-jwt" tests/fuzz/corpus-jwt
+"$build/tests/fuzz/fuzz_proxy" -fork="$(nproc)" -max_total_time=$((seconds / 8)) -max_len=1024 -timeout=10 \
+	-artifact_prefix="$build/" "$corpus-proxy" tests/fuzz/corpus-proxy
 end=$((SECONDS + seconds / 10))
 while [ "$SECONDS" -lt "$end" ]; do
 	node tests/fuzz/differential.mjs "$build/tests/fuzz/http1_cli" tests/fuzz/corpus 100000 "$RANDOM$RANDOM"
