@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Floor 4: carries the bytes of two TCP sockets to each other, by splice(2) through a pipe each way, until both have ended.
+ *
+ * What one side does the other sees: bytes in their order, the end of a direction (shutdown), a reset. A side that does not
+ * read stops the other one from sending: nothing is read while what was read before is still in the pipe. Neither socket may be
+ * in a sockmap: splice(2) moves nothing there (docs/kernel-notes.md).
+ */
+#ifndef MPBPF_GATEWAY_RELAY_H
+#define MPBPF_GATEWAY_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <event2/event_struct.h>
+
+#include "gateway/pipes.h"
+
+#define RELAY_TURN_BYTES (512 << 10) /* then others have their turn */
+
+struct relay;
+
+struct relay_side {
+	int fd;
+	bool readable, writable; /* until the kernel said otherwise */
+	struct event event;
+};
+
+/* From one side to the other. */
+struct relay_flow {
+	struct pipe *pipe; /* NULL when no byte is under way */
+	bool ended;	   /* the source has ended */
+	bool shut;	   /* and the target was told */
+};
+
+struct relay_hooks {
+	/* So many bytes have reached the other side's socket; from: 0 or 1. */
+	void (*moved)(struct relay *relay, int from, size_t bytes);
+	/* Both directions have ended, or one side was reset: call relay_close(). The relay does nothing more. */
+	void (*over)(struct relay *relay, bool reset);
+};
+
+struct relay {
+	const struct relay_hooks *hooks;
+	struct pipes *pipes;
+	struct relay_side side[2];
+	struct relay_flow flow[2]; /* flow[i] begins at side[i] */
+	struct pipe_waiter waiter;
+};
+
+/* Takes both sockets over, which must be connected and O_NONBLOCK. 0, or -ENOMEM: then they stay with the caller. */
+int relay_open(struct relay *relay, struct event_base *base, struct pipes *pipes, const struct relay_hooks *hooks,
+	       int a, int b);
+/* Closes both sockets; `reset`: by RST. What is still under way is lost. */
+void relay_close(struct relay *relay, bool reset);
+
+#endif

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/* Floor 4: TCP sockets. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/util.h"
+#include "gateway/proxy_protocol.h"
+#include "gateway/socket.h"
+
+/* A peer that is gone without a word is noticed after 60 s and 6 more questions, 10 s apart. */
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_TRIES 6
+
+void place_from(const struct sockaddr_storage *from, struct place *ret)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+
+	*ret = (struct place){};
+	if (from->ss_family == AF_INET) {
+		ret->addr.b[10] = ret->addr.b[11] = 0xff;
+		memcpy(ret->addr.b + 12, &v4->sin_addr, 4);
+		ret->port = v4->sin_port;
+	} else {
+		memcpy(ret->addr.b, &v6->sin6_addr, 16);
+		ret->port = v6->sin6_port;
+	}
+}
+
+socklen_t place_to(const struct place *place, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (proxy_is_v4(&place->addr)) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = place->port;
+		memcpy(&v4->sin_addr, place->addr.b + 12, 4);
+		return sizeof(*v4);
+	}
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = place->port;
+	memcpy(&v6->sin6_addr, place->addr.b, 16);
+	return sizeof(*v6);
+}
+
+void place_text(const struct place *place, char ret[PLACE_TEXT_MAX])
+{
+	bool v4 = proxy_is_v4(&place->addr);
+	char addr[INET6_ADDRSTRLEN];
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, place->addr.b + (v4 ? 12 : 0), addr, sizeof(addr));
+	snprintf(ret, PLACE_TEXT_MAX, v4 ? "%s:%u" : "[%s]:%u", addr, ntohs(place->port));
+}
+
+int socket_error(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+}
+
+void socket_reset_on_close(int fd)
+{
+	const struct linger linger = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static void option_set(int fd, int level, int option, int value)
+{
+	setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+void socket_tune(int fd)
+{
+	option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_TRIES);
+}
+
+static int listen_at(const struct sockaddr_storage *at, socklen_t len, bool v6only)
+{
+	_cleanup_close_ int fd = socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (at->ss_family == AF_INET6)
+		option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only);
+	if (bind(fd, (const struct sockaddr *)at, len) < 0 || listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+int socket_listen(const struct place *place, bool any)
+{
+	struct sockaddr_storage at = {};
+	struct place v4 = { .addr.b = { [10] = 0xff, [11] = 0xff }, .port = place->port };
+	int fd;
+
+	if (!any)
+		return listen_at(&at, place_to(place, &at), true);
+	((struct sockaddr_in6 *)&at)->sin6_family = AF_INET6;
+	((struct sockaddr_in6 *)&at)->sin6_port = place->port;
+	fd = listen_at(&at, sizeof(struct sockaddr_in6), false);
+	if (fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL)
+		return fd;
+	return listen_at(&at, place_to(&v4, &at), true);
+}
+
+int socket_connect(const struct place *place)
+{
+	struct sockaddr_storage at;
+	socklen_t len = place_to(place, &at);
+	_cleanup_close_ int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	socket_tune(fd);
+	if (connect(fd, (struct sockaddr *)&at, len) < 0 && errno != EINPROGRESS)
+		return -errno;
+	return TAKE_FD(fd);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Floor 4: TCP sockets: their addresses as the rest of the program has them, their errors, their end. */
+#ifndef MPBPF_GATEWAY_SOCKET_H
+#define MPBPF_GATEWAY_SOCKET_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <linux/types.h>
+#include <linux/bpf.h>
+
+#include "mpbpf/abi.h"
+
+/* An address and a port; IPv4 mapped. */
+struct place {
+	struct addr addr;
+	__be16 port;
+};
+
+/* From an IPv4 or IPv6 socket address. */
+void place_from(const struct sockaddr_storage *from, struct place *ret);
+/* As AF_INET when it is IPv4, else as AF_INET6. Returns the length. */
+socklen_t place_to(const struct place *place, struct sockaddr_storage *ret);
+
+/* "192.0.2.1:80" or "[2001:db8::1]:80". */
+#define PLACE_TEXT_MAX 56
+void place_text(const struct place *place, char ret[PLACE_TEXT_MAX]);
+
+/* The error that waits on a socket, which takes it away; 0: none. */
+int socket_error(int fd);
+/* close(2) will send RST, and throw away what was not sent. */
+void socket_reset_on_close(int fd);
+/* What every relayed socket has: no delay of small segments; the peer's silent death is noticed. */
+void socket_tune(int fd);
+
+/*
+ * socket_listen - a TCP socket that listens at `place`, not blocking
+ * any: every address of both families, or of IPv4 where there is no IPv6; place->addr is not looked at. An address of IPv6
+ * is that address alone, "::ffff:0.0.0.0" every one of IPv4.
+ *
+ * Returns the file descriptor or -errno.
+ */
+int socket_listen(const struct place *place, bool any);
+/* A TCP socket on its way to `place`; it is writable once that is decided. Returns the file descriptor or -errno. */
+int socket_connect(const struct place *place);
+
+#endif
