@@ -51,6 +51,23 @@ static struct pipe *pipe_open(struct pipes *pipes)
 	return pipe;
 }
 
+static void pipe_keep(struct pipes *pipes, struct pipe *pipe)
+{
+	SLIST_INSERT_HEAD(&pipes->idle, pipe, link);
+	pipes->n_idle++;
+}
+
+void pipes_reserve(struct pipes *pipes)
+{
+	struct pipe *pipe;
+
+	for (int i = 0; i < PIPES_RESERVED; i++) {
+		pipe = pipe_open(pipes);
+		if (pipe)
+			pipe_keep(pipes, pipe);
+	}
+}
+
 struct pipe *pipes_take(struct pipes *pipes, struct pipe_waiter *waiter)
 {
 	struct pipe *pipe = SLIST_FIRST(&pipes->idle);
@@ -92,13 +109,16 @@ void pipes_retry(struct pipes *pipes)
 		waiter_wake(pipes);
 }
 
+/* One that holds something is replaced, at once, before its descriptors are others'. */
 void pipes_give(struct pipes *pipes, struct pipe *pipe)
 {
-	if (pipe->held || pipes->n_idle == PIPES_IDLE_MAX) {
+	if (pipe->held) {
 		pipe_close(pipes, pipe);
-	} else {
-		SLIST_INSERT_HEAD(&pipes->idle, pipe, link);
-		pipes->n_idle++;
+		pipe = pipe_open(pipes);
 	}
+	if (pipe && pipes->n_idle < PIPES_IDLE_MAX)
+		pipe_keep(pipes, pipe);
+	else if (pipe)
+		pipe_close(pipes, pipe);
 	waiter_wake(pipes);
 }

@@ -15,6 +15,7 @@
 
 #define PIPE_BYTES_MAX (256 << 10) /* what one may hold; two directions make 512 KiB a connection */
 #define PIPES_LARGE 128		   /* so many are enlarged to that size */
+#define PIPES_RESERVED 16	   /* there from the start: with every other descriptor in use bytes still move */
 #define PIPES_IDLE_MAX 256	   /* kept for reuse */
 
 struct pipe {
@@ -36,6 +37,8 @@ struct pipes {
 };
 
 void pipes_init(struct pipes *pipes);
+/* Opens PIPES_RESERVED, or as many as there can be. */
+void pipes_reserve(struct pipes *pipes);
 /* Closes the idle ones; all others must have come back. */
 void pipes_close(struct pipes *pipes);
 

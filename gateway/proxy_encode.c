@@ -4,14 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/config.h"
 #include "gateway/proxy_internal.h"
-
-bool proxy_is_v4(const struct addr *addr)
-{
-	static const struct addr v4_prefix = { .b = { [10] = 0xff, [11] = 0xff } };
-
-	return !memcmp(addr, &v4_prefix, 12);
-}
 
 /* One of TCP6 that is IPv4 all the same is written in hexadecimal, as the specification wants it; inet_ntop(3) would not. */
 static void addr_write(const struct addr *addr, bool v4, char out[INET6_ADDRSTRLEN])
@@ -20,7 +14,7 @@ static void addr_write(const struct addr *addr, bool v4, char out[INET6_ADDRSTRL
 
 	if (v4)
 		inet_ntop(AF_INET, b + 12, out, INET6_ADDRSTRLEN);
-	else if (proxy_is_v4(addr))
+	else if (addr_is_v4(addr))
 		snprintf(out, INET6_ADDRSTRLEN, "::ffff:%x:%x", b[12] << 8 | b[13], b[14] << 8 | b[15]);
 	else
 		inet_ntop(AF_INET6, b, out, INET6_ADDRSTRLEN);
@@ -29,7 +23,7 @@ static void addr_write(const struct addr *addr, bool v4, char out[INET6_ADDRSTRL
 /* Both have to be of one family: IPv4 only if both are. */
 static bool header_is_v4(const struct proxy_header *header)
 {
-	return proxy_is_v4(&header->source) && proxy_is_v4(&header->destination);
+	return addr_is_v4(&header->source) && addr_is_v4(&header->destination);
 }
 
 static size_t encode_v1(const struct proxy_header *header, uint8_t *out)

@@ -57,7 +57,4 @@ int proxy_decode(const uint8_t *data, size_t len, struct proxy_header *ret, size
  */
 size_t proxy_encode(const struct proxy_header *header, uint8_t *out);
 
-/* Is it an IPv4 address, mapped? */
-bool proxy_is_v4(const struct addr *addr);
-
 #endif

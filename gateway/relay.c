@@ -64,6 +64,8 @@ static enum flow_result flow_end(struct relay *relay, int from)
 	struct relay_flow *flow = &relay->flow[from];
 
 	flow_release(relay, flow);
+	if (relay->broken)
+		return FLOW_RESET;
 	if (flow->shut)
 		return FLOW_WAIT;
 	flow->shut = true;
@@ -108,6 +110,7 @@ static enum flow_result flow_run(struct relay *relay, int from)
 		if (n == 0) {
 			if (!flow_holds(&relay->flow[from]))
 				flow_release(relay, &relay->flow[from]);
+			relay->broken |= result == FLOW_RESET;
 			return result;
 		}
 		done += n;
@@ -123,6 +126,19 @@ static bool side_is_reset(const struct relay *relay, int i)
 	return (flow->ended || flow_holds(flow)) && socket_error(relay->side[i].fd);
 }
 
+/* What a side sent before its reset still goes to the other, as far as that takes it now. */
+static void relay_break(struct relay *relay)
+{
+	int i;
+
+	relay->broken = true;
+	for (i = 0; i < 2; i++)
+		relay->side[i].readable = true;
+	for (i = 0; i < 2; i++)
+		flow_run(relay, i);
+	relay->hooks->over(relay, true);
+}
+
 static void on_side(evutil_socket_t fd, short what, void *data)
 {
 	struct relay *relay = data;
@@ -133,9 +149,8 @@ static void on_side(evutil_socket_t fd, short what, void *data)
 	relay->side[i].writable |= !!(what & EV_WRITE);
 	a = flow_run(relay, 0);
 	b = flow_run(relay, 1);
-	/* What came before the reset of a side goes on: it was read above, as far as its way was free. */
 	if (a == FLOW_RESET || b == FLOW_RESET || side_is_reset(relay, i))
-		relay->hooks->over(relay, true);
+		relay_break(relay);
 	else if (relay->flow[0].shut && relay->flow[1].shut)
 		relay->hooks->over(relay, false);
 	else if (a == FLOW_AGAIN || b == FLOW_AGAIN)

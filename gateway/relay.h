@@ -45,6 +45,7 @@ struct relay {
 	struct relay_side side[2];
 	struct relay_flow flow[2]; /* flow[i] begins at side[i] */
 	struct pipe_waiter waiter;
+	bool broken; /* by an error of one side, which the kernel tells once: an end that is read now is none */
 };
 
 /* Takes both sockets over, which must be connected and O_NONBLOCK. 0, or -ENOMEM: then they stay with the caller. */

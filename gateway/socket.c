@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/config.h"
 #include "core/util.h"
-#include "gateway/proxy_protocol.h"
 #include "gateway/socket.h"
 
 /* A peer that is gone without a word is noticed after 60 s and 6 more questions, 10 s apart. */
@@ -39,7 +39,7 @@ socklen_t place_to(const struct place *place, struct sockaddr_storage *ret)
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
 
 	memset(ret, 0, sizeof(*ret));
-	if (proxy_is_v4(&place->addr)) {
+	if (addr_is_v4(&place->addr)) {
 		v4->sin_family = AF_INET;
 		v4->sin_port = place->port;
 		memcpy(&v4->sin_addr, place->addr.b + 12, 4);
@@ -53,7 +53,7 @@ socklen_t place_to(const struct place *place, struct sockaddr_storage *ret)
 
 void place_text(const struct place *place, char ret[PLACE_TEXT_MAX])
 {
-	bool v4 = proxy_is_v4(&place->addr);
+	bool v4 = addr_is_v4(&place->addr);
 	char addr[INET6_ADDRSTRLEN];
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, place->addr.b + (v4 ? 12 : 0), addr, sizeof(addr));
@@ -96,6 +96,7 @@ static int listen_at(const struct sockaddr_storage *at, socklen_t len, bool v6on
 	if (fd < 0)
 		return -errno;
 	option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	socket_tune(fd); /* accepted sockets inherit it */
 	if (at->ss_family == AF_INET6)
 		option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only);
 	if (bind(fd, (const struct sockaddr *)at, len) < 0 || listen(fd, SOMAXCONN) < 0)

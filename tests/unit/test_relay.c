@@ -285,6 +285,21 @@ static void test_bytes_before_a_reset_arrive(void **state)
 	assert_int_equal(got, 3000);
 }
 
+/* The error is told once: to who writes to that socket. Who reads it then sees an end, which is none. */
+static void test_a_reset_that_is_met_while_writing_is_no_end(void **state)
+{
+	size_t sent = 0, got = 0, up = 0;
+
+	(void)state;
+	turns(2);
+	give(t.client, &up, 1000);
+	give(t.server, &sent, 3000);
+	reset_by(&t.server);
+	poll(NULL, 0, 20);
+	expect(t.client, -ECONNRESET, &got);
+	assert_int_equal(got, 3000);
+}
+
 static void test_a_slow_reader_stops_the_sender(void **state)
 {
 	size_t sent = 0, was = 0, got = 0;
@@ -347,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_reset_behind_a_full_pipe_is_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_reset_behind_a_half_close_is_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bytes_before_a_reset_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_reset_that_is_met_while_writing_is_no_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_slow_reader_stops_the_sender, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_pipe_it_waits, setup, teardown),
 	};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Floor 4: the gateway: listeners whose connections mpbpfd accepts and carries to the endpoints of a cluster.
+ *
+ * It runs on a thread and an event base of its own, so that neither what it relays nor what the helper validates has to wait
+ * for the other. The functions below are the agent's: they are called from one thread, and those that change or read
+ * something have it done by the gateway's thread, within one turn of its loop (some milliseconds at most). The gateway never
+ * waits for the agent.
+ */
+#ifndef MPBPF_GATEWAY_GATEWAY_H
+#define MPBPF_GATEWAY_GATEWAY_H
+
+#include "core/config.h"
+
+struct cJSON;
+struct gateway;
+struct gateway_plan;
+
+struct gateway_hooks {
+	/* A line for the log: an endpoint's health has changed, descriptors are short. Called on the gateway's thread. */
+	void (*note)(const char *text);
+};
+
+/* An idle gateway, without thread. 0 or -errno. */
+int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret);
+/* Resets what is open, ends the thread. NULL is fine. */
+void gateway_close(struct gateway *gateway);
+
+/*
+ * gateway_prepare - all that can fail of putting `config` in force: opens its new listening sockets
+ *
+ * Returns 0, or -errno with a text in `ret_error`; nothing has changed then.
+ */
+int gateway_prepare(struct gateway *gateway, const struct config *config, struct gateway_plan **ret,
+		    struct config_error *ret_error);
+/*
+ * gateway_commit - puts the plan's configuration in force, which must live until the next commit or gateway_close()
+ *
+ * Open connections stay. New ones go where it says. Listeners that are gone accept what has come and no more; endpoints that
+ * are gone have drain_s to end. Frees the plan.
+ */
+void gateway_commit(struct gateway *gateway, struct gateway_plan *plan);
+/* Closes what the plan has opened. NULL is fine. */
+void gateway_abandon(struct gateway_plan *plan);
+
+/* Starts the thread, which has the capabilities and the signal mask of its caller: to be called when both are final. */
+int gateway_start(struct gateway *gateway);
+
+/* Adds the objects `gateway` and `clusters` to `json`. false: out of memory. */
+bool gateway_stats(struct gateway *gateway, struct cJSON *json);
+
+#endif

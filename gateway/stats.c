@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/* Floor 4: what listeners, clusters and endpoints have counted, as JSON. */
+#include <arpa/inet.h>
+#include <cjson/cJSON.h>
+
+#include "core/util.h"
+#include "gateway/backend.h"
+
+struct counter {
+	const char *name;
+	uint64_t value;
+};
+
+static bool add_counters(cJSON *object, const struct counter *counters, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!cJSON_AddNumberToObject(object, counters[i].name, counters[i].value))
+			return false;
+	return true;
+}
+
+#define ADD_COUNTERS(object, ...)                                     \
+	add_counters(object, (const struct counter[]){ __VA_ARGS__ }, \
+		     ARRAY_SIZE(((const struct counter[]){ __VA_ARGS__ })))
+
+static bool add_gate(cJSON *json, const struct gate *gate)
+{
+	const uint64_t *refused = gate->refused;
+	cJSON *object, *why, *path;
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < REFUSAL_MAX; i++)
+		total += refused[i];
+	object = cJSON_AddObjectToObject(json, gate->name);
+	if (!object ||
+	    !ADD_COUNTERS(object, { "accepted", gate->accepted }, { "open", gate->traffic.open }, { "refused", total },
+			  { "bytes_in", gate->traffic.bytes_in }, { "bytes_out", gate->traffic.bytes_out }))
+		return false;
+	why = cJSON_AddObjectToObject(object, "refused_by");
+	path = cJSON_AddObjectToObject(object, "path");
+	return why && path && ADD_COUNTERS(path, { "relay", gate->traffic.connections }) &&
+	       ADD_COUNTERS(why, { "no_route", refused[REFUSED_NO_ROUTE] },
+			    { "no_endpoint", refused[REFUSED_NO_ENDPOINT] },
+			    { "bad_proxy", refused[REFUSED_BAD_PROXY] }, { "resources", refused[REFUSED_RESOURCES] });
+}
+
+static bool add_target(cJSON *json, const struct upstream *upstream)
+{
+	const struct endpoint *endpoint =
+		cluster_find(&upstream->backend->cluster, &upstream->place.addr, ntohs(upstream->place.port));
+	const struct traffic *traffic = &upstream->traffic;
+	char text[PLACE_TEXT_MAX];
+	cJSON *object;
+
+	place_text(&upstream->place, text);
+	object = cJSON_AddObjectToObject(json, text);
+	return object && ADD_COUNTERS(object, { "healthy", endpoint && endpoint->healthy },
+				      { "connections", traffic->connections }, { "open", traffic->open },
+				      { "failed", upstream->failed }, { "changes", upstream->changes },
+				      { "bytes_in", traffic->bytes_in }, { "bytes_out", traffic->bytes_out });
+}
+
+/* Those that are gone as well, while they have connections. */
+static bool add_backend(cJSON *json, const struct backend *backend)
+{
+	cJSON *object = cJSON_AddObjectToObject(json, backend->name), *endpoints;
+	const struct upstream *upstream;
+	bool done;
+
+	endpoints = object ? cJSON_AddObjectToObject(object, "endpoints") : NULL;
+	done = endpoints;
+	TAILQ_FOREACH(upstream, &backend->upstreams, link)
+	done = done && add_target(endpoints, upstream);
+	return done;
+}
+
+struct stats_call {
+	cJSON *gateway, *clusters;
+	bool done;
+};
+
+static void collect(struct gateway *gateway, void *data)
+{
+	struct stats_call *call = data;
+	const struct backend *backend;
+	const struct gate *gate;
+
+	call->done = true;
+	TAILQ_FOREACH(gate, &gateway->gates, link)
+	if (!gate->gone)
+		call->done = call->done && add_gate(call->gateway, gate);
+	/* Not beside one that has its name now. */
+	TAILQ_FOREACH(gate, &gateway->gates, link)
+	if (gate->gone && !cJSON_HasObjectItem(call->gateway, gate->name))
+		call->done = call->done && add_gate(call->gateway, gate);
+	TAILQ_FOREACH(backend, &gateway->backends, link)
+	call->done = call->done && add_backend(call->clusters, backend);
+}
+
+bool gateway_stats(struct gateway *gateway, cJSON *json)
+{
+	struct stats_call call = {
+		.gateway = cJSON_AddObjectToObject(json, "gateway"),
+		.clusters = cJSON_AddObjectToObject(json, "clusters"),
+	};
+
+	if (!call.gateway || !call.clusters)
+		return false;
+	gateway_call(gateway, collect, &call);
+	return call.done;
+}
