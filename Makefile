@@ -40,7 +40,7 @@ WARNINGS = -Wall -Wextra -Werror
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I. -Iinclude -Ibpf/include $(WARNINGS)
 CFLAGS = -std=gnu11 -O2 -g $(WARNINGS)
 CPPFLAGS = -D_GNU_SOURCE $(INCLUDES)
-LDLIBS = -lbpf -lelf -lz -lcjson -lcrypto -levent -lcap-ng
+LDLIBS = -lbpf -lelf -lz -lcjson -lcrypto -levent -lcap-ng -lpthread
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 DEPFLAGS = -MMD -MP
 

@@ -7,10 +7,12 @@
 #include <event2/event.h>
 
 #include "agent/agent.h"
+#include "agent/gateways.h"
 #include "core/clock.h"
 #include "core/pins.h"
 #include "core/policy.h"
 #include "core/util.h"
+#include "gateway/gateway.h"
 #include "loader/commands.h"
 #include "loader/datapath.h"
 #include "loader/log.h"
@@ -145,21 +147,39 @@ static int serve_helper(struct agent *agent)
 	return r;
 }
 
+static int serve_gateways(struct agent *agent)
+{
+	struct config_error error;
+	struct gateway_plan *plan;
+	int r;
+
+	r = gateways_prepare(agent, agent->config, &plan, &error);
+	if (r < 0)
+		log_line("%s", error.text);
+	else
+		gateways_commit(agent, plan);
+	return r;
+}
+
 int agent_serve(struct agent *agent)
 {
+	int r;
+
 	agent->maps.control->wall_offset_ns = clock_wall_offset();
 	agent->base = event_base_new();
 	if (!agent->base) {
 		log_line("out of memory");
 		return -ENOMEM;
 	}
-	return serve_helper(agent);
+	r = serve_helper(agent);
+	return r < 0 ? r : serve_gateways(agent);
 }
 
 int agent_reload(struct agent *agent, const char *path, struct apply_report *ret)
 {
 	_cleanup_(config_free_ptr) struct config *config = NULL;
 	struct config_error error = {};
+	struct gateway_plan *plan = NULL;
 	char chosen[PATH_MAX];
 	int r;
 
@@ -172,9 +192,17 @@ int agent_reload(struct agent *agent, const char *path, struct apply_report *ret
 		snprintf(ret->text, sizeof(ret->text), "%s", error.text);
 		return config_exit_code(r);
 	}
-	r = apply_config(agent->options->pin_root, &agent->maps, config, chosen[0] ? chosen : NULL, ret);
-	if (r < 0)
+	r = gateways_prepare(agent, config, &plan, &error);
+	if (r < 0) {
+		snprintf(ret->text, sizeof(ret->text), "%s", error.text);
 		return EXIT_FAILED;
+	}
+	r = apply_config(agent->options->pin_root, &agent->maps, config, chosen[0] ? chosen : NULL, ret);
+	if (r < 0) {
+		gateway_abandon(plan);
+		return EXIT_FAILED;
+	}
+	gateways_commit(agent, plan);
 	if (agent->helper)
 		helper_set_config(agent->helper, config);
 	config_free(agent->config);
@@ -185,6 +213,7 @@ int agent_reload(struct agent *agent, const char *path, struct apply_report *ret
 
 void agent_close(struct agent *agent)
 {
+	gateways_close(agent);
 	if (agent->helper)
 		helper_close(agent->helper);
 	close_fd(&agent->conn_update_fd);

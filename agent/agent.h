@@ -13,6 +13,7 @@
 #include "loader/attach.h"
 
 struct event_base;
+struct gateway;
 struct helper;
 
 struct agent_options {
@@ -35,6 +36,8 @@ struct agent {
 	char config_path[PATH_MAX]; /* "": built-in defaults */
 	struct event_base *base;
 	struct helper *helper; /* NULL without L7 programs */
+	struct gateway *gateway; /* NULL: no configuration had one yet */
+	bool serving;		 /* all is open, privileges are dropped */
 	int conn_update_fd;
 	bool config_wrong; /* agent_open() failed for that */
 	bool loaded_here;  /* by this process, which takes it away again if it cannot serve */

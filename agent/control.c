@@ -13,6 +13,7 @@
 
 #include "agent/agent.h"
 #include "agent/control.h"
+#include "agent/gateways.h"
 #include "core/util.h"
 #include "loader/commands.h"
 #include "loader/log.h"
@@ -70,14 +71,27 @@ static cJSON *reload(struct agent *agent, const char *path)
 	return json;
 }
 
+static cJSON *stats(struct agent *agent)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddBoolToObject(json, "ok", true);
+	if (gateways_stats(agent, json))
+		return json;
+	cJSON_Delete(json);
+	return refusal(EXIT_FAILED, "out of memory");
+}
+
 static cJSON *handle(struct agent *agent, const char *line)
 {
 	_cleanup_(json_free) cJSON *json = cJSON_Parse(line);
 	const char *op = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "op"));
 	const char *path = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "path"));
 
+	if (op && !strcmp(op, "stats"))
+		return stats(agent);
 	if (!op || strcmp(op, "reload") || !path || path[0] != '/' || strlen(path) >= PATH_MAX)
-		return refusal(EXIT_USAGE, "expected {\"op\":\"reload\",\"path\":\"/…\"}");
+		return refusal(EXIT_USAGE, "expected {\"op\":\"reload\",\"path\":\"/…\"} or {\"op\":\"stats\"}");
 	return reload(agent, path);
 }
 

@@ -3,6 +3,7 @@
  * Floor 5: the agent's control socket. One line of JSON each way:
  *
  *	{"op":"reload","path":"/…"}	{"ok":true,"notes":[…]} or {"ok":false,"error":"…","exit":2}
+ *	{"op":"stats"}			{"ok":true}, and with a gateway its objects of `mpbpf stats --json`
  */
 #ifndef MPBPF_AGENT_CONTROL_H
 #define MPBPF_AGENT_CONTROL_H

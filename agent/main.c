@@ -11,6 +11,7 @@
 
 #include "agent/agent.h"
 #include "agent/clockwatch.h"
+#include "agent/gateways.h"
 #include "agent/control.h"
 #include "agent/ifwatch.h"
 #include "agent/keywatch.h"
@@ -179,6 +180,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 		r = keywatch_open(agent, &s->keys);
 	if (r == 0)
 		r = privileges_drop();
+	if (r == 0)
+		r = gateways_start(agent);
 	if (r < 0)
 		log_line("starting to serve: %s", strerror(-r));
 	return r;

@@ -60,6 +60,40 @@ static int source_route_judge(struct reader *r, size_t i)
 	return twin_judge(r, i);
 }
 
+/*
+ * A guard's port is guarded in every process of the cgroup that listens on it, mpbpfd among them: bytes of a socket under guard
+ * cannot be spliced.
+ */
+static int port_judge(struct reader *r, size_t i)
+{
+	const struct listener_config *listeners = r->config->listeners;
+	char port[8];
+
+	for (size_t k = 0; k < r->config->n_listeners; k++) {
+		if (!listener_is_guarded(&listeners[k]) || listeners[k].port != listeners[i].port)
+			continue;
+		path_key(r, "listeners");
+		path_index(r, i);
+		path_key(r, "port");
+		snprintf(port, sizeof(port), "%u", listeners[i].port);
+		return reader_fail(r, port, "a port that no guard has, as listeners[%zu] does", k);
+	}
+	return 0;
+}
+
+/* Without a gateway they may have been brought along; or its mode was forgotten. */
+static int warn_if_unused(struct reader *r)
+{
+	int err;
+
+	if (!r->config->n_services || config_n_guarded(r->config) < r->config->n_listeners)
+		return 0;
+	path_key(r, "services");
+	err = reader_warn(r, "no listener is a gateway: nothing goes there");
+	path_restore(r, 0);
+	return err;
+}
+
 /* Every connection to it would be refused. */
 static int listener_judge(struct reader *r, size_t i)
 {
@@ -97,8 +131,10 @@ int gateway_finish(struct reader *r)
 			err = service_judge(r, "listeners", i, config->listeners[i].cluster_name);
 		if (err == 0)
 			err = listener_judge(r, i);
+		if (err == 0 && config->listeners[i].mode == LISTENER_GATEWAY)
+			err = port_judge(r, i);
 	}
-	return err;
+	return err < 0 ? err : warn_if_unused(r);
 }
 
 size_t config_n_guarded(const struct config *config)
@@ -115,12 +151,12 @@ int config_unserved(const struct config *config, const char *name, struct config
 	struct reader r = { .name = text_tail(name ?: "(defaults)", 160), .err = err };
 
 	for (size_t i = 0; i < config->n_listeners; i++) {
-		if (config->listeners[i].mode != LISTENER_GATEWAY)
+		if (config->listeners[i].mode != LISTENER_GATEWAY || config->listeners[i].protocol != LISTENER_HTTP)
 			continue;
 		path_key(&r, "listeners");
 		path_index(&r, i);
-		path_key(&r, "mode");
-		return reader_fail(&r, "\"gateway\"", "\"guard\": this version checks gateways and does not run them");
+		path_key(&r, "protocol");
+		return reader_fail(&r, "\"http\"", "\"tcp\": this version runs no gateways for HTTP");
 	}
 	return 0;
 }

@@ -190,10 +190,9 @@ const struct rule config_rules[] = {
 	      &request_limit_rule),
 	OBJECT("clients", struct config, clients, clients_rules),
 	OBJECT("metrics", struct config, metrics, metrics_rules, .finish = metrics_finish),
-	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule, .flags = RULE_INERT),
+	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule),
 	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),
-	ARRAY("source_routes", struct config, source_routes, n_source_routes, 0, 4096, &source_route_rule,
-	      .flags = RULE_INERT),
+	ARRAY("source_routes", struct config, source_routes, n_source_routes, 0, 4096, &source_route_rule),
 	{},
 };
 

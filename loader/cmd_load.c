@@ -24,6 +24,9 @@ static void print_load(const struct context *c, const struct config *config, con
 		if (listener_is_guarded(&config->listeners[i]))
 			printf("listener %s: port %u is guarded\n", config->listeners[i].name,
 			       config->listeners[i].port);
+		else
+			printf("listener %s: port %u is a gateway%s\n", config->listeners[i].name,
+			       config->listeners[i].port, pid ? "" : ", once mpbpfd runs");
 	if (!config->n_listeners)
 		printf("no L7 listener%s: L3/L4 protection only\n",
 		       c->config[0] ? " is configured" : " without --config");

@@ -9,6 +9,7 @@
 #include "core/runtime.h"
 #include "core/stats.h"
 #include "core/util.h"
+#include "loader/ask.h"
 #include "loader/commands.h"
 #include "loader/log.h"
 #include "loader/view.h"
@@ -97,6 +98,18 @@ static void print_counters(const cJSON *json, const char *prefix)
 	}
 }
 
+/* Without an agent, or with one that does not answer, there is nothing of its own. */
+static void add_agent(cJSON *json, const struct runtime *runtime)
+{
+	cJSON *own, *one;
+
+	if (runtime_agent_pid(runtime) <= 0 || ask_stats(runtime, &own) < 0)
+		return;
+	while ((one = cJSON_DetachItemFromArray(own, 0)))
+		cJSON_AddItemToObject(json, one->string, one);
+	cJSON_Delete(own);
+}
+
 int cmd_stats(const struct context *c)
 {
 	_cleanup_(runtime_close) struct runtime runtime = RUNTIME_EMPTY;
@@ -104,6 +117,7 @@ int cmd_stats(const struct context *c)
 	_cleanup_(responses_free_ptr) struct responses *responses = NULL;
 	struct runtime_facts facts = {};
 	struct stats stats;
+	bool has_runtime;
 	cJSON *json;
 	int r;
 
@@ -119,13 +133,16 @@ int cmd_stats(const struct context *c)
 		log_line("reading the counters: %s", strerror(-r));
 		return EXIT_FAILED;
 	}
-	if (runtime_open(c->pin_root, false, &runtime) == 0 && runtime_facts_read(&runtime, &facts) == 0)
+	has_runtime = runtime_open(c->pin_root, false, &runtime) == 0;
+	if (has_runtime && runtime_facts_read(&runtime, &facts) == 0)
 		stats.unguarded = facts.unguarded;
 	json = stats_json(&stats);
 	if (json && !responses_json(json, responses)) {
 		cJSON_Delete(json);
 		json = NULL;
 	}
+	if (json && has_runtime)
+		add_agent(json, &runtime);
 	if (c->json || !json)
 		return view_print_json(json);
 	print_counters(json, "");

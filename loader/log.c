@@ -20,11 +20,13 @@ void log_line(const char *format, ...)
 {
 	va_list args;
 
+	flockfile(stderr); /* threads' lines stay whole */
 	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 /* Keeps the end of what does not fit. */

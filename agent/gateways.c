@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/* Floor 5: when the gateway begins, and what it says goes to the log. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/gateways.h"
+#include "gateway/gateway.h"
+#include "loader/log.h"
+
+static void on_note(const char *text)
+{
+	log_line("%s", text);
+}
+
+static const struct gateway_hooks hooks = { .note = on_note };
+
+static bool has_gateways(const struct config *config)
+{
+	return config_n_guarded(config) < config->n_listeners;
+}
+
+/* After the start a new one runs at once; before, gateways_start() sees to that. */
+static int gateways_open(struct agent *agent)
+{
+	int r;
+
+	if (agent->gateway)
+		return 0;
+	r = gateway_open(&hooks, &agent->gateway);
+	return r == 0 && agent->serving ? gateway_start(agent->gateway) : r;
+}
+
+int gateways_prepare(struct agent *agent, const struct config *config, struct gateway_plan **ret,
+		     struct config_error *ret_error)
+{
+	int r;
+
+	*ret = NULL;
+	if (!agent->gateway && !has_gateways(config))
+		return 0;
+	r = gateways_open(agent);
+	if (r < 0) {
+		snprintf(ret_error->text, sizeof(ret_error->text), "starting the gateway: %s", strerror(-r));
+		return r;
+	}
+	return gateway_prepare(agent->gateway, config, ret, ret_error);
+}
+
+void gateways_commit(struct agent *agent, struct gateway_plan *plan)
+{
+	if (plan)
+		gateway_commit(agent->gateway, plan);
+}
+
+int gateways_start(struct agent *agent)
+{
+	int r = agent->gateway ? gateway_start(agent->gateway) : 0;
+
+	agent->serving = r == 0;
+	return r;
+}
+
+void gateways_close(struct agent *agent)
+{
+	gateway_close(agent->gateway);
+	agent->gateway = NULL;
+}
+
+bool gateways_stats(struct agent *agent, struct cJSON *json)
+{
+	return !agent->gateway || gateway_stats(agent->gateway, json);
+}
