@@ -600,8 +600,13 @@ struct sk_psock {
 	struct list_head ingress_msg;
 };
 
+typedef struct {
+	int owned;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	int sk_wmem_queued;
 	int sk_sndbuf;
 	int sk_rcvlowat;
@@ -630,6 +635,10 @@ struct tcp_sock {
 	u32 snd_nxt;
 	u32 mss_cache;
 	u32 notsent_lowat;
+};
+
+struct bpf_iter__tcp {
+	struct sock_common *sk_common;
 };
 
 #pragma clang attribute pop

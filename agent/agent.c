@@ -131,7 +131,7 @@ int agent_open(struct agent *agent, const struct agent_options *options)
 
 static int serve_helper(struct agent *agent)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int settle = -1;
 	char path[PIN_PATH_MAX];
 	int r;
 
@@ -140,8 +140,12 @@ static int serve_helper(struct agent *agent)
 	r = pins_path(path, agent->options->pin_root, "progs", "conn_update");
 	if (r == 0)
 		r = agent->conn_update_fd = bpf_obj_get(path);
+	/* Not every kernel has it. */
+	if (r >= 0 && pins_path(path, agent->options->pin_root, "links", "iter_settle") == 0)
+		settle = bpf_obj_get(path);
 	if (r >= 0)
-		r = helper_open(&agent->maps, agent->conn_update_fd, agent->base, agent->config, &agent->helper);
+		r = helper_open(&agent->maps, agent->conn_update_fd, settle, agent->base, agent->config,
+				&agent->helper);
 	if (r < 0)
 		log_line("starting the helper: %s", strerror(-r));
 	return r;

@@ -195,7 +195,7 @@ static int host_fill(struct host *host, const struct backend *backend, const cha
 	for (size_t i = 0; i < backend->n_hosts && !was; i++)
 		if (!strcmp(backend->hosts[i].name, name))
 			was = &backend->hosts[i];
-	if (addr_parse(name, &addr))
+	if (cidr_parse_address(name, &addr, NULL))
 		was = &literal;
 	if (!was || !was->n_addrs)
 		return 0;

@@ -136,7 +136,7 @@ void names_ask(struct gateway *gateway)
 	for (backend = TAILQ_FIRST(&gateway->backends); backend; backend = next) {
 		next = TAILQ_NEXT(backend, link);
 		for (size_t i = 0; backend->service && i < backend->service->n_hosts; i++) {
-			if (addr_parse(backend->service->hosts[i], &addr))
+			if (cidr_parse_address(backend->service->hosts[i], &addr, NULL))
 				continue;
 			if (!any && !dns_open(gateway))
 				return;

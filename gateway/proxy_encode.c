@@ -14,7 +14,7 @@ static void addr_write(const struct addr *addr, bool v4, char out[INET6_ADDRSTRL
 
 	if (v4)
 		inet_ntop(AF_INET, b + 12, out, INET6_ADDRSTRLEN);
-	else if (addr_is_v4(addr))
+	else if (cidr_is_v4(addr))
 		snprintf(out, INET6_ADDRSTRLEN, "::ffff:%x:%x", b[12] << 8 | b[13], b[14] << 8 | b[15]);
 	else
 		inet_ntop(AF_INET6, b, out, INET6_ADDRSTRLEN);
@@ -23,7 +23,7 @@ static void addr_write(const struct addr *addr, bool v4, char out[INET6_ADDRSTRL
 /* Both have to be of one family: IPv4 only if both are. */
 static bool header_is_v4(const struct proxy_header *header)
 {
-	return addr_is_v4(&header->source) && addr_is_v4(&header->destination);
+	return cidr_is_v4(&header->source) && cidr_is_v4(&header->destination);
 }
 
 static size_t encode_v1(const struct proxy_header *header, uint8_t *out)

@@ -39,7 +39,7 @@ socklen_t place_to(const struct place *place, struct sockaddr_storage *ret)
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
 
 	memset(ret, 0, sizeof(*ret));
-	if (addr_is_v4(&place->addr)) {
+	if (cidr_is_v4(&place->addr)) {
 		v4->sin_family = AF_INET;
 		v4->sin_port = place->port;
 		memcpy(&v4->sin_addr, place->addr.b + 12, 4);
@@ -53,7 +53,7 @@ socklen_t place_to(const struct place *place, struct sockaddr_storage *ret)
 
 void place_text(const struct place *place, char ret[PLACE_TEXT_MAX])
 {
-	bool v4 = addr_is_v4(&place->addr);
+	bool v4 = cidr_is_v4(&place->addr);
 	char addr[INET6_ADDRSTRLEN];
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, place->addr.b + (v4 ? 12 : 0), addr, sizeof(addr));

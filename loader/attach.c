@@ -156,6 +156,24 @@ static int attach_verdicts(const struct mpbpf *object, const struct maps *maps)
 	return 0;
 }
 
+/* Attached to nothing: the agent begins a walk by it. */
+static int attach_walk(const struct mpbpf *object, const char *pin_root)
+{
+	int program = bpf_program__fd(object->progs.iter_settle), r;
+	_cleanup_close_ int link = -1;
+	char path[PIN_PATH_MAX];
+
+	if (program < 0)
+		return 0;
+	link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+	r = link < 0 ? link : pins_path(path, pin_root, "links", "iter_settle");
+	if (r == 0)
+		r = bpf_obj_pin(link, path);
+	if (r < 0)
+		log_line("pinning the link of iter_settle: %s", strerror(-r));
+	return r;
+}
+
 int attach_l7(const struct mpbpf *object, const struct maps *maps, const char *cgroup, const char *pin_root)
 {
 	_cleanup_close_ int fd = -1;
@@ -171,6 +189,9 @@ int attach_l7(const struct mpbpf *object, const struct maps *maps, const char *c
 		return r;
 	}
 	r = attach_cgroup(object->progs.cgroup_gate, BPF_CGROUP_INET_INGRESS, fd, cgroup, pin_root);
+	if (r < 0)
+		return r;
+	r = attach_walk(object, pin_root);
 	if (r < 0)
 		return r;
 	return attach_cgroup(object->progs.sockops_track, BPF_CGROUP_SOCK_OPS, fd, cgroup, pin_root);

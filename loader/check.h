@@ -49,6 +49,7 @@ enum check_feature {
 	CHECK_FIONREAD,
 	CHECK_TCP_BPF_IOCTL,
 	CHECK_SPLICE,
+	CHECK_TCP_WALK,
 	CHECK_SLEEPABLE_LOCK,
 	CHECK_MAX
 };
@@ -137,6 +138,7 @@ int check_partial_send(struct check *c);
 int check_fionread(struct check *c);
 int check_tcp_bpf_ioctl(struct check *c);
 int check_splice(struct check *c);
+int check_tcp_walk(struct check *c);
 int check_sleepable_lock(struct check *c);
 
 #endif

@@ -32,7 +32,7 @@ static void serve(const struct check *c, pid_t parent, int ready)
 	if (getppid() != parent)
 		return;
 	alarm(HELPER_S);
-	r = base ? helper_open(&c->guard.maps, bpf_program__fd(c->guard.object->progs.conn_update), base,
+	r = base ? helper_open(&c->guard.maps, bpf_program__fd(c->guard.object->progs.conn_update), -1, base,
 			       c->guard.config, &helper)
 		 : -ENOMEM;
 	if (write(ready, &r, sizeof(r)) == sizeof(r) && r == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "core/util.h"
@@ -121,6 +122,36 @@ int check_splice(struct check *c)
 	if ((size_t)n != len || read(out, got, sizeof(got)) != n || memcmp(got, request, n))
 		return check_fail(c, "%zu bytes wait, and it moves %zd", len, n);
 	return check_ok(c, "moves what waits behind a verdict");
+}
+
+static int walk(struct check *c, const struct bpf_program *program)
+{
+	_cleanup_close_ int link = -1, fd = -1;
+	char none;
+
+	link = bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, NULL);
+	if (link < 0)
+		return check_fail(c, "making a walk of the program: %s", strerror(-link));
+	fd = bpf_iter_create(link);
+	if (fd < 0)
+		return check_fail(c, "beginning a walk: %s", strerror(-fd));
+	if (read(fd, &none, sizeof(none)) < 0)
+		return check_fail(c, "walking: %s", strerror(errno));
+	return check_ok(c, "a program visits every TCP connection, and may set its options");
+}
+
+int check_tcp_walk(struct check *c)
+{
+	struct mpbpf *object = mpbpf__open();
+	int r;
+
+	if (!object)
+		return check_fail(c, "opening the programs: %s", strerror(errno));
+	r = check_object_load(c, object, object->progs.iter_settle);
+	if (r == 0)
+		r = walk(c, object->progs.iter_settle);
+	mpbpf__destroy(object);
+	return r;
 }
 
 int check_sleepable_lock(struct check *c)

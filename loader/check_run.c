@@ -70,6 +70,10 @@ const struct check_row check_rows[CHECK_MAX] = {
 	[CHECK_SPLICE] = { "splice", 0, NEED(CHECK_GUARD_ATTACH),
 			   "nothing: a service that splices from its sockets cannot be guarded; one that reads can",
 			   check_splice },
+	[CHECK_TCP_WALK] = { "tcp_walk", 0, NEED(CHECK_BTF),
+			     "nothing: a service that polls may be told again and again, for clients.head_timeout_s, of the "
+			     "beginning of a head that came before it accepted the connection",
+			     check_tcp_walk },
 	[CHECK_SLEEPABLE_LOCK] = { "sleepable_lock", 0, NEED(CHECK_BTF),
 				   "connections are changed by a program that never sleeps, on every kernel",
 				   check_sleepable_lock },

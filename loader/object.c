@@ -28,8 +28,11 @@ static void leave_out_l7(struct mpbpf *object)
 		bpf_program__set_autoload(programs[i], false);
 }
 
-/* One attempt. *ret is untouched on failure; libbpf's log says why. */
-static int load_with(const struct config *config, bool l7, struct mpbpf **ret)
+/*
+ * One attempt. l7: the programs that listeners need; walk: iter_settle, without which they are guarded all the same. *ret is
+ * untouched on failure; libbpf's log says why.
+ */
+static int load_with(const struct config *config, bool l7, bool walk, struct mpbpf **ret)
 {
 	struct mpbpf *object = mpbpf__open();
 	int r;
@@ -38,6 +41,7 @@ static int load_with(const struct config *config, bool l7, struct mpbpf **ret)
 		return -errno;
 	if (!l7)
 		leave_out_l7(object);
+	bpf_program__set_autoload(object->progs.iter_settle, walk);
 	fionread_choose(object, l7 && fionread_try() == FIONREAD_ADDED);
 	r = bpf_map__set_max_entries(object->maps.sources, config->rate_limit.max_sources);
 	if (r == 0)
@@ -73,12 +77,27 @@ static int load_without_l7(const struct config *config, const char *why, struct 
 		return -EOPNOTSUPP;
 	}
 	log_libbpf_forget();
-	r = load_with(config, false, ret);
+	r = load_with(config, false, false, ret);
 	if (r < 0)
 		return load_failed(r);
 	log_line("L3/L4 protection only, no listener can be added by reload: %s", why);
 	*ret_l7 = false;
 	return 0;
+}
+
+/* Without iter_settle only if it is that program which the kernel refuses. */
+static int load_l7(const struct config *config, struct mpbpf **ret)
+{
+	int r = load_with(config, true, true, ret);
+
+	if (r == 0 || r == -EPERM)
+		return r;
+	log_libbpf_forget();
+	r = load_with(config, true, false, ret);
+	if (r == 0)
+		log_line("this kernel lets no program walk its connections: a service that polls may be told again and "
+			 "again of a head that is not complete, for as long as clients.head_timeout_s lets it be");
+	return r;
 }
 
 int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7)
@@ -99,7 +118,7 @@ int object_load(const struct config *config, const char *cgroup, struct mpbpf **
 	}
 	if (why[0])
 		log_line("%s", why);
-	r = load_with(config, true, ret);
+	r = load_l7(config, ret);
 	if (r == 0) {
 		*ret_l7 = true;
 		return 0;

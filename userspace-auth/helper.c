@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/util.h"
 #include "userspace-auth/closing.h"
+#include "userspace-auth/settling.h"
 #include "userspace-auth/stalled.h"
 #include "userspace-auth/stream.h"
 
@@ -26,6 +27,7 @@ struct helper {
 	struct closing closing;
 	struct ring_buffer *ring;
 	struct stalled *stalled;
+	struct settling *settling; /* NULL where the kernel has no iter_settle */
 	struct event *ring_event, *peer_event, *timer, *ready_timer;
 	int64_t turn;		    /* CLOCK_MONOTONIC, ns: when this turn of the loop began */
 	int64_t tick;		    /* the same: when `timer` is due */
@@ -126,11 +128,15 @@ static void stream_end(struct helper *helper, struct stream *stream, enum reques
 	stream_forget(helper, stream);
 }
 
-/* What came of a stream's turn, into the list where it belongs now. */
-static void helper_settle(struct helper *helper, struct stream *stream, enum stream_result result, int64_t since)
+/* A stream's turn, and then into the list where it belongs. since: stream->since when it was placed. */
+static void helper_run(struct helper *helper, struct stream *stream, int64_t since)
 {
+	enum stream_result result = stream_run(&helper->env, stream);
 	static const struct timeval at_once = {};
 
+	if (stream->lags)
+		settling_note(helper->settling, result != STREAM_CLOSE && result != STREAM_RETURNED);
+	stream->lags = false;
 	switch (result) {
 	case STREAM_CLOSE: stream_end(helper, stream, REQUEST_ALLOWED); break;
 	case STREAM_RETURNED: stream_forget(helper, stream); break;
@@ -144,12 +150,6 @@ static void helper_settle(struct helper *helper, struct stream *stream, enum str
 		break;
 	case STREAM_MORE: stream_place(helper, stream, &helper->reading, since); break;
 	}
-}
-
-/* since: stream->since when it was placed. */
-static void helper_run(struct helper *helper, struct stream *stream, int64_t since)
-{
-	helper_settle(helper, stream, stream_run(&helper->env, stream), since);
 }
 
 /* Tells the kernel, by one store, when it should give us no more connections, and when again. */
@@ -180,6 +180,7 @@ static void helper_bytes(struct helper *helper, const struct ask *ask)
 		return;
 	}
 	stream->ended = stream->ended || ask->end;
+	stream->lags = stream->lags || ask->lags;
 	since = stream->since;
 	r = stream_append(&helper->env, stream, ask + 1, ask->len);
 	if (r < 0)
@@ -301,7 +302,7 @@ static int helper_events(struct helper *helper, struct event_base *base)
 	return 0;
 }
 
-static int helper_start(struct helper *helper, struct event_base *base)
+static int helper_start(struct helper *helper, int iter_settle_fd, struct event_base *base)
 {
 	const struct maps *maps = helper->env.judge.maps;
 	int r;
@@ -325,14 +326,17 @@ static int helper_start(struct helper *helper, struct event_base *base)
 	r = stalled_open(&helper->env, &helper->closing, base, &helper->stalled);
 	if (r < 0)
 		return r;
+	r = settling_open(iter_settle_fd, base, &helper->settling);
+	if (r < 0)
+		return r;
 	closing_sweep(&helper->closing, helper->env.helper_epoch);
 	turn_begin(helper);
 	ring_buffer__consume(helper->ring);
 	return 0;
 }
 
-int helper_open(const struct maps *maps, int conn_update_fd, struct event_base *base, const struct config *config,
-		struct helper **ret)
+int helper_open(const struct maps *maps, int conn_update_fd, int iter_settle_fd, struct event_base *base,
+		const struct config *config, struct helper **ret)
 {
 	struct helper *helper = calloc(1, sizeof(*helper));
 	int r;
@@ -346,7 +350,7 @@ int helper_open(const struct maps *maps, int conn_update_fd, struct event_base *
 	TAILQ_INIT(&helper->reading);
 	TAILQ_INIT(&helper->waiting);
 	TAILQ_INIT(&helper->ready);
-	r = helper_start(helper, base);
+	r = helper_start(helper, iter_settle_fd, base);
 	if (r < 0) {
 		helper_close(helper);
 		return r;
@@ -380,6 +384,7 @@ void helper_close(struct helper *helper)
 	streams_free(helper, &helper->waiting);
 	streams_free(helper, &helper->ready);
 	stalled_close(helper->stalled);
+	settling_close(helper->settling);
 	if (helper->ring_event)
 		event_free(helper->ring_event);
 	if (helper->peer_event)

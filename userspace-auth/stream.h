@@ -41,6 +41,7 @@ struct stream {
 	uint32_t heads;		/* heads that were begun */
 	uint32_t counted;	/* of those, how many counted against what the source may ask */
 	bool over_asks;		/* the last of them was one too many */
+	bool lags;		/* its poll() may announce bytes that were taken away, see settling.h */
 	int64_t since;		/* CLOCK_MONOTONIC, ns: when the bytes at the front came, or from when on it waits */
 };
 

@@ -71,6 +71,8 @@ struct asking {
 	__u32 off, len; /* where they stand in the skb */
 	__u32 ahead;	/* 1: the gate asks, for TCP does not have them yet; they begin at `seq` */
 	__u32 seq;
+	__u32 lags; /* 1: taken within a call of the service */
+	__u32 pad;
 };
 
 /* For the gate: sk_skb has done all that comes before the bytes, and from now on it knows that these are taken. */
@@ -128,7 +130,7 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const 
  */
 __weak __noinline int ask_bytes(struct __sk_buff *skb, struct asking *what)
 {
-	struct ask ask = { .kind = ASK_BYTES };
+	struct ask ask = { .kind = ASK_BYTES, .lags = what && what->lags };
 	struct control *c = control_get();
 	__u32 i, off = 0, len;
 	struct conn *conn;

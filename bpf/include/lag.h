@@ -32,12 +32,34 @@ static __always_inline bool lag_nothing_waits(struct tcp_sock *tp, __u32 answers
 	       BPF_CORE_READ(psock, ingress_skb.qlen) <= answers && BPF_CORE_READ(psock, ingress_msg.next) == end;
 }
 
+/* So many bytes count as unread that are not there. */
+static __always_inline bool lag_there(const struct tcp_sock *tp)
+{
+	return (__s32)(tp->rcv_nxt - tp->copied_seq) > 0;
+}
+
+static __always_inline bool lag_alone(struct tcp_sock *tp, const struct conn *conn)
+{
+	return lag_nothing_waits(tp, (conn->flags & CONN_REPLIED) && !seq_before(conn->reply_end, tp->write_seq));
+}
+
+/* What SO_RCVLOWAT has to be; conn->lag is what it was raised by before, unless the service has set it since. */
+static __always_inline int lag_lowat(const struct tcp_sock *tp, struct conn *conn)
+{
+	int own = tp->inet_conn.icsk_inet.sk.sk_rcvlowat;
+	__u32 before = conn->lag;
+
+	if (before && own > (int)before)
+		own -= before;
+	conn->lag = tp->rcv_nxt - tp->copied_seq;
+	return own + conn->lag;
+}
+
 /* BPF_SOCK_OPS_HDR_OPT_LEN_CB: a segment leaves, or is about to be made. */
 static __always_inline void lag_settle(struct bpf_sock_ops *ops)
 {
 	struct bpf_sock *sk = ops->sk;
 	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
-	__u32 lag, answers;
 	struct conn *conn;
 	__u64 cookie;
 	int lowat;
@@ -46,17 +68,35 @@ static __always_inline void lag_settle(struct bpf_sock_ops *ops)
 		return;
 	cookie = bpf_get_socket_cookie(ops);
 	conn = bpf_map_lookup_elem(&conns, &cookie);
-	if (!conn)
-		return;
-	answers = (conn->flags & CONN_REPLIED) && !seq_before(conn->reply_end, tp->write_seq);
 	/* No bytes are under way, or some wait to be read: the next segment will do. */
-	if (tp->write_seq == tp->snd_una || !lag_nothing_waits(tp, answers))
+	if (!conn || tp->write_seq == tp->snd_una || !lag_alone(tp, conn))
 		return;
-	lag = tp->rcv_nxt - tp->copied_seq;
-	lowat = tp->inet_conn.icsk_inet.sk.sk_rcvlowat + lag;
-	if (lag)
+	if (lag_there(tp)) {
+		lowat = lag_lowat(tp, conn);
 		bpf_setsockopt(ops, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
+	}
 	bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+/*
+ * For a head that is not complete no segment leaves: the agent has all connections of its network namespace walked, and this
+ * runs for each, under its lock, so that no recv() is under way.
+ */
+static __always_inline void lag_visit(struct sock_common *skc)
+{
+	struct tcp_sock *tp = skc ? bpf_skc_to_tcp_sock(skc) : NULL;
+	struct conn *conn;
+	__u64 cookie;
+	int lowat;
+
+	if (!tp || !lag_there(tp))
+		return;
+	cookie = bpf_get_socket_cookie(tp);
+	conn = bpf_map_lookup_elem(&conns, &cookie);
+	if (!conn || !lag_alone(tp, conn) || tp->rcv_nxt - tp->copied_seq == conn->lag)
+		return;
+	lowat = lag_lowat(tp, conn);
+	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
 }
 
 #endif

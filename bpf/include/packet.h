@@ -72,7 +72,7 @@ union header_copy {
 };
 
 /* How far the frame was read. No pointers, so that global functions can take it. */
-struct place {
+struct header_place {
 	__u32 off;
 	__u32 end;  /* of the frame, then of the IP packet in it */
 	__u8 proto; /* protocol number of what follows at `off` */
@@ -87,7 +87,7 @@ struct cursor {
 	void *data; /* the linear part of the frame, in which drivers put the headers at least */
 	void *data_end;
 	union header_copy *copy;
-	struct place at;
+	struct header_place at;
 };
 
 #define HEADER_OFF_MAX 0x7fff /* beyond what all headers that are read can add up to; the verifier wants a bound */
@@ -185,7 +185,7 @@ static __always_inline enum malformed packet_parse_icmp(struct packet *pkt, cons
 }
 
 /* Returns enum malformed. Global: verified once, not once for each way through the headers before it. */
-__noinline int packet_parse_l4(struct xdp_md *ctx, struct packet *pkt, const struct place *at)
+__noinline int packet_parse_l4(struct xdp_md *ctx, struct packet *pkt, const struct header_place *at)
 {
 	union header_copy copy;
 	struct cursor place = cursor_open(ctx, &copy), *cursor = &place;
@@ -313,7 +313,7 @@ static __always_inline enum extension packet_extension(struct packet *pkt, struc
 }
 
 /* Steps over the extension header there, if there is one. Returns enum extension. Global, as packet_parse_l4(). */
-__noinline int packet_parse_extension(struct xdp_md *ctx, struct packet *pkt, struct place *at)
+__noinline int packet_parse_extension(struct xdp_md *ctx, struct packet *pkt, struct header_place *at)
 {
 	union header_copy copy;
 	struct cursor cursor = cursor_open(ctx, &copy);

@@ -127,7 +127,7 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 		outcome = OUTCOME_ASK; /* too short for the answer, or memory is short */
 	}
 	if (outcome == OUTCOME_ASK) {
-		struct asking what = { .cookie = rq->cookie, .len = rq->len };
+		struct asking what = { .cookie = rq->cookie, .len = rq->len, .lags = rq->lags };
 
 		refusal = ask_bytes(skb, &what);
 		if (refusal == 0 || refusal == ASK_CLOSED)

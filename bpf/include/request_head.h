@@ -37,8 +37,8 @@ struct request {
 	__u8 pad[2];
 	struct bucket_run count; /* what it counts against when it passes */
 	__u32 outcome;		 /* enum outcome */
-	__u32 pad2;
-	struct http1_body body; /* what follows behind this skb, once it is accepted or denied */
+	__u32 lags;		 /* a call of the service holds the socket: see lag.h */
+	struct http1_body body;	 /* what follows behind this skb, once it is accepted or denied */
 };
 
 /* The rule for the path, or NULL: each stands in `paths` as "/x/" and as "/x" with the terminator (abi.h). */

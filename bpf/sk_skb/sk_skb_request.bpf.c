@@ -24,6 +24,7 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	rq.seq = skb->cb[0]; /* TCP_SKB_CB(skb)->seq */
 	rq.last = !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;
 	rq.blocks = request_blocks(tp);
+	rq.lags = !!tp->inet_conn.icsk_inet.sk.sk_lock.owned;
 	rq.front = judging_begin(conn);
 	s = scratch_claim(&slot);
 	rq.outcome = request_decide(skb, &rq, conn, s);

@@ -496,6 +496,8 @@ struct conn {
 	__u64 netns;	  /* cookie of the network namespace */
 	__u64 opened_at;  /* CLOCK_BOOTTIME, ns */
 	__u64 moved_at; /* CLOCK_MONOTONIC_COARSE, ns: when a piece of the request body came last; 0: it is not timed */
+	__u32 lag;	/* what SO_RCVLOWAT was raised by: see lag.h */
+	__u32 pad2;
 	struct exchange exchange;
 };
 
@@ -514,7 +516,8 @@ struct ask {
 	__u32 helper_epoch; /* of the agent that was alive when the kernel asked; another agent drops the record */
 	__u32 first;	    /* 1: the connection entered CONN_HELPER with these bytes; request and discard count */
 	__u32 discard;	    /* 1: the body that is left belongs to a denied request */
-	__u32 end;	    /* 1: the client sends nothing behind these */
+	__u16 end;	    /* 1: the client sends nothing behind these */
+	__u16 lags;	    /* 1: taken within a call of the service, perhaps recv(), which may count them as unread */
 	__u64 offset;	    /* of these bytes in all that was asked of this connection */
 	struct http1_body request; /* what is left of the body under way */
 };
@@ -628,7 +631,7 @@ MPBPF_ASSERT_SIZE(struct metric_key, 8);
 MPBPF_ASSERT_SIZE(struct metric, 16);
 MPBPF_ASSERT_SIZE(struct name, 8 + MPBPF_PATH_KEY);
 MPBPF_ASSERT_SIZE(struct exchange, 48);
-MPBPF_ASSERT_SIZE(struct conn, 240);
+MPBPF_ASSERT_SIZE(struct conn, 248);
 MPBPF_ASSERT_SIZE(struct ask, 56);
 MPBPF_ASSERT_SIZE(struct target, 16);
 MPBPF_ASSERT_SIZE(struct conn_op, 136);

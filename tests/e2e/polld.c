@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Test service: one connection at a time, with poll() and calls that do not block. It is slow to accept, so that the first
- * request is there before.
+ * request is there before. It answers with the head that it was sent.
  *
  *   polld PORT SPINS	for each connection a line in the file SPINS: how often poll() said that there is something to read
  *			when there was nothing, long after anything had happened
@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +32,13 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static bool answer(int fd, const char *head, size_t len)
+{
+	return dprintf(fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", len, head) > 0;
+}
+
 static unsigned long serve(int fd)
 {
-	static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	long happened = now_ms();
 	unsigned long spins = 0;
@@ -53,9 +59,9 @@ static unsigned long serve(int fd)
 		head[len] = 0;
 		if (!strstr(head, "\r\n\r\n"))
 			continue;
-		len = 0;
-		if (send(fd, reply, sizeof(reply) - 1, MSG_NOSIGNAL) < 0)
+		if (!answer(fd, head, len))
 			break;
+		len = 0;
 	}
 	return spins;
 }
@@ -72,6 +78,7 @@ int main(int argc, char **argv)
 	if (getenv("MPBPF_SLOW"))
 		slow = atoi(getenv("MPBPF_SLOW"));
 	addr.sin_port = htons(atoi(argv[1]));
+	signal(SIGPIPE, SIG_IGN);
 	ready.fd = socket(AF_INET, SOCK_STREAM, 0);
 	setsockopt(ready.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(ready.fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(ready.fd, 16))
