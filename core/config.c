@@ -15,9 +15,9 @@ static struct config *config_new(void)
 	*config = (struct config){
 		.rate_limit = { .enabled = true,
 				.window_ms = 1000,
-				.packets = 10000,
+				.rate = { .packets = 10000, .mode = RATE_ENFORCE },
 				.max_sources = MPBPF_SOURCES_MAX,
-				.mode = RATE_ENFORCE },
+				.max_quotas = MPBPF_QUOTAS_MAX },
 		.ddos = { .drop_invalid = true,
 			  .syn_cookies = SYN_COOKIES_AUTO,
 			  .ban = { .failures = 20, .window_s = 60, .ban_s = 600 } },
@@ -65,6 +65,7 @@ void config_free(struct config *config)
 {
 	if (!config)
 		return;
+	rate_limit_free(&config->rate_limit);
 	free(config->ddos.deny);
 	free(config->ddos.allow);
 	listeners_free(config);

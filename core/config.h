@@ -18,12 +18,43 @@
 #include "core/jwt_key.h"
 #include "mpbpf/abi.h"
 
+enum rate_algorithm { RATE_ALGORITHM_WINDOW, RATE_ALGORITHM_TOKEN_BUCKET };
+
+/* What a source may have, of packets and of bytes. */
+struct rate_config {
+	uint32_t packets;     /* in a window, 1 to 4294967295; 0: not limited by this */
+	uint64_t bytes;	      /* in a window, 1000 to 274877906944; 0: not limited by this */
+	uint32_t burst;	      /* token bucket: packets at once, 1 to 4294967295, default: packets */
+	uint64_t burst_bytes; /* token bucket: bytes at once, 1000 to 274877906944, default: bytes */
+	enum rate_mode mode;
+};
+
+/* A limit of a network's own, in place of the default; what it does not say is as there. */
+struct override_config {
+	char *name; /* default: the network as it was written */
+	struct cidr cidr;
+	struct rate_config rate; /* mode may be RATE_OFF */
+};
+
+/* A limit on some of a source's packets, beside the default. */
+struct class_config {
+	char *name;
+	enum rate_class protocol;
+	uint16_t port; /* destination; 0: every one */
+	struct rate_config rate;
+};
+
 struct rate_limit_config {
-	bool enabled;	      /* default true */
-	uint32_t window_ms;   /* 10 to 3600000, default 1000 */
-	uint32_t packets;     /* per source and window, 1 to 4294967295, default 10000 */
-	uint32_t max_sources; /* 1024 to 16777216, default MPBPF_SOURCES_MAX; fixed at load */
-	enum rate_mode mode;  /* RATE_ENFORCE (default) or RATE_MONITOR; RATE_OFF when not enabled */
+	bool enabled;		       /* default true */
+	uint32_t window_ms;	       /* 10 to 3600000, default 1000 */
+	struct rate_config rate;       /* packets default 10000, bytes 0; mode RATE_OFF when not enabled */
+	enum rate_algorithm algorithm; /* default window */
+	uint32_t max_sources;	       /* 1024 to 16777216, default MPBPF_SOURCES_MAX; fixed at load */
+	uint32_t max_quotas;	       /* 1024 to 16777216, default MPBPF_QUOTAS_MAX; fixed at load */
+	struct override_config *overrides;
+	size_t n_overrides; /* at most MPBPF_OVERRIDES_MAX */
+	struct class_config *classes;
+	size_t n_classes; /* at most MPBPF_CLASSES_MAX */
 };
 
 enum syn_cookies { SYN_COOKIES_OFF, SYN_COOKIES_AUTO, SYN_COOKIES_ALWAYS };

@@ -152,6 +152,8 @@ void digest_free(EVP_MD_CTX **digest);
 
 /* config_net.c */
 int read_address(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
+/* One network into a struct cidr, as it stands: nothing is taken out of "::/0". */
+int read_network(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 int read_cidrs(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 /* One network into a struct cidr, "::/0" as it stands. */
 int read_network(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
@@ -186,6 +188,11 @@ int read_license(struct reader *r, const cJSON *item, const struct rule *rule, v
 int request_limits_finish(struct reader *r);
 void license_free(struct license_config *license);
 void request_limits_free(struct config *config);
+
+/* config_rates.c: the limit of packets and bytes per source */
+extern const struct rule rate_limit_rules[];
+int rate_limit_finish(struct reader *r, void *object);
+void rate_limit_free(struct rate_limit_config *rate_limit);
 
 /* config_clients.c */
 extern const struct rule clients_rules[];

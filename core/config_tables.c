@@ -25,17 +25,7 @@ bool is_name(const char *text)
 	return is_visible(text, 64);
 }
 
-/* ---- rate_limit, ddos, cache ---- */
-
-static int rate_limit_finish(struct reader *r, void *object)
-{
-	struct rate_limit_config *rate_limit = object;
-
-	(void)r;
-	if (!rate_limit->enabled)
-		rate_limit->mode = RATE_OFF;
-	return 0;
-}
+/* ---- ddos, cache ---- */
 
 static int read_syn_cookies(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
 {
@@ -47,17 +37,7 @@ static int read_syn_cookies(struct reader *r, const cJSON *item, const struct ru
 	return reader_warn(r, "accepted, but this version sends no SYN cookies of its own");
 }
 
-static const char *const rate_modes[] = { "enforce", "monitor", NULL };
 static const char *const syn_cookies[] = { "off", "auto", "always", NULL };
-
-static const struct rule rate_limit_rules[] = {
-	BOOL("enabled", struct rate_limit_config, enabled),
-	INTEGER("window_ms", struct rate_limit_config, window_ms, 10, 3600000),
-	INTEGER("packets", struct rate_limit_config, packets, 1, 4294967295),
-	INTEGER("max_sources", struct rate_limit_config, max_sources, 1024, 16777216),
-	NAME("mode", struct rate_limit_config, mode, rate_modes, RATE_ENFORCE, "\"enforce\" or \"monitor\""),
-	{},
-};
 
 static const struct rule ban_rules[] = {
 	BOOL("enabled", struct ban_config, enabled),

@@ -10,6 +10,7 @@
 #include "core/policy_headers.h"
 #include "core/policy_keys.h"
 #include "core/policy_names.h"
+#include "core/policy_rates.h"
 #include "core/policy_rules.h"
 #include "core/util.h"
 
@@ -22,6 +23,7 @@ static const struct keyed_map {
 	{ MAP_LISTENERS, sizeof(struct listener_key), offsetof(struct listener_key, generation) },
 	{ MAP_PATHS, sizeof(struct path_key), offsetof(struct path_key, generation) },
 	{ MAP_CIDRS, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
+	{ MAP_OVERRIDES, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
 };
 
 /*
@@ -189,6 +191,9 @@ static int write_generation(const struct maps *maps, const struct config *config
 	r = write_cidrs(maps->fd[MAP_CIDRS], ddos->allow, ddos->n_allow, CIDR_ALLOW, generation);
 	if (r < 0)
 		return r;
+	r = rates_publish(maps, config, generation, old);
+	if (r < 0)
+		return r;
 	r = write_limits(maps->fd[MAP_LIMITS], config, generation);
 	if (r < 0)
 		return r;
@@ -271,16 +276,20 @@ static int max_entries(int fd, uint32_t *ret)
 
 int policy_fixed_differ(const struct maps *maps, const struct config *config, struct policy_fixed *ret)
 {
-	uint32_t sources, verdicts;
+	uint32_t sources, quotas, verdicts;
 	int r;
 
 	r = max_entries(maps->fd[MAP_SOURCES], &sources);
+	if (r < 0)
+		return r;
+	r = max_entries(maps->fd[MAP_QUOTAS], &quotas);
 	if (r < 0)
 		return r;
 	r = max_entries(maps->fd[MAP_VERDICTS], &verdicts);
 	if (r < 0)
 		return r;
 	ret->max_sources = sources != config->rate_limit.max_sources;
+	ret->max_quotas = quotas != config->rate_limit.max_quotas;
 	ret->max_verdicts = verdicts != config->max_verdicts;
 	return 0;
 }

@@ -26,6 +26,7 @@ bool policy_in_force(const struct maps *maps, const struct config *config, const
 /* Settings that only a new load changes: does `config` ask for others than the maps were made with? */
 struct policy_fixed {
 	bool max_sources;
+	bool max_quotas;
 	bool max_verdicts;
 };
 

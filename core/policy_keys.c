@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/policy_headers.h"
 #include "core/policy_keys.h"
+#include "core/policy_rates.h"
 #include "core/policy_rules.h"
 #include "core/util.h"
 
@@ -35,9 +36,9 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 
 	*ret = (struct policy){
 		.generation = generation,
-		.rate_mode = config->rate_limit.enabled ? config->rate_limit.mode : RATE_OFF,
+		.rate_mode = config->rate_limit.enabled ? config->rate_limit.rate.mode : RATE_OFF,
 		.window_ns = config->rate_limit.window_ms * NSEC_PER_MSEC,
-		.packets = config->rate_limit.packets,
+		.packets = config->rate_limit.rate.packets,
 		.drop_invalid = config->ddos.drop_invalid,
 		.has_deny = config->ddos.n_deny > 0,
 		.has_allow = config->ddos.n_allow > 0,
@@ -46,6 +47,7 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		.ban_ns = config->ddos.ban.ban_s * NSEC_PER_SEC,
 		.max_waiting = config->clients.max_waiting,
 	};
+	rates_of(config, ret);
 	if (asks->enabled)
 		bucket_of(asks->rate, asks->burst, &ret->ask_interval, &ret->ask_burst);
 }

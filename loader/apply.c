@@ -21,16 +21,29 @@ static const char *error_text(int r)
 	}
 }
 
+/* "a", "a and b", "a, b and c changed: ..." */
 static void note_fixed(const struct maps *maps, const struct config *config, struct apply_report *ret)
 {
 	struct policy_fixed fixed;
+	const char *changed[3];
+	size_t n = 0, len = 0;
 
-	if (policy_fixed_differ(maps, config, &fixed) < 0 || !(fixed.max_sources || fixed.max_verdicts))
+	if (policy_fixed_differ(maps, config, &fixed) < 0)
 		return;
-	snprintf(ret->text, sizeof(ret->text), "%s%s%s changed: that takes effect at the next load",
-		 fixed.max_sources ? "rate_limit.max_sources" : "",
-		 fixed.max_sources && fixed.max_verdicts ? " and " : "",
-		 fixed.max_verdicts ? "cache.max_verdicts" : "");
+	if (fixed.max_sources)
+		changed[n++] = "rate_limit.max_sources";
+	if (fixed.max_quotas)
+		changed[n++] = "rate_limit.max_quotas";
+	if (fixed.max_verdicts)
+		changed[n++] = "cache.max_verdicts";
+	for (size_t i = 0; i < n; i++)
+		len += snprintf(ret->text + len, sizeof(ret->text) - len, "%s%s",
+				!i	    ? ""
+				: i + 1 < n ? ", "
+					    : " and ",
+				changed[i]);
+	if (n)
+		snprintf(ret->text + len, sizeof(ret->text) - len, " changed: that takes effect at the next load");
 }
 
 int apply_config(const char *pin_root, const struct maps *maps, const struct config *config, const char *path,

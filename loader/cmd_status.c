@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/responses.h"
+#include "core/rule_stats.h"
 #include "core/runtime.h"
 #include "core/stats.h"
 #include "core/util.h"
@@ -137,7 +138,7 @@ int cmd_stats(const struct context *c)
 	if (has_runtime && runtime_facts_read(&runtime, &facts) == 0)
 		stats.unguarded = facts.unguarded;
 	json = stats_json(&stats);
-	if (json && !responses_json(json, responses)) {
+	if (json && (rule_stats_json(&maps, json) < 0 || !responses_json(json, responses))) {
 		cJSON_Delete(json);
 		json = NULL;
 	}

@@ -45,6 +45,8 @@ static int load_with(const struct config *config, bool l7, bool walk, struct mpb
 	fionread_choose(object, l7 && fionread_try() == FIONREAD_ADDED);
 	r = bpf_map__set_max_entries(object->maps.sources, config->rate_limit.max_sources);
 	if (r == 0)
+		r = bpf_map__set_max_entries(object->maps.quotas, config->rate_limit.max_quotas);
+	if (r == 0)
 		r = bpf_map__set_max_entries(object->maps.verdicts, config->max_verdicts);
 	if (r == 0)
 		r = mpbpf__load(object);

@@ -6,6 +6,7 @@
 #include "ban.h"
 #include "limit.h"
 #include "lists.h"
+#include "rules.h"
 
 static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generation, enum cidr_list list)
 {
@@ -23,15 +24,26 @@ static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generati
  * Neighbour discovery and listener discovery are to IPv6 what ARP is to IPv4 and are not limited either: all neighbours
  * share fe80::/64, so one of them could otherwise take the network from all.
  */
-static __always_inline enum xdp_reason l4_limit(const struct packet *pkt, const struct policy *policy,
+static __always_inline enum xdp_reason l4_limit(struct packet *pkt, const struct policy *policy,
 						struct xdp_stats *stats)
 {
+	struct source_key source;
+
 	if (policy->rate_mode == RATE_OFF || pkt->on_link)
 		return XDP_REASON_PASS;
+	if (unlikely(policy->rate_flags)) {
+		source = limit_key(pkt);
+		if (rules_judge(pkt, policy, &source))
+			return XDP_REASON_RATE_LIMIT;
+		stats->would_drop += pkt->would_drop;
+		return XDP_REASON_PASS;
+	}
 	if (likely(!limit_exceeded(pkt, policy)))
 		return XDP_REASON_PASS;
+	rule_count(0, policy->rate_mode == RATE_ENFORCE);
 	if (policy->rate_mode == RATE_ENFORCE)
 		return XDP_REASON_RATE_LIMIT;
+	pkt->would_drop = true;
 	stats->would_drop++;
 	return XDP_REASON_PASS;
 }
@@ -45,8 +57,7 @@ static __always_inline void l4_malformed(struct xdp_stats *stats, __u32 kind)
 }
 
 /* A malformed packet that the policy tolerates is counted as such and then judged by its source like any other. */
-static __always_inline enum xdp_reason l4_decide(const struct packet *pkt, enum malformed malformed,
-						 struct xdp_stats *stats)
+static __always_inline enum xdp_reason l4_decide(struct packet *pkt, enum malformed malformed, struct xdp_stats *stats)
 {
 	const struct policy *policy = policy_get();
 

@@ -32,7 +32,7 @@ static __always_inline bool limit_exceeded(const struct packet *pkt, const struc
 
 	if (unlikely(!policy->window_ns))
 		return false;
-	window = bpf_ktime_get_ns() / policy->window_ns;
+	window = bpf_ktime_get_coarse_ns() / policy->window_ns;
 	source = bpf_map_lookup_elem(&sources, &key);
 	if (unlikely(!source)) {
 		first.window_count = (__u64)window << 32 | 1;

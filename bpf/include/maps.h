@@ -133,6 +133,47 @@ struct {
 	__type(value, struct source);
 } sources __weak SEC(".maps");
 
+/* Agent fills the half of the next generation; XDP reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_RULES_MAX);
+	__type(key, __u32);
+	__type(value, struct rate_rule);
+} rules __weak SEC(".maps");
+
+/* Agent writes, keyed as `cidrs` with the IP version as the list; XDP reads. Full: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * MPBPF_OVERRIDES_MAX);
+	__type(key, struct cidr_key);
+	__type(value, __u32);
+} overrides __weak SEC(".maps");
+
+/* XDP writes and reads, where more than packets of all kinds is limited. Full: the counter unused for longest is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_QUOTAS_MAX);
+	__type(key, struct quota_key);
+	__type(value, struct quota);
+} quotas __weak SEC(".maps");
+
+/* Agent writes; stats reads. Two generations have room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MPBPF_RULE_NAMES);
+	__type(key, __u32);
+	__type(value, struct name);
+} rule_names __weak SEC(".maps");
+
+/* XDP writes; stats reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MPBPF_RULE_NAMES);
+	__type(key, __u32);
+	__type(value, struct rule_stats);
+} rule_stats __weak SEC(".maps");
+
 /* sk_skb and conn_update write: denials of a source in its present window. Full: the source unseen for longest is forgotten. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -53,9 +53,13 @@ struct packet {
 	__u8 l3_proto;	     /* enum l3_proto */
 	__u8 l4_proto;	     /* enum l4_proto */
 	bool more_fragments; /* lengths inside speak of the whole, of which more comes */
+	bool fragment;	     /* of a packet that comes in several */
+	__u8 ip_proto;	     /* protocol number of what IP carries, as far as it was read */
 	bool on_link;	     /* IPv6 neighbour discovery or listener discovery, sent by a neighbour */
 	__be16 source_port;  /* TCP and UDP */
 	__be16 dest_port;
+	__u16 rule;	    /* number in `rule_names` of the limit that it is over, if it is over one */
+	bool would_drop;    /* over a limit, or malformed, and let pass */
 	struct addr source; /* when l3_proto is known */
 };
 
@@ -245,6 +249,7 @@ static __always_inline enum malformed packet_parse_ipv4(struct packet *pkt, stru
 		return MALFORMED_BAD_LENGTH;
 	fragment = bpf_ntohs(ip->frag_off);
 	pkt->more_fragments = fragment & IP_MORE_FRAGMENTS;
+	pkt->fragment = fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK);
 	cursor->at.proto = ip->protocol;
 	cursor->at.end = cursor->at.off + total;
 	if (unlikely(size > IPV4_HEADER)) {
@@ -266,6 +271,7 @@ static __always_inline enum extension packet_parse_fragment(struct packet *pkt, 
 	      offset = bpf_ntohs(header->frag_off) & IPV6_OFFSET_MASK;
 
 	pkt->more_fragments = header->frag_off & bpf_htons(IPV6_MORE_FRAGMENTS);
+	pkt->fragment = pkt->more_fragments || offset;
 	if (pkt->more_fragments && left % 8)
 		cursor->at.bad = MALFORMED_UNALIGNED_FRAGMENT;
 	else
@@ -402,6 +408,7 @@ __noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
 {
 	union header_copy copy;
 	struct cursor cursor = cursor_open(ctx, &copy);
+	int malformed = MALFORMED_NONE;
 	__u16 type;
 
 	/* Never, but the verifier wants to see it. */
@@ -411,10 +418,11 @@ __noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
 	if (packet_parse_ethernet(&cursor, &type))
 		return MALFORMED_TRUNCATED;
 	if (type == ETH_TYPE_IPV4)
-		return packet_parse_ipv4(pkt, &cursor);
-	if (type == ETH_TYPE_IPV6)
-		return packet_parse_ipv6(pkt, &cursor);
-	return MALFORMED_NONE;
+		malformed = packet_parse_ipv4(pkt, &cursor);
+	else if (type == ETH_TYPE_IPV6)
+		malformed = packet_parse_ipv6(pkt, &cursor);
+	pkt->ip_proto = cursor.at.proto;
+	return malformed;
 }
 
 #endif

@@ -26,6 +26,11 @@
 #define MPBPF_LIST_REASON_SIZE 64   /* the longest reason, its terminator included */
 #define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
 #define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
+#define MPBPF_QUOTAS_MAX 65536	    /* default number of counters of bytes and of classes that are remembered */
+#define MPBPF_CLASSES_MAX 16	    /* rate limits by class of one configuration: bits of a word */
+#define MPBPF_OVERRIDES_MAX 1024    /* networks with a rate limit of their own in one configuration */
+#define MPBPF_RULES_MAX 1041	    /* all rate limits of one configuration: the default, classes, overrides */
+#define MPBPF_RULE_NAMES 2083	    /* rule_names[1..]: of two generations */
 #define MPBPF_VERDICTS_MAX 65536    /* default number of cached verdicts */
 #define MPBPF_REVOCATIONS_MAX 65536 /* revocations at a time */
 #define MPBPF_ASKS_SIZE (8 << 20)   /* the ring buffer that carries bytes to the helper */
@@ -66,6 +71,17 @@ struct control {
 
 /* ---- L3/L4 ---- */
 
+/* Parts of the rate limit that cost something; without any of them `packets` and `window_ns` say all. */
+enum rate_flags {
+	RATE_BUCKET = 1 << 0, /* token buckets, not windows */
+	RATE_BYTES = 1 << 1,
+	RATE_OVERRIDES = 1 << 2,
+	RATE_CLASSES = 1 << 3,
+};
+
+/* What a packet is; a fragment is of its protocol as well. */
+enum rate_class { RATE_TCP, RATE_UDP, RATE_ICMP, RATE_FRAGMENT, RATE_OTHER, RATE_CLASS_MAX };
+
 enum rate_mode { RATE_OFF, RATE_ENFORCE, RATE_MONITOR, RATE_MODE_MAX };
 
 /* policies[generation & 1]: what holds for all listeners. XDP reads it once a packet, sk_skb before it asks the helper. */
@@ -77,13 +93,15 @@ struct policy {
 	__u8 drop_invalid; /* malformed packets: 1 drop, 0 count only */
 	__u8 has_deny;	   /* the deny list is not empty */
 	__u8 has_allow;	   /* the allow list is not empty */
-	__u8 pad;
+	__u8 rate_flags;   /* enum rate_flags */
 	__u64 ban_window_ns;
 	__u64 ban_ns;	    /* how long a ban lasts */
 	__u32 ban_failures; /* so many 401 and 403 within the window; 0: nobody is banned */
 	__u32 max_waiting;  /* connections in CONN_HELPER at a time */
 	__u64 ask_interval; /* how often a source may ask the helper, as in struct limit; 0: as often as it likes */
 	__u64 ask_burst;
+	__u16 rate_classes[RATE_CLASS_MAX]; /* bits of the rules that hold for a class */
+	__u16 pad[3];
 };
 
 enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
@@ -146,6 +164,54 @@ struct source_key {
 /* Value of `sources`: window number in the upper, packet count in the lower 32 bits, so that both change at once. */
 struct source {
 	__u64 window_count;
+};
+
+#define MEASURE_SHIFT 8
+
+/*
+ * How much of something a source may have. n of it are an amount of n * cost >> MEASURE_SHIFT. In windows that is n itself, and
+ * `room` the most of a window. In a token bucket it is time in BUCKET_TICKS, and `room` how far ahead of the rate it may be.
+ */
+struct measure {
+	__u64 cost;
+	__u64 room; /* 0: not limited */
+};
+
+/*
+ * rules[(generation & 1) * MPBPF_RULES_MAX + i]: a rate limit. 0: the default; 1..MPBPF_CLASSES_MAX: of a class; behind them: of
+ * a network, in place of the default.
+ */
+struct rate_rule {
+	struct measure packets;
+	struct measure bytes;
+	__u32 generation;
+	__u16 name;  /* its number in `rule_names`; 0: the default */
+	__be16 port; /* of a class: destination port; 0: all */
+	__u8 mode;   /* enum rate_mode */
+	__u8 pad[7];
+};
+
+/*
+ * Key of `quotas`. The value is one word: in windows the window's number, modulo 2^24, above 40 bits of amount; in a token
+ * bucket the time up to which it is used.
+ */
+struct quota_key {
+	struct source_key source;
+	__u16 name; /* of the rule */
+	__u16 of;   /* enum quota_of */
+	__u32 pad;
+};
+
+enum quota_of { QUOTA_PACKETS, QUOTA_BYTES };
+
+struct quota {
+	__u64 word;
+};
+
+/* rule_stats[name], per CPU. */
+struct rule_stats {
+	__u64 dropped;
+	__u64 would_drop; /* mode monitor */
 };
 
 /* Value of `bans`, keyed as `sources` is: until when nothing of the source passes; CLOCK_BOOTTIME, ns. */
@@ -603,7 +669,7 @@ struct request_stats {
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 64);
+MPBPF_ASSERT_SIZE(struct policy, 80);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct list4_key, 8);
 MPBPF_ASSERT_SIZE(struct list6_key, 24);
@@ -612,6 +678,10 @@ MPBPF_ASSERT_SIZE(struct list_lengths, 688);
 MPBPF_ASSERT_SIZE(struct list_reason, MPBPF_LIST_REASON_SIZE);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
+MPBPF_ASSERT_SIZE(struct rate_rule, 48);
+MPBPF_ASSERT_SIZE(struct quota_key, 16);
+MPBPF_ASSERT_SIZE(struct quota, 8);
+MPBPF_ASSERT_SIZE(struct rule_stats, 16);
 MPBPF_ASSERT_SIZE(struct xdp_stats, 120 + 8 * MALFORMED_MAX);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
 MPBPF_ASSERT_SIZE(struct listener, 32);

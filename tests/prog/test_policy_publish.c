@@ -17,6 +17,7 @@
 
 #define LISTENERS_ROOM 4
 #define CIDRS_ROOM 8
+#define OVERRIDES_ROOM 4
 
 static struct maps maps = MAPS_EMPTY;
 
@@ -31,8 +32,8 @@ static int make(enum bpf_map_type type, size_t key, size_t value, unsigned int e
 }
 
 static const enum map_id made[] = {
-	MAP_CONTROL,  MAP_POLICIES, MAP_LISTENERS, MAP_PATHS, MAP_CIDRS,   MAP_SOURCES,
-	MAP_VERDICTS, MAP_LIMITS,   MAP_METRICS,   MAP_NAMES, MAP_HEADERS,
+	MAP_CONTROL, MAP_POLICIES, MAP_LISTENERS, MAP_PATHS, MAP_CIDRS,	    MAP_SOURCES, MAP_VERDICTS,	 MAP_LIMITS,
+	MAP_METRICS, MAP_NAMES,	   MAP_HEADERS,	  MAP_RULES, MAP_OVERRIDES, MAP_QUOTAS,	 MAP_RULE_NAMES, MAP_RULE_STATS,
 };
 
 static int setup(void **state)
@@ -52,6 +53,12 @@ static int setup(void **state)
 	maps.fd[MAP_METRICS] = make(BPF_MAP_TYPE_PERCPU_HASH, sizeof(struct metric_key), sizeof(struct metric), 64, 0);
 	maps.fd[MAP_NAMES] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct name), MPBPF_NAMES_MAX, 0);
 	maps.fd[MAP_HEADERS] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct header_block), 2 * MPBPF_HEADERS_MAX, 0);
+	maps.fd[MAP_RULES] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct rate_rule), 2 * MPBPF_RULES_MAX, 0);
+	maps.fd[MAP_OVERRIDES] =
+		make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct cidr_key), 4, OVERRIDES_ROOM, BPF_F_NO_PREALLOC);
+	maps.fd[MAP_QUOTAS] = make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct quota_key), sizeof(struct quota), 1024, 0);
+	maps.fd[MAP_RULE_NAMES] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct name), MPBPF_RULE_NAMES, 0);
+	maps.fd[MAP_RULE_STATS] = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct rule_stats), MPBPF_RULE_NAMES, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
 		if (maps.fd[made[i]] < 0)
 			return -1;
@@ -110,9 +117,9 @@ static struct config config_of(size_t n_listeners, size_t n_deny)
 	return (struct config){
 		.rate_limit = { .enabled = true,
 				.window_ms = 1000,
-				.packets = 10,
-				.mode = RATE_ENFORCE,
-				.max_sources = 2048 },
+				.rate = { .packets = 10, .mode = RATE_ENFORCE },
+				.max_sources = 2048,
+				.max_quotas = 1024 },
 		.max_verdicts = 4096,
 		.listeners = listeners,
 		.n_listeners = n_listeners,
@@ -182,6 +189,34 @@ static void what_does_not_fit_changes_nothing(void **state)
 	for (__u32 i = 0; i < 2; i++)
 		assert_int_equal(bpf_map_lookup_elem(maps.fd[MAP_POLICIES], &i, &after[i]), 0);
 	assert_memory_equal(before, after, sizeof(before));
+}
+
+static void overrides_go_with_the_switch_and_must_fit(void **state)
+{
+	struct override_config overrides[OVERRIDES_ROOM + 1];
+	char names[OVERRIDES_ROOM + 1][2] = {};
+	struct config config = config_of(0, 0);
+	const size_t at = offsetof(struct cidr_key, generation);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(overrides); i++) {
+		names[i][0] = 'a' + i;
+		overrides[i] = (struct override_config){ .name = names[i],
+							 .cidr = cidrs[i],
+							 .rate = { .packets = 1, .mode = RATE_ENFORCE } };
+	}
+	config.rate_limit.overrides = overrides;
+	config.rate_limit.n_overrides = 2;
+	assert_int_equal(policy_publish(&maps, &config, NULL), 0);
+	assert_int_equal(keys(MAP_OVERRIDES, at, 1), 2);
+	config.rate_limit.n_overrides = 1;
+	assert_int_equal(policy_publish(&maps, &config, NULL), 0);
+	assert_int_equal(keys(MAP_OVERRIDES, at, 2), 1);
+	assert_int_equal(keys(MAP_OVERRIDES, at, 0), 1);
+	config.rate_limit.n_overrides = OVERRIDES_ROOM + 1;
+	assert_int_equal(policy_publish(&maps, &config, NULL), -E2BIG);
+	assert_int_equal(maps.control->generation, 2);
+	assert_int_equal(keys(MAP_OVERRIDES, at, 0), 1);
 }
 
 static void two_listeners_with_one_key_are_refused(void **state)
@@ -262,7 +297,10 @@ static void what_only_a_load_changes_is_told(void **state)
 	assert_true(!fixed.max_sources && fixed.max_verdicts);
 	config.rate_limit.max_sources++;
 	assert_int_equal(policy_fixed_differ(&maps, &config, &fixed), 0);
-	assert_true(fixed.max_sources && fixed.max_verdicts);
+	assert_true(fixed.max_sources && fixed.max_verdicts && !fixed.max_quotas);
+	config.rate_limit.max_quotas++;
+	assert_int_equal(policy_fixed_differ(&maps, &config, &fixed), 0);
+	assert_true(fixed.max_quotas);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -274,6 +312,7 @@ int main(void)
 		TEST(each_block_in_use_is_written_whoever_comes_first),
 		TEST(no_listener_no_path),
 		TEST(what_does_not_fit_changes_nothing),
+		TEST(overrides_go_with_the_switch_and_must_fit),
 		TEST(two_listeners_with_one_key_are_refused),
 		TEST(leftovers_of_a_killed_publisher_go),
 		TEST(the_generation_wraps_around_none),

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "packets.h"
 #include "tap.h"
@@ -215,7 +217,7 @@ static uint64_t window_now(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t); /* as the limit does */
 	return (t.tv_sec * 1000000000ULL + t.tv_nsec) / WINDOW_NS;
 }
 
@@ -254,6 +256,67 @@ static void test_window_changes(void)
 	tap_result("over window changes no more than the limit of each window passes");
 }
 
+/* Rule 0 of the policy that comes next. */
+static void set_rule(struct measure packets, struct measure bytes)
+{
+	uint32_t generation = run.generation + 1, at = (generation & 1) * MPBPF_RULES_MAX;
+	struct rate_rule rule = { .packets = packets, .bytes = bytes, .generation = generation, .mode = RATE_ENFORCE };
+
+	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(run.object, "rules"), &at, &rule, BPF_ANY))
+		tap_bail("cannot write a rule");
+}
+
+static void test_bytes(void)
+{
+	uint64_t most = 1000 * workers[0].frame.len, sent;
+	struct xdp_stats before, moved;
+
+	set_rule((struct measure){ 1 << MEASURE_SHIFT, UINT32_MAX }, (struct measure){ 1 << MEASURE_SHIFT, most });
+	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE,
+					      .window_ns = WINDOW_ENDLESS,
+					      .packets = UINT32_MAX,
+					      .rate_flags = RATE_BYTES });
+	xdp_read_stats(&run, &before);
+	sent = run_everywhere(same_source);
+	moved = xdp_stats_since(&run, &before);
+	CHECK(moved.reasons[XDP_REASON_PASS] == 1000, "%llu of %lu passed", moved.reasons[XDP_REASON_PASS], sent);
+	tap_result("bytes of one source, all CPUs, one window: exactly the limit passes");
+}
+
+static uint64_t clock_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* A token that two CPUs took at once would let more through than the rate. */
+static void test_bucket(void)
+{
+	const uint64_t interval = 20000, burst = 2000; /* ns: 50,000 packets a second */
+	struct xdp_stats before, moved;
+	uint64_t start, most, sent;
+	pthread_t clock;
+
+	set_rule((struct measure){ interval * BUCKET_TICKS << MEASURE_SHIFT, burst * interval * BUCKET_TICKS },
+		 (struct measure){});
+	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = 1, .rate_flags = RATE_BUCKET });
+	xdp_read_stats(&run, &before);
+	atomic_store(&stop, false);
+	start = clock_now();
+	if (pthread_create(&clock, NULL, stop_later, NULL))
+		tap_bail("cannot start a thread");
+	sent = run_everywhere(until_stopped);
+	pthread_join(clock, NULL);
+	most = burst + (clock_now() - start) / interval;
+	moved = xdp_stats_since(&run, &before);
+	CHECK(moved.reasons[XDP_REASON_PASS] <= most, "%llu of %lu passed, expected at most %lu",
+	      moved.reasons[XDP_REASON_PASS], sent, most);
+	tap_note("%lu packets, %llu passed, the rate allows %lu", sent, moved.reasons[XDP_REASON_PASS], most);
+	tap_result("a token bucket that all CPUs see gives no more than its rate");
+}
+
 int main(void)
 {
 	tap_start();
@@ -262,6 +325,8 @@ int main(void)
 	test_same_source();
 	test_first_packets();
 	test_window_changes();
+	test_bytes();
+	test_bucket();
 	xdp_run_close(&run);
 	return tap_end();
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "packets.h"
 #include "tap.h"
@@ -88,12 +89,16 @@ static uint32_t count_entries(void)
 static void test_memory(void)
 {
 	struct bpf_map_info info = {};
-	unsigned long long bytes = xdp_map_memory(run.sources);
+	unsigned long long bytes = xdp_map_memory(run.sources), quotas;
 	uint32_t len = sizeof(info);
 
 	CHECK(!bpf_obj_get_info_by_fd(run.sources, &info, &len) && info.max_entries == MPBPF_SOURCES_MAX,
 	      "%u entries, expected %u", info.max_entries, MPBPF_SOURCES_MAX);
 	CHECK(bytes >= (unsigned long long)info.max_entries * 16 && bytes <= MEMORY_MAX, "%llu bytes", bytes);
+	quotas = xdp_map_memory(bpf_object__find_map_fd_by_name(run.object, "quotas"));
+	CHECK(quotas >= 16 * MPBPF_QUOTAS_MAX && bytes + quotas <= MEMORY_MAX, "%llu bytes and %llu of quotas", bytes,
+	      quotas);
+	tap_note("%llu bytes of quotas", quotas);
 	tap_note("%llu bytes, %.1f an entry", bytes, (double)bytes / info.max_entries);
 	tap_result("1,048,576 sources take at most 100 MB");
 }

@@ -152,9 +152,13 @@ static inline void assert_defaults(const struct config *config)
 {
 	assert_true(config->rate_limit.enabled);
 	assert_int_equal(config->rate_limit.window_ms, 1000);
-	assert_int_equal(config->rate_limit.packets, 10000);
+	assert_int_equal(config->rate_limit.rate.packets, 10000);
+	assert_int_equal(config->rate_limit.rate.bytes, 0);
+	assert_int_equal(config->rate_limit.algorithm, RATE_ALGORITHM_WINDOW);
+	assert_int_equal(config->rate_limit.n_overrides + config->rate_limit.n_classes, 0);
+	assert_int_equal(config->rate_limit.max_quotas, MPBPF_QUOTAS_MAX);
 	assert_int_equal(config->rate_limit.max_sources, MPBPF_SOURCES_MAX);
-	assert_int_equal(config->rate_limit.mode, RATE_ENFORCE);
+	assert_int_equal(config->rate_limit.rate.mode, RATE_ENFORCE);
 	assert_true(config->ddos.drop_invalid);
 	assert_int_equal(config->ddos.syn_cookies, SYN_COOKIES_AUTO);
 	assert_int_equal(config->ddos.n_deny + config->ddos.n_allow, 0);

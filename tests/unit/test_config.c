@@ -49,13 +49,40 @@ static void what_is_left_out_has_its_default(void **state)
 	assert_int_equal(top->n_warnings + all->n_warnings, 0);
 }
 
+static void full_example_rates(const struct rate_limit_config *limit)
+{
+	const struct override_config *o = limit->overrides;
+	const struct class_config *c = limit->classes;
+
+	assert_true(limit->rate.bytes == 100000000 && limit->rate.burst == 40000 &&
+		    limit->rate.burst_bytes == 200000000);
+	assert_int_equal(limit->algorithm, RATE_ALGORITHM_TOKEN_BUCKET);
+	assert_int_equal(limit->max_quotas, 131072);
+	assert_int_equal(limit->n_overrides, 2);
+	assert_string_equal(o[0].name, "office");
+	assert_cidr(&o[0].cidr, "::ffff:192.0.2.0", 120);
+	assert_true(o[0].rate.packets == 100000 && o[0].rate.bytes == 500000000 && o[0].rate.mode == RATE_ENFORCE);
+	assert_true(o[0].rate.burst == 100000 && o[0].rate.burst_bytes == 500000000);
+	assert_string_equal(o[1].name, "2001:db8:1::/48");
+	assert_cidr(&o[1].cidr, "2001:db8:1::", 48);
+	assert_true(o[1].rate.packets == 20000 && o[1].rate.bytes == 100000000 && o[1].rate.mode == RATE_OFF);
+	assert_true(o[1].rate.burst == 40000 && o[1].rate.burst_bytes == 200000000);
+	assert_int_equal(limit->n_classes, 2);
+	assert_string_equal(c[0].name, "ping");
+	assert_true(c[0].protocol == RATE_ICMP && !c[0].port && c[0].rate.packets == 20 && c[0].rate.burst == 5);
+	assert_true(!c[0].rate.bytes && c[0].rate.mode == RATE_MONITOR);
+	assert_true(c[1].protocol == RATE_UDP && c[1].port == 53 && c[1].rate.packets == 500);
+	assert_true(c[1].rate.bytes == 500000 && c[1].rate.burst == 500 && c[1].rate.burst_bytes == 600000);
+}
+
 static void full_example_l4(const struct config *config)
 {
+	full_example_rates(&config->rate_limit);
 	assert_true(config->rate_limit.enabled);
 	assert_int_equal(config->rate_limit.window_ms, 500);
-	assert_int_equal(config->rate_limit.packets, 20000);
+	assert_int_equal(config->rate_limit.rate.packets, 20000);
 	assert_int_equal(config->rate_limit.max_sources, 65536);
-	assert_int_equal(config->rate_limit.mode, RATE_MONITOR);
+	assert_int_equal(config->rate_limit.rate.mode, RATE_MONITOR);
 	assert_false(config->ddos.drop_invalid);
 	assert_int_equal(config->ddos.syn_cookies, SYN_COOKIES_ALWAYS);
 	assert_int_equal(config->ddos.n_deny, 3);
@@ -253,14 +280,14 @@ static void ranges_include_their_ends(void **state)
 
 	(void)state;
 	assert_int_equal(low->rate_limit.window_ms, 10);
-	assert_int_equal(low->rate_limit.packets, 1);
+	assert_int_equal(low->rate_limit.rate.packets, 1);
 	assert_int_equal(low->rate_limit.max_sources, 1024);
 	assert_int_equal(low->max_verdicts, 1024);
 	assert_int_equal(low->auth.leeway_s, 0);
 	assert_int_equal(low->listeners[0].port, 1);
 	assert_true(low->metrics.sample_rate == 0);
 	assert_int_equal(high->rate_limit.window_ms, 3600000);
-	assert_int_equal(high->rate_limit.packets, 4294967295);
+	assert_int_equal(high->rate_limit.rate.packets, 4294967295);
 	assert_int_equal(high->rate_limit.max_sources, 16777216);
 	assert_int_equal(high->max_verdicts, 4194304);
 	assert_int_equal(high->auth.leeway_s, 86400);
@@ -274,7 +301,7 @@ static void a_whole_number_may_be_written_in_any_form(void **state)
 
 	(void)state;
 	assert_int_equal(config->rate_limit.window_ms, 100);
-	assert_int_equal(config->rate_limit.packets, 5);
+	assert_int_equal(config->rate_limit.rate.packets, 5);
 	assert_int_equal(config->rate_limit.max_sources, 2048);
 }
 
@@ -285,7 +312,7 @@ static void a_disabled_limit_has_no_mode(void **state)
 
 	(void)state;
 	assert_false(config->rate_limit.enabled);
-	assert_int_equal(config->rate_limit.mode, RATE_OFF);
+	assert_int_equal(config->rate_limit.rate.mode, RATE_OFF);
 }
 
 static void one_port_on_several_addresses(void **state)

@@ -37,8 +37,9 @@ static void the_next_generation_has_the_other_slot_and_is_never_none(void **stat
 
 static void a_policy_is_off_when_the_limit_is(void **state)
 {
-	struct config config = { .rate_limit = {
-					 .enabled = true, .window_ms = 250, .packets = 7, .mode = RATE_MONITOR } };
+	struct config config = {
+		.rate_limit = { .enabled = true, .window_ms = 250, .rate = { .packets = 7, .mode = RATE_MONITOR } }
+	};
 	struct cidr cidr = {};
 	struct policy p;
 
