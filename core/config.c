@@ -28,6 +28,7 @@ static struct config *config_new(void)
 			     .max_held_bytes = 256 << 20,
 			     .asks = { .enabled = true, .rate = 5000, .burst = 10000 } },
 		.metrics = { .request = true, .response = true, .timing = true, .size = true, .sample_rate = 1 },
+		.events_per_second = 100,
 		.max_verdicts = MPBPF_VERDICTS_MAX,
 	};
 	auth_init(&config->auth);

@@ -266,8 +266,9 @@ struct config {
 	size_t n_routes;
 	struct source_route_config *source_routes;
 	size_t n_source_routes;
-	uint32_t max_verdicts; /* cache.max_verdicts, 1024 to 4194304, default MPBPF_VERDICTS_MAX; fixed at load */
-	char **warnings;       /* "FILE: PATH: what" is legal, but perhaps not meant; a command prints them once */
+	uint32_t events_per_second; /* events.per_second, 0 to 100000, default 100 */
+	uint32_t max_verdicts;	    /* cache.max_verdicts, 1024 to 4194304, default MPBPF_VERDICTS_MAX; fixed at load */
+	char **warnings;	    /* "FILE: PATH: what" is legal, but perhaps not meant; a command prints them once */
 	size_t n_warnings;
 	char **key_files; /* every secret and key file that was read, as it was opened */
 	size_t n_key_files;

@@ -152,8 +152,6 @@ void digest_free(EVP_MD_CTX **digest);
 
 /* config_net.c */
 int read_address(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
-/* One network into a struct cidr, as it stands: nothing is taken out of "::/0". */
-int read_network(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 int read_cidrs(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 /* One network into a struct cidr, "::/0" as it stands. */
 int read_network(struct reader *r, const cJSON *item, const struct rule *rule, void *base);

@@ -70,9 +70,7 @@ static int name_check(struct reader *r, const char *name, const void *of)
 
 static bool is_ipv4(const struct cidr *cidr)
 {
-	static const struct addr mapped = { .b = { [10] = 0xff, [11] = 0xff } };
-
-	return cidr->prefix >= 96 && !memcmp(&cidr->addr, &mapped, 12);
+	return cidr->prefix >= 96 && cidr_is_v4(&cidr->addr);
 }
 
 static int read_override_cidr(struct reader *r, const cJSON *item, const struct rule *rule, void *base)

@@ -68,6 +68,11 @@ static const struct rule ddos_rules[] = {
 	{},
 };
 
+static const struct rule events_rules[] = {
+	INTEGER("per_second", struct config, events_per_second, 0, 100000),
+	{},
+};
+
 static const struct rule cache_rules[] = {
 	INTEGER("max_verdicts", struct config, max_verdicts, 1024, 4194304),
 	{},
@@ -159,6 +164,7 @@ const struct rule config_rules[] = {
 	OBJECT("ddos", struct config, ddos, ddos_rules),
 	ARRAY("listeners", struct config, listeners, n_listeners, 0, MPBPF_LISTENERS_MAX, &listener_rule),
 	OBJECT("auth", struct config, auth, auth_rules, .finish = auth_finish, .flags = RULE_SECRET),
+	{ .key = "events", .read = read_object, .expected = "an object", .of = events_rules },
 	{ .key = "cache", .read = read_object, .expected = "an object", .of = cache_rules },
 	{ .key = "license",
 	  .read = read_license,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <bpf/bpf.h>
 
+#include "core/clock.h"
 #include "core/grace.h"
 #include "core/policy.h"
 #include "core/policy_headers.h"
@@ -207,6 +208,7 @@ static int write_generation(const struct maps *maps, const struct config *config
 	if (r < 0)
 		return r;
 	policy_of(config, generation, &policy);
+	policy.event_jiffies = clock_jiffies();
 	return bpf_map_update_elem(maps->fd[MAP_POLICIES], &slot, &policy, BPF_ANY);
 }
 

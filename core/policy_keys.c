@@ -46,6 +46,7 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		.ban_window_ns = config->ddos.ban.window_s * NSEC_PER_SEC,
 		.ban_ns = config->ddos.ban.ban_s * NSEC_PER_SEC,
 		.max_waiting = config->clients.max_waiting,
+		.events = config->events_per_second,
 	};
 	rates_of(config, ret);
 	if (asks->enabled)

@@ -79,11 +79,6 @@ void rate_rule_of(const struct config *config, size_t i, uint32_t generation, st
 		ret->port = htons(limit->classes[i - FIRST_CLASS].port);
 }
 
-static bool is_ipv4(const struct cidr *cidr)
-{
-	return cidr->prefix >= 96 && !cidr->addr.w[0] && !cidr->addr.w[1] && cidr->addr.w[2] == htonl(0xffff);
-}
-
 void override_key_of(const struct config *config, size_t i, uint32_t generation, struct cidr_key *ret)
 {
 	const struct cidr *cidr = &config->rate_limit.overrides[i].cidr;
@@ -92,7 +87,7 @@ void override_key_of(const struct config *config, size_t i, uint32_t generation,
 		.prefixlen =
 			8 * (offsetof(struct cidr_key, addr) - offsetof(struct cidr_key, generation)) + cidr->prefix,
 		.generation = generation,
-		.list = is_ipv4(cidr) ? 4 : 6,
+		.list = cidr->prefix >= 96 && cidr_is_v4(&cidr->addr) ? 4 : 6,
 		.addr = cidr->addr,
 	};
 }

@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 #include <cjson/cJSON.h>
 
+#include "core/reason_names.h"
 #include "core/stats.h"
 #include "core/util.h"
 
@@ -109,17 +110,13 @@ static cJSON *add_counters(cJSON *parent, const char *name, const struct counter
 	add_counters(parent, name, (const struct counter[]){ __VA_ARGS__ }, \
 		     ARRAY_SIZE(((const struct counter[]){ __VA_ARGS__ })))
 
-static bool add_malformed(cJSON *xdp, const __u64 *m)
+static bool add_malformed(cJSON *xdp, const __u64 *malformed)
 {
-	return ADD_COUNTERS(
-		xdp, "malformed", { "truncated", m[MALFORMED_TRUNCATED] }, { "bad_version", m[MALFORMED_BAD_VERSION] },
-		{ "bad_header_length", m[MALFORMED_BAD_HEADER_LENGTH] }, { "bad_length", m[MALFORMED_BAD_LENGTH] },
-		{ "bad_options", m[MALFORMED_BAD_OPTIONS] }, { "bad_tcp_flags", m[MALFORMED_BAD_TCP_FLAGS] },
-		{ "land", m[MALFORMED_LAND] }, { "tiny_fragment", m[MALFORMED_TINY_FRAGMENT] },
-		{ "oversized_fragment", m[MALFORMED_OVERSIZED_FRAGMENT] },
-		{ "overlapping_fragment", m[MALFORMED_OVERLAPPING_FRAGMENT] },
-		{ "unaligned_fragment", m[MALFORMED_UNALIGNED_FRAGMENT] },
-		{ "source_route", m[MALFORMED_SOURCE_ROUTE] });
+	struct counter counters[MALFORMED_MAX];
+
+	for (size_t i = 0; i < MALFORMED_MAX; i++)
+		counters[i] = (struct counter){ malformed_names[i], malformed[i] };
+	return add_counters(xdp, "malformed", counters + MALFORMED_NONE + 1, MALFORMED_MAX - 1);
 }
 
 static bool add_xdp(cJSON *json, const struct stats *stats)
@@ -175,6 +172,8 @@ cJSON *stats_json(const struct stats *stats)
 	cJSON *json = cJSON_CreateObject();
 
 	if (json && add_xdp(json, stats) && add_requests(json, stats) &&
+	    ADD_COUNTERS(json, "events", { "recorded", stats->xdp.events },
+			 { "suppressed", stats->xdp.events_suppressed }) &&
 	    ADD_COUNTERS(json, "verdicts", { "entries", stats->verdicts }, { "hits", r->hits },
 			 { "misses", r->misses }) &&
 	    ADD_COUNTERS(json, "connections", { "guarded", r->guarded },

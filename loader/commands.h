@@ -30,8 +30,9 @@ struct context {
 	enum cidr_list list; /* of the commands that have one */
 	const char *network; /* NULL: not given */
 	const char *file;    /* NULL: not given; "-": standard input */
-	const char *reason;
+	const char *reason;  /* of a network, or of events */
 	const char *source, *listener, *host, *path; /* NULL: not given */
+	bool follow;
 };
 
 /* Each returns an exit code, having logged what went wrong. */
@@ -40,6 +41,7 @@ int cmd_unload(const struct context *c);
 int cmd_reload(const struct context *c);
 int cmd_status(const struct context *c);
 int cmd_stats(const struct context *c);
+int cmd_events(const struct context *c);
 int cmd_check(const struct context *c);
 int cmd_verdict_list(const struct context *c);
 int cmd_verdict_show(const struct context *c);

@@ -57,10 +57,9 @@ static __always_inline void l4_malformed(struct xdp_stats *stats, __u32 kind)
 }
 
 /* A malformed packet that the policy tolerates is counted as such and then judged by its source like any other. */
-static __always_inline enum xdp_reason l4_decide(struct packet *pkt, enum malformed malformed, struct xdp_stats *stats)
+static __always_inline enum xdp_reason l4_decide(struct packet *pkt, const struct policy *policy,
+						 enum malformed malformed, struct xdp_stats *stats)
 {
-	const struct policy *policy = policy_get();
-
 	if (unlikely(malformed)) {
 		l4_malformed(stats, malformed);
 		if (policy && policy->drop_invalid)

@@ -174,6 +174,27 @@ struct {
 	__type(value, struct rule_stats);
 } rule_stats __weak SEC(".maps");
 
+/*
+ * Every program may write (events.h); `mpbpf events` reads, through mmap: as many at a time as like to, none takes an event from
+ * another. Full: the oldest is written over.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MPBPF_EVENTS_MAX);
+	__type(key, __u32);
+	__type(value, struct event);
+} events __weak SEC(".maps");
+
+/* As `events`: how many there were, and how many in this second. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct event_gate);
+} event_gates __weak SEC(".maps");
+
 /* sk_skb and conn_update write: denials of a source in its present window. Full: the source unseen for longest is forgotten. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

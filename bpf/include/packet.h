@@ -58,6 +58,7 @@ struct packet {
 	bool on_link;	     /* IPv6 neighbour discovery or listener discovery, sent by a neighbour */
 	__be16 source_port;  /* TCP and UDP */
 	__be16 dest_port;
+	__u16 l3_off;	    /* of the IP header */
 	__u16 rule;	    /* number in `rule_names` of the limit that it is over, if it is over one */
 	bool would_drop;    /* over a limit, or malformed, and let pass */
 	struct addr source; /* when l3_proto is known */
@@ -417,6 +418,7 @@ __noinline int packet_parse(struct xdp_md *ctx, struct packet *pkt)
 	pkt->len = cursor.at.end = bpf_xdp_get_buff_len(ctx);
 	if (packet_parse_ethernet(&cursor, &type))
 		return MALFORMED_TRUNCATED;
+	pkt->l3_off = cursor.at.off;
 	if (type == ETH_TYPE_IPV4)
 		malformed = packet_parse_ipv4(pkt, &cursor);
 	else if (type == ETH_TYPE_IPV6)

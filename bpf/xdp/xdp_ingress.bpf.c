@@ -2,14 +2,16 @@
 /* Floor 2: every frame that comes in on a protected interface, before the stack sees it. */
 #include "classify.h"
 #include "l4.h"
+#include "packet_event.h"
 
 SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 {
+	const struct policy *policy;
 	struct packet pkt = {};
 	enum xdp_reason reason;
-	int malformed;
 	struct xdp_stats *stats;
 	__u32 zero = 0;
+	int malformed;
 
 	stats = bpf_map_lookup_elem(&xdp_stats, &zero);
 	if (!stats)
@@ -17,7 +19,10 @@ SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 	malformed = packet_parse(ctx, &pkt);
 	stats->packets++;
 	stats->bytes += pkt.len;
-	reason = l4_decide(&pkt, malformed, stats);
+	policy = policy_get();
+	reason = l4_decide(&pkt, policy, malformed, stats);
+	if (unlikely(reason != XDP_REASON_PASS || malformed || pkt.would_drop) && policy && event_due(policy, stats))
+		packet_event(ctx, &pkt, reason, malformed);
 	if (reason == XDP_REASON_PASS && pkt.payload_len)
 		stats->protocols[classify(ctx, &pkt)]++;
 	return xdp_verdict(stats, reason);

@@ -31,6 +31,7 @@
 #define MPBPF_OVERRIDES_MAX 1024    /* networks with a rate limit of their own in one configuration */
 #define MPBPF_RULES_MAX 1041	    /* all rate limits of one configuration: the default, classes, overrides */
 #define MPBPF_RULE_NAMES 2083	    /* rule_names[1..]: of two generations */
+#define MPBPF_EVENTS_MAX 2048	    /* events that are kept; power of two */
 #define MPBPF_VERDICTS_MAX 65536    /* default number of cached verdicts */
 #define MPBPF_REVOCATIONS_MAX 65536 /* revocations at a time */
 #define MPBPF_ASKS_SIZE (8 << 20)   /* the ring buffer that carries bytes to the helper */
@@ -102,6 +103,8 @@ struct policy {
 	__u64 ask_burst;
 	__u16 rate_classes[RATE_CLASS_MAX]; /* bits of the rules that hold for a class */
 	__u16 pad[3];
+	__u32 events;	     /* recorded a second; 0: none */
+	__u32 event_jiffies; /* a second */
 };
 
 enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
@@ -257,6 +260,44 @@ enum protocol {
 	PROTOCOL_MAX
 };
 
+/* ---- events: samples of what was decided, for people to read ---- */
+
+enum event_kind {
+	EVENT_PACKET, /* dropped at the interface, or would have been: reason is enum xdp_reason, detail enum malformed */
+	EVENT_KIND_MAX
+};
+
+enum event_flags {
+	EVENT_WOULD = 1 << 0, /* it was let pass: monitor, drop_invalid false */
+};
+
+/* events[number % MPBPF_EVENTS_MAX]. What a kind does not know is 0. */
+struct event {
+	__u64 number; /* from 1 on; 0: none yet, or it is being written */
+	__u64 time;   /* CLOCK_BOOTTIME, ns */
+	struct addr source;
+	struct addr dest;
+	__be16 source_port;
+	__be16 dest_port;
+	__u8 kind; /* enum event_kind */
+	__u8 reason;
+	__u8 detail;
+	__u8 protocol; /* of IP */
+	__u8 family;   /* 4, 6; 0: addresses and protocol are not known */
+	__u8 flags;    /* enum event_flags */
+	__u16 rule;    /* number in `rule_names`, of XDP_REASON_RATE_LIMIT */
+	__u32 ifindex;
+	__u32 len; /* of the frame */
+	__u32 pad;
+	__u64 data[3]; /* for kinds to come */
+};
+
+/* event_gates[0]. */
+struct event_gate {
+	__u64 second; /* jiffies that it began at, in the upper, and events in it, in the lower 32 bits */
+	__u64 head;   /* number of the last event */
+};
+
 /* xdp_stats[0], per CPU. */
 struct xdp_stats {
 	__u64 packets;
@@ -265,6 +306,8 @@ struct xdp_stats {
 	__u64 protocols[PROTOCOL_MAX];	/* of passed packets that carry TCP or UDP payload */
 	__u64 would_drop;		/* rate_mode monitor: over the limit, passed */
 	__u64 malformed[MALFORMED_MAX]; /* reasons[XDP_REASON_MALFORMED], by kind */
+	__u64 events;			/* recorded, of all kinds */
+	__u64 events_suppressed;	/* too many a second */
 };
 
 /* ---- L7 ---- */
@@ -669,7 +712,7 @@ struct request_stats {
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 80);
+MPBPF_ASSERT_SIZE(struct policy, 88);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct list4_key, 8);
 MPBPF_ASSERT_SIZE(struct list6_key, 24);
@@ -682,7 +725,9 @@ MPBPF_ASSERT_SIZE(struct rate_rule, 48);
 MPBPF_ASSERT_SIZE(struct quota_key, 16);
 MPBPF_ASSERT_SIZE(struct quota, 8);
 MPBPF_ASSERT_SIZE(struct rule_stats, 16);
-MPBPF_ASSERT_SIZE(struct xdp_stats, 120 + 8 * MALFORMED_MAX);
+MPBPF_ASSERT_SIZE(struct event, 96);
+MPBPF_ASSERT_SIZE(struct event_gate, 16);
+MPBPF_ASSERT_SIZE(struct xdp_stats, 136 + 8 * MALFORMED_MAX);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
 MPBPF_ASSERT_SIZE(struct listener, 32);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);

@@ -185,6 +185,7 @@ static inline void assert_defaults(const struct config *config)
 	assert_true(config->metrics.sample_rate == 1);
 	assert_int_equal(config->n_services + config->n_routes + config->n_source_routes, 0);
 	assert_int_equal(config->max_verdicts, MPBPF_VERDICTS_MAX);
+	assert_int_equal(config->events_per_second, 100);
 }
 
 static inline void assert_refused(const char *text, size_t len, int error, const char *expected)

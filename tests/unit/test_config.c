@@ -77,6 +77,7 @@ static void full_example_rates(const struct rate_limit_config *limit)
 
 static void full_example_l4(const struct config *config)
 {
+	assert_int_equal(config->events_per_second, 20);
 	full_example_rates(&config->rate_limit);
 	assert_true(config->rate_limit.enabled);
 	assert_int_equal(config->rate_limit.window_ms, 500);

@@ -52,6 +52,8 @@ static void assert_only(const struct stats *stats, const char *const *paths, dou
 		"xdp.protocols.other",
 		"xdp.sources",
 		"xdp.would_drop",
+		"events.recorded",
+		"events.suppressed",
 		"requests.allowed",
 		"requests.cached",
 		"requests.exempt",
@@ -121,6 +123,8 @@ static void packets_are_counted_where_they_belong(void **state)
 	ONLY(xdp.protocols[PROTOCOL_GRPC], "xdp.protocols.grpc");
 	ONLY(xdp.protocols[PROTOCOL_WEBSOCKET], "xdp.protocols.websocket");
 	ONLY(xdp.would_drop, "xdp.would_drop");
+	ONLY(xdp.events, "events.recorded");
+	ONLY(xdp.events_suppressed, "events.suppressed");
 	ONLY(sources, "xdp.sources");
 }
 

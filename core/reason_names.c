@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/* Floor 3: what reasons are called in counters and events. */
+#include "core/reason_names.h"
+
+const char *const xdp_reason_names[XDP_REASON_MAX] = {
+	[XDP_REASON_PASS] = "passed",	      [XDP_REASON_RATE_LIMIT] = "rate_limit", [XDP_REASON_DENIED] = "denied",
+	[XDP_REASON_MALFORMED] = "malformed", [XDP_REASON_SYN_GUARD] = "syn_guard",   [XDP_REASON_BANNED] = "banned",
+};
+
+const char *const malformed_names[MALFORMED_MAX] = {
+	[MALFORMED_NONE] = "none",
+	[MALFORMED_TRUNCATED] = "truncated",
+	[MALFORMED_BAD_VERSION] = "bad_version",
+	[MALFORMED_BAD_HEADER_LENGTH] = "bad_header_length",
+	[MALFORMED_BAD_LENGTH] = "bad_length",
+	[MALFORMED_BAD_OPTIONS] = "bad_options",
+	[MALFORMED_BAD_TCP_FLAGS] = "bad_tcp_flags",
+	[MALFORMED_LAND] = "land",
+	[MALFORMED_TINY_FRAGMENT] = "tiny_fragment",
+	[MALFORMED_OVERSIZED_FRAGMENT] = "oversized_fragment",
+	[MALFORMED_OVERLAPPING_FRAGMENT] = "overlapping_fragment",
+	[MALFORMED_UNALIGNED_FRAGMENT] = "unaligned_fragment",
+	[MALFORMED_SOURCE_ROUTE] = "source_route",
+};
