@@ -17,7 +17,7 @@
 #include "core/reason_names.h"
 #include "core/util.h"
 
-#define SLOTS_SIZE (MPBPF_EVENTS_MAX * sizeof(struct event))
+#define SLOTS_SIZE (MPBPF_EVENTS_MAX * sizeof(struct event_record))
 
 void events_close(struct events *events)
 {
@@ -55,11 +55,11 @@ int events_open(const struct maps *maps, struct events *ret)
 	return 0;
 }
 
-int events_next(struct events *events, struct event *ret, uint64_t *missed)
+int events_next(struct events *events, struct event_record *ret, uint64_t *missed)
 {
-	const struct event *slot;
+	const struct event_record *slot;
 	uint64_t head, first, number;
-	struct event copy;
+	struct event_record copy;
 
 	for (;;) {
 		head = __atomic_load_n(&events->gates->head, __ATOMIC_ACQUIRE);
@@ -122,7 +122,7 @@ static void time_text(int64_t ns, char *ret, size_t size)
 	snprintf(ret, size, "%s.%03dZ", day, (int)(ns % NSEC_PER_SEC / NSEC_PER_MSEC));
 }
 
-static void protocol_text(const struct event *event, char *ret, size_t size)
+static void protocol_text(const struct event_record *event, char *ret, size_t size)
 {
 	switch (event->protocol) {
 	case IPPROTO_TCP: snprintf(ret, size, "tcp"); break;
@@ -133,7 +133,7 @@ static void protocol_text(const struct event *event, char *ret, size_t size)
 	}
 }
 
-static bool add_address(cJSON *json, const char *name, const struct event *event, const struct addr *addr)
+static bool add_address(cJSON *json, const char *name, const struct event_record *event, const struct addr *addr)
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -145,7 +145,7 @@ static bool add_address(cJSON *json, const char *name, const struct event *event
 }
 
 /* Ports are left out where there are none, addresses where they are not known. */
-static bool add_ends(cJSON *json, const struct event *event)
+static bool add_ends(cJSON *json, const struct event_record *event)
 {
 	char text[8];
 
@@ -161,7 +161,7 @@ static bool add_ends(cJSON *json, const struct event *event)
 	       cJSON_AddNumberToObject(json, "dest_port", ntohs(event->dest_port));
 }
 
-cJSON *event_json(const struct event *event, const char *rule, int64_t wall_offset_ns)
+cJSON *event_json(const struct event_record *event, const char *rule, int64_t wall_offset_ns)
 {
 	const char *kind = event->kind < EVENT_KIND_MAX ? kind_names[event->kind] : "unknown";
 	const char *reason = event->reason < XDP_REASON_MAX ? xdp_reason_names[event->reason] : "unknown";

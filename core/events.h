@@ -11,16 +11,13 @@
 struct cJSON;
 
 struct events {
-	const struct event *slots;	/* mapped */
-	const struct event_gate *gates; /* mapped */
-	int stats;			/* belongs to the caller's maps */
-	uint64_t next;			/* number of the next event to read */
+	const struct event_record *slots; /* mapped */
+	const struct event_gate *gates;	  /* mapped */
+	int stats;			  /* belongs to the caller's maps */
+	uint64_t next;			  /* number of the next event to read */
 };
 
-#define EVENTS_EMPTY        \
-	{                   \
-		.stats = -1 \
-	}
+#define EVENTS_EMPTY { .stats = -1 }
 
 /* Begins at the oldest event that is kept. `maps` must outlive it. 0 or -errno; *ret is untouched on failure. */
 int events_open(const struct maps *maps, struct events *ret);
@@ -28,7 +25,7 @@ int events_open(const struct maps *maps, struct events *ret);
 void events_close(struct events *events);
 
 /* The next event: 1; 0: there is none yet. Adds to *missed those that were written over before they were read. */
-int events_next(struct events *events, struct event *ret, uint64_t *missed);
+int events_next(struct events *events, struct event_record *ret, uint64_t *missed);
 /* How many were not recorded since the load, for there were too many a second. 0 or -errno. */
 int events_suppressed(const struct events *events, uint64_t *ret);
 
@@ -37,6 +34,6 @@ int events_suppressed(const struct events *events, uint64_t *ret);
  *
  * rule: name of the limit, NULL: none. wall_offset_ns: as in struct control. NULL: out of memory.
  */
-struct cJSON *event_json(const struct event *event, const char *rule, int64_t wall_offset_ns);
+struct cJSON *event_json(const struct event_record *event, const char *rule, int64_t wall_offset_ns);
 
 #endif

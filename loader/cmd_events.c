@@ -28,7 +28,7 @@ struct watch {
 };
 
 /* Does this event have the reason that was asked for, or is it of that kind of malformed packets? */
-static bool is_wanted(const struct context *c, const struct event *event)
+static bool is_wanted(const struct context *c, const struct event_record *event)
 {
 	if (!c->reason)
 		return true;
@@ -55,7 +55,7 @@ static void print_end(const cJSON *json, const char *address, const char *port)
 }
 
 /* "TIME dropped malformed (land) 192.0.2.1:40000 > 198.51.100.1:80 tcp, interface 3, 60 bytes" */
-static void print_text(const cJSON *json, const struct event *event)
+static void print_text(const cJSON *json, const struct event_record *event)
 {
 	const char *more = text_of(json, event->detail ? "detail" : "rule");
 
@@ -70,7 +70,7 @@ static void print_text(const cJSON *json, const struct event *event)
 	printf("interface %u, %u bytes\n", event->ifindex, event->len);
 }
 
-static int print_event(const struct watch *watch, const struct event *event)
+static int print_event(const struct watch *watch, const struct event_record *event)
 {
 	bool ruled = event->kind == EVENT_PACKET && event->reason == XDP_REASON_RATE_LIMIT;
 	struct name rule = {};
@@ -104,7 +104,7 @@ static void print_gap(const struct watch *watch, const char *kind, uint64_t coun
 static int print_events(struct watch *watch)
 {
 	uint64_t missed = 0;
-	struct event event;
+	struct event_record event;
 	int r = 0;
 
 	while (r == 0 && events_next(&watch->events, &event, &missed) > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Floor 1: events, samples of what was decided. A kind fills a struct event and calls event_emit(), after event_due() has said
+ * Floor 1: events, samples of what was decided. A kind fills a struct event_record and calls event_emit(), after event_due() has said
  * that there is room in this second: under a flood that costs a read of one line that no CPU writes any more.
  */
 #ifndef MPBPF_BPF_EVENTS_H
@@ -44,10 +44,10 @@ static __always_inline bool event_due(const struct policy *policy, struct xdp_st
 }
 
 /* Records an event, of which number and time are filled in here. A reader that sees number 0, or another, reads again. */
-static __always_inline void event_emit(struct event *event, struct xdp_stats *stats)
+static __always_inline void event_emit(struct event_record *event, struct xdp_stats *stats)
 {
 	struct event_gate *gate = event_gate_get();
-	struct event *slot;
+	struct event_record *slot;
 	__u64 number;
 	__u32 at;
 

@@ -183,7 +183,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, MPBPF_EVENTS_MAX);
 	__type(key, __u32);
-	__type(value, struct event);
+	__type(value, struct event_record);
 } events __weak SEC(".maps");
 
 /* As `events`: how many there were, and how many in this second. */

@@ -10,7 +10,7 @@
 #define IPV6_DEST_AT 24
 
 /* What the packet does not keep is read once more: few are recorded. */
-static __always_inline void event_dest(struct xdp_md *ctx, const struct packet *pkt, struct event *event)
+static __always_inline void event_dest(struct xdp_md *ctx, const struct packet *pkt, struct event_record *event)
 {
 	if (pkt->l3_proto == L3_IPV4) {
 		event->dest.w[2] = bpf_htonl(0xffff);
@@ -23,7 +23,7 @@ static __always_inline void event_dest(struct xdp_md *ctx, const struct packet *
 /* Global: verified once. */
 __noinline int packet_event(struct xdp_md *ctx, const struct packet *pkt, __u32 reason, __u32 malformed)
 {
-	struct event event = {};
+	struct event_record event = {};
 	struct xdp_stats *stats;
 	__u32 zero = 0;
 

@@ -190,11 +190,14 @@ static __always_inline enum outcome request_helper(const struct conn *conn)
 	return c && conn->helper_epoch == READ_ONCE(c->helper_epoch) ? OUTCOME_ASK : OUTCOME_UNAVAILABLE;
 }
 
-/* What has been dealt with before is no part of the skb. Returns 0, or -1: what is new cannot be told from it. */
-static __always_inline int request_trim(struct __sk_buff *skb, struct request *rq)
+/* What has been dealt with before is no part of the skb. Returns 0, or -1: what is new cannot be told from it. Global, as request_blur(). */
+__weak __noinline int request_trim(struct __sk_buff *skb, struct request *rq)
 {
-	__u32 old = (__u32)rq->front - rq->seq;
+	__u32 old;
 
+	if (!rq)
+		return -1;
+	old = (__u32)rq->front - rq->seq;
 	if (likely((__s32)old <= 0))
 		return 0;
 	if (old >= rq->len || judging_trim(skb, old))

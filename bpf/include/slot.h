@@ -13,10 +13,7 @@
 #endif
 
 /* Not secret: all nodes must agree. Digits of pi. */
-#define SLOT_KEY                                             \
-	{                                                    \
-		0x243f6a8885a308d3ULL, 0x13198a2e03707344ULL \
-	}
+#define SLOT_KEY { 0x243f6a8885a308d3ULL, 0x13198a2e03707344ULL }
 
 /*
  * Eight bytes of which these are the halves, as siphash_load() has them. Put together by arithmetic: a load of eight bytes that

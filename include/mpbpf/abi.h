@@ -8,7 +8,7 @@
 #ifndef MPBPF_ABI_H
 #define MPBPF_ABI_H
 
-#define MPBPF_ABI_VERSION 2
+#define MPBPF_ABI_VERSION 3
 
 /* Limits. Bytes unless the name says otherwise. */
 #define MPBPF_HEAD_MAX 4096	    /* the longest request head that the kernel itself reads; power of two */
@@ -272,7 +272,7 @@ enum event_flags {
 };
 
 /* events[number % MPBPF_EVENTS_MAX]. What a kind does not know is 0. */
-struct event {
+struct event_record {
 	__u64 number; /* from 1 on; 0: none yet, or it is being written */
 	__u64 time;   /* CLOCK_BOOTTIME, ns */
 	struct addr source;
@@ -725,7 +725,7 @@ MPBPF_ASSERT_SIZE(struct rate_rule, 48);
 MPBPF_ASSERT_SIZE(struct quota_key, 16);
 MPBPF_ASSERT_SIZE(struct quota, 8);
 MPBPF_ASSERT_SIZE(struct rule_stats, 16);
-MPBPF_ASSERT_SIZE(struct event, 96);
+MPBPF_ASSERT_SIZE(struct event_record, 96);
 MPBPF_ASSERT_SIZE(struct event_gate, 16);
 MPBPF_ASSERT_SIZE(struct xdp_stats, 136 + 8 * MALFORMED_MAX);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
