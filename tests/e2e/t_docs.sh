@@ -45,7 +45,7 @@ done <"$work/commands"
 cat "$work"/options.* | sort -u >"$work/options"
 sed -e 's/\\-/-/g' -e 's/\\f.//g' -e 's/nsenter --net//' docs/mpbpf.8 >"$work/man"
 
-between "$(wc -l <"$work/commands")" 5 20 "mpbpf --help lists the commands"
+between "$(wc -l <"$work/commands")" 5 40 "mpbpf --help lists the commands"
 between "$(wc -l <"$work/options")" 10 30 "the helps list the options"
 none "the man page has every command" < <(lacking "$work/man" '.B ' <"$work/commands")
 none "the man page has every option" < <(lacking "$work/man" -- <"$work/options")
@@ -119,7 +119,7 @@ none "whose text is in LICENSES/, which LICENSE says" < <(
 row=("$architecture" '| `' '` |')
 none "every program has its row" < <(sed -n 's/^int \([a-z_]*\)(.*/\1/p' bpf/*/*.bpf.c | lacking "${row[@]}")
 sed -n 's/^} \([a-z0-9_]*\) __weak SEC(".maps");/\1/p' bpf/include/maps.h >"$work/maps"
-between "$(wc -l <"$work/maps")" 10 40 "maps.h has maps"
+between "$(wc -l <"$work/maps")" 10 80 "maps.h has maps"
 none "every map has its row" < <(lacking "${row[@]}" <"$work/maps")
 sed -n '/^enum conn_state/,/^}/s/^\t\(CONN_[A-Z]*\),.*/\1/p' include/mpbpf/abi.h | grep -v MAX >"$work/states"
 between "$(wc -l <"$work/states")" 5 20 "a connection has states"
@@ -169,7 +169,7 @@ for object in "${objects[@]}"; do
 	[[ $entries = 0 || $text =~ $row ]] || wrong+=" $map:$entries"
 done
 is "$wrong" "" "every map is as large as its row says"
-between "$seen" 10 40 "maps are pinned"
+between "$seen" 10 80 "maps are pinned"
 none "each of them is one of maps.h" < <(find "$pin_root/maps" -type f -printf '%f\n' | grep -vxFf "$work/maps")
 
 sed -n '/^## Counters/,/^## Floors/p' "$architecture" >"$work/documented"

@@ -12,6 +12,10 @@ events() {
 net_up
 config_write listeners= 'ddos.deny=["'$other_ip'", "fd77::3"]' events.per_second=20 'rate_limit.window_ms=3600000' \
 	'rate_limit.classes=[{"name": "small", "protocol": "udp", "port": 7, "packets": 2}]'
+# Else a source that is denied is also denied what finds the neighbour.
+mac=$(ip -n server -o link show eth0)
+mac=${mac#*link/ether }
+ip neigh replace "$server_ip6" lladdr "${mac%% *}" dev eth0 || bail "cannot add a neighbour"
 mpbpf_load --no-agent
 is "$(events)" "" "nothing was dropped yet"
 "$tools/flood" "$other_ip" "$server_ip" 9 1 60 >/dev/null

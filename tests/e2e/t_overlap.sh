@@ -11,8 +11,9 @@ access_log=$work/web/access.log
 mpbpf_load
 # An address that is nobody's; the server is told where it lives.
 nobody=10.77.0.9
-read -r mac </sys/class/net/eth0/address || bail "eth0 has no address"
-ip -n server neigh replace "$nobody" lladdr "$mac" dev eth0 || bail "cannot add a neighbour"
+mac=$(ip -o link show eth0)
+mac=${mac#*link/ether }
+ip -n server neigh replace "$nobody" lladdr "${mac%% *}" dev eth0 || bail "cannot add a neighbour"
 static=$(bearer static-token-1)
 head="PUT /dav/%s HTTP/1.1\\\\r\\\\nHost: server\\\\r\\\\n$static\\\\r\\\\nContent-Length: 26\\\\r\\\\n\\\\r\\\\n"
 http -H "$static" /echo >/dev/null

@@ -23,7 +23,7 @@ static const struct policy endless = {
 	.drop_invalid = 1, .has_deny = 1, .events = UINT32_MAX, .event_jiffies = UINT32_MAX
 };
 
-static void packet_send(struct packet_spec spec, const char *source, uint32_t n)
+static void offer(struct packet_spec spec, const char *source, uint32_t n)
 {
 	static struct frame frame;
 
@@ -74,7 +74,7 @@ static void test_record(void)
 	struct event_record e;
 
 	set_policy(endless);
-	packet_send((struct packet_spec){ TCP4, .source_port = 1234, .dest_port = 443, .zeros = 10 }, "203.0.113.9", 1);
+	offer((struct packet_spec){ TCP4, .source_port = 1234, .dest_port = 443, .zeros = 10 }, "203.0.113.9", 1);
 	e = only();
 	CHECK(e.kind == EVENT_PACKET && e.reason == XDP_REASON_DENIED && !e.detail && !e.flags && !e.rule,
 	      "kind %u, reason %u, detail %u, flags %u, rule %u", e.kind, e.reason, e.detail, e.flags, e.rule);
@@ -84,22 +84,22 @@ static void test_record(void)
 	      ntohs(e.dest_port));
 	CHECK(e.len == 64 && e.ifindex == 1, "%u bytes, interface %u", e.len, e.ifindex);
 	CHECK((int64_t)e.time >= before && (int64_t)e.time <= clock_ns(CLOCK_BOOTTIME), "time %llu", e.time);
-	packet_send((struct packet_spec){ UDP6, .tags = { 0x8100 } }, "2001:db8:bad::7", 1);
+	offer((struct packet_spec){ UDP6, .tags = { 0x8100 } }, "2001:db8:bad::7", 1);
 	e = only();
 	CHECK(e.family == 6 && e.protocol == PROTO_UDP && is_address(&e.source, "2001:db8:bad::7") &&
 		      is_address(&e.dest, "2001:db8:ffff::1") && ntohs(e.dest_port) == 80,
 	      "family %u, protocol %u, port %u, or an address", e.family, e.protocol, ntohs(e.dest_port));
 	tap_result("a record says who, whereto, what, why and when, both families");
-	packet_send((struct packet_spec){ TCP4, .tcp_flags = 3 }, "192.0.2.1", 1);
+	offer((struct packet_spec){ TCP4, .tcp_flags = 3 }, "192.0.2.1", 1);
 	e = only();
 	CHECK(e.reason == XDP_REASON_MALFORMED && e.detail == MALFORMED_BAD_TCP_FLAGS && e.family == 4, "reason %u, %u",
 	      e.reason, e.detail);
-	packet_send((struct packet_spec){ .type = 0x0800, .payload = "x" }, NULL, 1);
+	offer((struct packet_spec){ .type = 0x0800, .payload = "x" }, NULL, 1);
 	e = only();
 	CHECK(e.detail == MALFORMED_TRUNCATED && !e.family && !e.protocol, "detail %u, family %u", e.detail, e.family);
 	tap_result("malformed packets by their kind, with no address where there is none");
-	packet_send((struct packet_spec){ TCP4 }, "192.0.2.1", 5);
-	packet_send((struct packet_spec){ .type = 0x0806, .zeros = 28 }, NULL, 5);
+	offer((struct packet_spec){ TCP4 }, "192.0.2.1", 5);
+	offer((struct packet_spec){ .type = 0x0806, .zeros = 28 }, NULL, 5);
 	CHECK(!drain(&events, &e, &(uint64_t){ 0 }), "what passes was recorded");
 	tap_result("what passes is not recorded");
 }
@@ -114,10 +114,10 @@ static void test_would(void)
 	policy.packets = 1;
 	policy.drop_invalid = 0;
 	set_policy(policy);
-	packet_send((struct packet_spec){ TCP4 }, "192.0.2.10", 2);
+	offer((struct packet_spec){ TCP4 }, "192.0.2.10", 2);
 	e = only();
 	CHECK(e.reason == XDP_REASON_RATE_LIMIT && e.flags == EVENT_WOULD, "reason %u, flags %u", e.reason, e.flags);
-	packet_send((struct packet_spec){ TCP4, .tcp_flags = 1 }, "192.0.2.11", 1);
+	offer((struct packet_spec){ TCP4, .tcp_flags = 1 }, "192.0.2.11", 1);
 	e = only();
 	CHECK(e.reason == XDP_REASON_MALFORMED && e.flags == EVENT_WOULD, "reason %u, flags %u", e.reason, e.flags);
 	tap_result("what would have been dropped is recorded as that");
@@ -134,10 +134,10 @@ static void test_bound(void)
 
 	policy.events = 5;
 	set_policy(policy);
-	packet_send((struct packet_spec){ TCP4 }, "203.0.113.1", 1);
+	offer((struct packet_spec){ TCP4 }, "203.0.113.1", 1);
 	drain(&events, &e, &missed);
 	xdp_read_stats(&run, &before);
-	packet_send((struct packet_spec){ TCP4 }, "203.0.113.1", 1000);
+	offer((struct packet_spec){ TCP4 }, "203.0.113.1", 1000);
 	moved = xdp_stats_since(&run, &before);
 	/* The second that began before this one had room for all. */
 	n = drain(&events, &e, &missed);
@@ -146,14 +146,14 @@ static void test_bound(void)
 	policy.event_jiffies = 1;
 	set_policy(policy);
 	nanosleep(&while_ticks, NULL);
-	packet_send((struct packet_spec){ TCP4 }, "203.0.113.1", 3);
+	offer((struct packet_spec){ TCP4 }, "203.0.113.1", 3);
 	n = drain(&events, &e, &missed);
 	CHECK(n == 3, "%u events of a new second", n);
 	tap_result("no more than so many a second; the others are counted; the next second has as many");
 	policy.events = 0;
 	set_policy(policy);
 	xdp_read_stats(&run, &before);
-	packet_send((struct packet_spec){ TCP4 }, "203.0.113.1", 10);
+	offer((struct packet_spec){ TCP4 }, "203.0.113.1", 10);
 	moved = xdp_stats_since(&run, &before);
 	CHECK(!drain(&events, &e, &missed) && !moved.events && !moved.events_suppressed, "%llu, %llu", moved.events,
 	      moved.events_suppressed);
@@ -171,14 +171,14 @@ static void test_readers(void)
 	if (events_open(&maps, &second) < 0)
 		tap_bail("cannot map the events");
 	drain(&second, &f, &missed);
-	packet_send((struct packet_spec){ TCP4 }, "203.0.113.1", 100);
+	offer((struct packet_spec){ TCP4 }, "203.0.113.1", 100);
 	n = drain(&events, &e, &missed);
 	CHECK(n == 100 && e.number == head + 100, "%u events, the last is %llu", n, e.number);
 	n = drain(&second, &f, &missed);
 	CHECK(n == 100 && f.number == e.number && !missed, "%u events, the last is %llu, missed %lu", n, f.number,
 	      missed);
 	tap_result("two readers see the same events");
-	packet_send((struct packet_spec){ TCP4 }, "203.0.113.1", MPBPF_EVENTS_MAX + 500);
+	offer((struct packet_spec){ TCP4 }, "203.0.113.1", MPBPF_EVENTS_MAX + 500);
 	n = drain(&events, &e, &missed);
 	CHECK(n == MPBPF_EVENTS_MAX && missed == 500 && e.number == head + 100 + MPBPF_EVENTS_MAX + 500,
 	      "%u events, missed %lu, the last is %llu", n, missed, e.number);
