@@ -5,7 +5,7 @@
  *   overlap SOURCE DESTINATION PORT INTERFACE [STEP]...
  *
  * A step is OFFSET:TEXT, a segment that begins so many bytes into the stream (TEXT with \r and \n), or wait:MS. Prints what the
- * other side sent within a second of its last byte, and exits with 0; 1: it cannot connect.
+ * other side sends until it is quiet, and exits with 0; 1: it cannot connect. MPBPF_SLOW multiplies what it waits.
  */
 #include <errno.h>
 #include <poll.h>
@@ -24,7 +24,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#define QUIET_MS 1000
+#define QUIET_MS 100
+#define ANSWER_MS 5000
 #define LOCAL_PORT 40000
 #define FIRST_SEQ 1000u
 
@@ -158,7 +159,7 @@ static void open_sockets(const char *interface)
 
 int main(int argc, char **argv)
 {
-	int i;
+	int slow = getenv("MPBPF_SLOW") ? atoi(getenv("MPBPF_SLOW")) : 1, i;
 
 	if (argc < 5 || inet_pton(AF_INET, argv[1], &from.sin_addr) != 1 ||
 	    inet_pton(AF_INET, argv[2], &to.sin_addr) != 1) {
@@ -169,15 +170,16 @@ int main(int argc, char **argv)
 	to.sin_port = htons(atoi(argv[3]));
 	open_sockets(argv[4]);
 	segment_send(FIRST_SEQ, TH_SYN, "", 0);
-	if (!receive(5000)) {
+	if (!receive(ANSWER_MS * slow)) {
 		fprintf(stderr, "overlap: no answer\n");
 		return 1;
 	}
 	segment_send(top, TH_ACK, "", 0);
 	for (i = 5; i < argc; i++)
 		step(argv[i]);
-	while (receive(QUIET_MS))
-		;
+	if (receive(ANSWER_MS * slow))
+		while (receive(QUIET_MS * slow))
+			;
 	segment_send(top, TH_ACK | TH_RST, "", 0);
 	return 0;
 }
