@@ -32,10 +32,12 @@ static __always_inline bool lag_nothing_waits(struct tcp_sock *tp, __u32 answers
 	       BPF_CORE_READ(psock, ingress_skb.qlen) <= answers && BPF_CORE_READ(psock, ingress_msg.next) == end;
 }
 
-/* So many bytes count as unread that are not there. */
-static __always_inline bool lag_there(const struct tcp_sock *tp)
+/* So many bytes count as unread that are not there, if none is. */
+static __always_inline __u32 lag_of(const struct tcp_sock *tp)
 {
-	return (__s32)(tp->rcv_nxt - tp->copied_seq) > 0;
+	__u32 lag = tp->rcv_nxt - tp->copied_seq;
+
+	return (__s32)lag > 0 ? lag : 0;
 }
 
 static __always_inline bool lag_alone(struct tcp_sock *tp, const struct conn *conn)
@@ -51,7 +53,7 @@ static __always_inline int lag_lowat(const struct tcp_sock *tp, struct conn *con
 
 	if (before && own > (int)before)
 		own -= before;
-	conn->lag = tp->rcv_nxt - tp->copied_seq;
+	conn->lag = lag_of(tp);
 	return own + conn->lag;
 }
 
@@ -71,7 +73,7 @@ static __always_inline void lag_settle(struct bpf_sock_ops *ops)
 	/* No bytes are under way, or some wait to be read: the next segment will do. */
 	if (!conn || tp->write_seq == tp->snd_una || !lag_alone(tp, conn))
 		return;
-	if (lag_there(tp)) {
+	if (lag_of(tp) != conn->lag) {
 		lowat = lag_lowat(tp, conn);
 		bpf_setsockopt(ops, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
 	}
@@ -89,11 +91,11 @@ static __always_inline void lag_visit(struct sock_common *skc)
 	__u64 cookie;
 	int lowat;
 
-	if (!tp || !lag_there(tp))
+	if (!tp || !lag_of(tp))
 		return;
 	cookie = bpf_get_socket_cookie(tp);
 	conn = bpf_map_lookup_elem(&conns, &cookie);
-	if (!conn || !lag_alone(tp, conn) || tp->rcv_nxt - tp->copied_seq == conn->lag)
+	if (!conn || !lag_alone(tp, conn) || lag_of(tp) == conn->lag)
 		return;
 	lowat = lag_lowat(tp, conn);
 	bpf_setsockopt(tp, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
