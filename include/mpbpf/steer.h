@@ -64,14 +64,6 @@ struct steer_endpoint {
 	__u32 pad;
 };
 
-/* Key of `places`: where a socket listens that belongs into `backends`. Address as in struct listener_key. */
-struct place {
-	__u64 netns; /* its cookie */
-	struct addr addr;
-	__be16 port;
-	__u16 pad[3];
-};
-
 struct steer_stats {
 	__u64 steered; /* connections given to an endpoint's socket */
 	__u64 absent;  /* connections whose endpoint does not listen: they went on to the gateway */
@@ -81,7 +73,6 @@ MPBPF_ASSERT_SIZE(struct gateway, 16 + 12 * MPBPF_STEER_RULES);
 MPBPF_ASSERT_SIZE(struct steer_key, 28);
 MPBPF_ASSERT_SIZE(struct steer_cluster, 8 + 2 * MPBPF_STEER_SLOTS);
 MPBPF_ASSERT_SIZE(struct steer_endpoint, 16);
-MPBPF_ASSERT_SIZE(struct place, 32);
 MPBPF_ASSERT_SIZE(struct steer_stats, 16);
 
 #endif
