@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # mpbpf check proves each feature of the kernel, ends in time whatever happens, and leaves nothing behind.
+# alone
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${0%/*}/lib.sh"
 sandbox "$@"
