@@ -18,6 +18,7 @@
 #include "agent/lists.h"
 #include "agent/privileges.h"
 #include "agent/revocations.h"
+#include "agent/synwatch.h"
 #include "core/system.h"
 #include "core/util.h"
 #include "loader/commands.h"
@@ -147,6 +148,7 @@ struct serving {
 	struct ifwatch *ifaces;
 	struct control_server *control;
 	struct keywatch *keys;
+	struct synwatch *syns;
 	struct event *signals[3];
 };
 
@@ -179,6 +181,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 	if (r == 0)
 		r = keywatch_open(agent, &s->keys);
 	if (r == 0)
+		r = synwatch_open(agent, &s->syns);
+	if (r == 0)
 		r = privileges_drop();
 	if (r == 0)
 		r = gateways_start(agent);
@@ -189,6 +193,7 @@ static int serving_open(struct serving *s, struct agent *agent)
 
 static void serving_close(struct serving *s)
 {
+	synwatch_close(s->syns);
 	keywatch_close(s->keys);
 	control_close(s->control);
 	ifwatch_close(s->ifaces);

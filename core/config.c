@@ -19,7 +19,8 @@ static struct config *config_new(void)
 				.max_sources = MPBPF_SOURCES_MAX,
 				.max_quotas = MPBPF_QUOTAS_MAX },
 		.ddos = { .drop_invalid = true,
-			  .syn_cookies = SYN_COOKIES_AUTO,
+			  .syn_cookies = SYN_AUTO,
+			  .syn_rate = 10000,
 			  .ban = { .failures = 20, .window_s = 60, .ban_s = 600 } },
 		.license = { .max_proxies = 3 },
 		.clients = { .head_timeout_s = 10,
@@ -67,6 +68,7 @@ void config_free(struct config *config)
 	if (!config)
 		return;
 	rate_limit_free(&config->rate_limit);
+	free(config->ddos.syn_ports);
 	free(config->ddos.deny);
 	free(config->ddos.allow);
 	listeners_free(config);

@@ -57,8 +57,6 @@ struct rate_limit_config {
 	size_t n_classes; /* at most MPBPF_CLASSES_MAX */
 };
 
-enum syn_cookies { SYN_COOKIES_OFF, SYN_COOKIES_AUTO, SYN_COOKIES_ALWAYS };
-
 /* Sources that are denied too often are dropped for a while. */
 struct ban_config {
 	bool enabled;	   /* default false: behind one address there may be many clients */
@@ -68,8 +66,11 @@ struct ban_config {
 };
 
 struct ddos_config {
-	bool drop_invalid;	      /* default true */
-	enum syn_cookies syn_cookies; /* default auto; accepted, not acted on */
+	bool drop_invalid;	   /* default true */
+	enum syn_mode syn_cookies; /* default SYN_AUTO */
+	uint32_t syn_rate;	   /* SYNs a second, all sources together, 1 to 1000000000, default 10000 */
+	uint16_t *syn_ports;	   /* beside those of the listeners; none: every port that is listened on */
+	size_t n_syn_ports;	   /* at most MPBPF_SYN_PORTS_MAX */
 	/*
 	 * An IPv6 network never covers IPv4: one that would, because ::ffff:0:0/96 lies in it ("::/0"), is given as the
 	 * up to 96 networks that make up the rest of it.

@@ -192,6 +192,10 @@ extern const struct rule rate_limit_rules[];
 int rate_limit_finish(struct reader *r, void *object);
 void rate_limit_free(struct rate_limit_config *rate_limit);
 
+/* config_syn.c */
+extern const char *const syn_cookies[];
+extern const struct rule syn_port_rule;
+
 /* config_clients.c */
 extern const struct rule clients_rules[];
 

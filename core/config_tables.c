@@ -27,17 +27,6 @@ bool is_name(const char *text)
 
 /* ---- ddos, cache ---- */
 
-static int read_syn_cookies(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
-{
-	struct ddos_config *ddos = base;
-	int err = read_name(r, item, rule, base);
-
-	if (err < 0 || ddos->syn_cookies == SYN_COOKIES_OFF)
-		return err;
-	return reader_warn(r, "accepted, but this version sends no SYN cookies of its own");
-}
-
-static const char *const syn_cookies[] = { "off", "auto", "always", NULL };
 
 static const struct rule ban_rules[] = {
 	BOOL("enabled", struct ban_config, enabled),
@@ -49,11 +38,10 @@ static const struct rule ban_rules[] = {
 
 static const struct rule ddos_rules[] = {
 	BOOL("drop_invalid", struct ddos_config, drop_invalid),
-	{ .key = "syn_cookies",
-	  .read = read_syn_cookies,
-	  .expected = "\"off\", \"auto\" or \"always\"",
-	  FIELD(struct ddos_config, syn_cookies),
-	  .names = syn_cookies },
+	NAME("syn_cookies", struct ddos_config, syn_cookies, syn_cookies, SYN_OFF,
+	     "\"off\", \"auto\" or \"always\""),
+	INTEGER("syn_rate", struct ddos_config, syn_rate, 1, 1000000000),
+	ARRAY("syn_ports", struct ddos_config, syn_ports, n_syn_ports, 0, MPBPF_SYN_PORTS_MAX, &syn_port_rule),
 	{ .key = "deny",
 	  .read = read_cidrs,
 	  .expected = "an array",

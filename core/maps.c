@@ -50,6 +50,9 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_QUOTAS] = "quotas",
 	[MAP_RULE_NAMES] = "rule_names",
 	[MAP_RULE_STATS] = "rule_stats",
+	[MAP_SYN_PORTS] = "syn_ports",
+	[MAP_SYN_LINKS] = "syn_links",
+	[MAP_SYN_STATE] = "syn_state",
 };
 
 void maps_close(struct maps *maps)

@@ -13,6 +13,7 @@
 #include "core/policy_names.h"
 #include "core/policy_rates.h"
 #include "core/policy_rules.h"
+#include "core/policy_syn.h"
 #include "core/util.h"
 
 /* Maps whose keys carry a generation, and where in the key it stands. */
@@ -25,6 +26,7 @@ static const struct keyed_map {
 	{ MAP_PATHS, sizeof(struct path_key), offsetof(struct path_key, generation) },
 	{ MAP_CIDRS, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
 	{ MAP_OVERRIDES, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
+	{ MAP_SYN_PORTS, sizeof(struct syn_port_key), offsetof(struct syn_port_key, generation) },
 };
 
 /*
@@ -193,6 +195,9 @@ static int write_generation(const struct maps *maps, const struct config *config
 	if (r < 0)
 		return r;
 	r = rates_publish(maps, config, generation, old);
+	if (r < 0)
+		return r;
+	r = policy_syn_write(maps->fd[MAP_SYN_PORTS], config, generation);
 	if (r < 0)
 		return r;
 	r = write_limits(maps->fd[MAP_LIMITS], config, generation);

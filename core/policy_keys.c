@@ -47,6 +47,9 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		.ban_ns = config->ddos.ban.ban_s * NSEC_PER_SEC,
 		.max_waiting = config->clients.max_waiting,
 		.events = config->events_per_second,
+		.syn_mode = config->ddos.syn_cookies,
+		.syn_rate = config->ddos.syn_rate,
+		.syn_named = config->ddos.n_syn_ports > 0,
 	};
 	rates_of(config, ret);
 	if (asks->enabled)

@@ -27,12 +27,19 @@ struct runtime {
 /* Facts of a load that the kernel does not keep. */
 struct runtime_facts {
 	uint64_t unguarded; /* connections that were open on guarded ports at load time */
+	uint64_t netns;	    /* cookie of the network namespace that the interfaces are in; 0: unknown */
 	char cgroup[PATH_MAX];
 	size_t n_ifaces;
 	struct {
 		char name[RUNTIME_IFNAME_MAX];
 		bool native;
 	} ifaces[RUNTIME_IFACES_MAX];
+};
+
+/* What net.ipv4.tcp_syncookies was in a network namespace (its cookie) before the SYN guard needed another value there. */
+struct runtime_sysctl {
+	uint64_t netns;
+	int syncookies;
 };
 
 /* /run/mpbpf, made when missing, as a locked file descriptor; or -errno. */
@@ -65,5 +72,10 @@ int runtime_socket(const struct runtime *runtime, struct sockaddr_un *ret);
 /* Facts written at load time. Reading: -ENOENT when there are none, -EBADMSG when they cannot be read as such. */
 int runtime_facts_write(const struct runtime *runtime, const struct runtime_facts *facts);
 int runtime_facts_read(const struct runtime *runtime, struct runtime_facts *ret);
+
+/* The same of a sysctl that was changed; to be written before it is changed, and forgotten once it is put back. */
+int runtime_sysctl_write(const struct runtime *runtime, const struct runtime_sysctl *sysctl);
+int runtime_sysctl_read(const struct runtime *runtime, struct runtime_sysctl *ret);
+int runtime_sysctl_forget(const struct runtime *runtime);
 
 #endif

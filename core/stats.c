@@ -135,6 +135,8 @@ static bool add_xdp(cJSON *json, const struct stats *stats)
 	       ADD_COUNTERS(xdp, "protocols", { "http1", p[PROTOCOL_HTTP1] }, { "tls", p[PROTOCOL_TLS] },
 			    { "http2", p[PROTOCOL_HTTP2] }, { "grpc", p[PROTOCOL_GRPC] },
 			    { "websocket", p[PROTOCOL_WEBSOCKET] }, { "other", p[PROTOCOL_OTHER] }) &&
+	       ADD_COUNTERS(xdp, "syn_guard", { "cookies_sent", r[XDP_REASON_SYN_COOKIE] },
+			    { "validated", x->syn_validated }) &&
 	       cJSON_AddNumberToObject(xdp, "sources", stats->sources) &&
 	       cJSON_AddNumberToObject(xdp, "would_drop", x->would_drop);
 }

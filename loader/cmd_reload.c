@@ -11,6 +11,7 @@
 #include "loader/ask.h"
 #include "loader/commands.h"
 #include "loader/log.h"
+#include "loader/syncookies.h"
 #include "loader/view.h"
 
 /* How long an agent that does not answer may take to be gone. */
@@ -36,7 +37,17 @@ static int reload_by_agent(const struct runtime *runtime, pid_t pid, const char 
 	return code;
 }
 
-static int reload_here(const struct context *c, const struct maps *maps, const char *path)
+/* What an agent would do by itself. With `auto` and no agent it stays as it was before. */
+static void follow_syncookies(const struct runtime *runtime, const struct config *config)
+{
+	int r;
+
+	r = config->ddos.syn_cookies == SYN_ALWAYS ? syncookies_raise(runtime) : syncookies_lower(runtime);
+	if (r < 0)
+		log_line("setting net.ipv4.tcp_syncookies: %s", strerror(-r));
+}
+
+static int reload_here(const struct context *c, const struct maps *maps, const struct runtime *runtime, const char *path)
 {
 	_cleanup_(config_free_ptr) struct config *config = NULL;
 	struct apply_report report;
@@ -48,7 +59,10 @@ static int reload_here(const struct context *c, const struct maps *maps, const c
 	r = apply_config(c->pin_root, maps, config, path, &report);
 	if (report.text[0])
 		log_line("%s", report.text);
-	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+	if (r < 0)
+		return EXIT_FAILED;
+	follow_syncookies(runtime, config);
+	return EXIT_DONE;
 }
 
 int cmd_reload(const struct context *c)
@@ -73,7 +87,7 @@ int cmd_reload(const struct context *c)
 		pid = runtime_agent_pid(&runtime);
 	r = pid > 0 ? reload_by_agent(&runtime, pid, path) : -ESRCH;
 	if (r == -ESRCH)
-		r = reload_here(c, &maps, path);
+		r = reload_here(c, &maps, &runtime, path);
 	if (r == EXIT_DONE)
 		printf("%s is in force, generation %u\n", path, maps.control->generation);
 	return r;

@@ -17,8 +17,11 @@
 #include "loader/datapath.h"
 #include "loader/fionread.h"
 #include "loader/log.h"
+#include "loader/netns.h"
 #include "loader/object.h"
 #include "loader/placement.h"
+#include "loader/syn_links.h"
+#include "loader/syncookies.h"
 #include "loader/unload.h"
 #include "mpbpf.skel.h"
 
@@ -178,6 +181,11 @@ static int attach_everything(const struct load_request *request, const struct mp
 		if (r < 0)
 			return r;
 		placement_note(name);
+		r = syn_link_add(maps, name);
+		if (r < 0) {
+			log_line("%s: its link address: %s", name, strerror(-r));
+			return r;
+		}
 		strncpy(facts->ifaces[i].name, name, sizeof(facts->ifaces[i].name) - 1);
 		facts->n_ifaces++;
 	}
@@ -206,6 +214,18 @@ static int publish(const struct load_request *request, const struct runtime *run
 	return r;
 }
 
+/* What is always active does not wait for an agent. Without the sysctl SYNs pass to the stack. */
+static void raise_syncookies(const struct runtime *runtime, const struct config *config)
+{
+	int r;
+
+	if (config->ddos.syn_cookies != SYN_ALWAYS)
+		return;
+	r = syncookies_raise(runtime);
+	if (r < 0)
+		log_line("the SYN guard cannot have net.ipv4.tcp_syncookies: %s", strerror(-r));
+}
+
 /* From the first pin on: whatever fails, the staging directory goes, and with it every attachment. */
 static int stage_and_publish(const struct load_request *request, const struct config *config,
 			     const struct mpbpf *object, const struct maps *maps, const struct runtime *runtime,
@@ -223,6 +243,7 @@ static int stage_and_publish(const struct load_request *request, const struct co
 		return r;
 	}
 	strcpy(report->facts.cgroup, request->cgroup);
+	netns_cookie(&report->facts.netns);
 	r = attach_everything(request, object, maps, staging, report);
 	if (r == 0) {
 		take_census(maps, config, &report->facts);
@@ -258,7 +279,9 @@ int datapath_load(const struct load_request *request, const struct config *confi
 		r = fill_maps(&maps, config, request->config_path);
 	if (r == 0)
 		r = stage_and_publish(request, config, object, &maps, runtime, &report);
-	if (r == 0)
-		*ret = report;
-	return r;
+	if (r < 0)
+		return r;
+	raise_syncookies(runtime, config);
+	*ret = report;
+	return 0;
 }

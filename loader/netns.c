@@ -15,7 +15,7 @@
 #define SO_NETNS_COOKIE 71
 #endif
 
-static int current_cookie(uint64_t *ret)
+int netns_cookie(uint64_t *ret)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(*ret);
@@ -31,7 +31,7 @@ static bool enter_if(const char *path, uint64_t cookie)
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	uint64_t found;
 
-	return fd >= 0 && setns(fd, CLONE_NEWNET) == 0 && current_cookie(&found) == 0 && found == cookie;
+	return fd >= 0 && setns(fd, CLONE_NEWNET) == 0 && netns_cookie(&found) == 0 && found == cookie;
 }
 
 /* Thousands of processes share few namespaces: the one just tried is not tried again. */
@@ -62,7 +62,7 @@ int netns_call(uint64_t cookie, int (*call)(int *ret), int *ret)
 	uint64_t own;
 	int r;
 
-	r = current_cookie(&own);
+	r = netns_cookie(&own);
 	if (r < 0)
 		return r;
 	if (own == cookie)

@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* The cookie of the network namespace that this thread is in. 0 or -errno. */
+int netns_cookie(uint64_t *ret);
+
 /*
  * netns_call - calls `call` with `ret` in the network namespace with this cookie (SO_NETNS_COOKIE) and comes back
  *

@@ -19,6 +19,7 @@
 #include "loader/datapath.h"
 #include "loader/log.h"
 #include "loader/retire.h"
+#include "loader/syncookies.h"
 #include "loader/unload.h"
 
 #define DRAIN_MS 1000
@@ -151,6 +152,9 @@ int datapath_unload(const char *pin_root, struct runtime *runtime)
 	/* With another tool's directory in the place of ours, what is outside of it still goes. */
 	if (r < 0 && r != -EOPNOTSUPP)
 		return r;
+	q = syncookies_lower(runtime);
+	if (q < 0)
+		log_line("net.ipv4.tcp_syncookies could not be put back: %s", strerror(-q));
 	q = datapath_forget(runtime);
 	if (q < 0)
 		log_line("cleaning up: %s", strerror(-q));

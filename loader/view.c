@@ -36,6 +36,8 @@ int view_open(const struct context *c, struct maps *ret)
 	return EXIT_FAILED;
 }
 
+static const char *const syn_modes[] = { [SYN_OFF] = "off", [SYN_AUTO] = "auto", [SYN_ALWAYS] = "always" };
+
 struct look {
 	const struct context *context;
 	const struct runtime_facts *facts;
@@ -132,6 +134,22 @@ static void add_agent(cJSON *json, const struct runtime *runtime)
 	cJSON_AddNumberToObject(agent, "pid", pid > 0 ? pid : 0);
 }
 
+static void add_syn_guard(cJSON *json, const struct maps *maps)
+{
+	cJSON *guard = cJSON_AddObjectToObject(json, "syn_guard");
+	__u32 zero = 0, slot = maps->control->generation & 1;
+	struct syn_state state = {};
+	struct policy policy = {};
+	bool active;
+
+	bpf_map_lookup_elem(maps->fd[MAP_POLICIES], &slot, &policy);
+	bpf_map_lookup_elem(maps->fd[MAP_SYN_STATE], &zero, &state);
+	active = policy.syn_mode == SYN_ALWAYS ||
+		 (policy.syn_mode == SYN_AUTO && state.until > (__u64)clock_ns(CLOCK_MONOTONIC));
+	cJSON_AddStringToObject(guard, "mode", policy.syn_mode < SYN_MODE_MAX ? syn_modes[policy.syn_mode] : "unknown");
+	cJSON_AddBoolToObject(guard, "active", active);
+}
+
 cJSON *view_status(const struct context *c, const struct maps *maps)
 {
 	_cleanup_(runtime_close) struct runtime runtime = RUNTIME_EMPTY;
@@ -153,6 +171,7 @@ cJSON *view_status(const struct context *c, const struct maps *maps)
 	look.interfaces = cJSON_AddArrayToObject(json, "interfaces");
 	pins_links(c->pin_root, add_interface, &look);
 	add_listeners(json, maps);
+	add_syn_guard(json, maps);
 	add_agent(json, &runtime);
 	cJSON_AddNumberToObject(json, "generation", maps->control->generation);
 	cJSON_AddStringToObject(json, "config", maps->control->config_path);

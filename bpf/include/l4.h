@@ -85,6 +85,7 @@ static const __u8 xdp_actions[] = {
 	[XDP_REASON_MALFORMED] = XDP_DROP,
 	[XDP_REASON_SYN_GUARD] = XDP_DROP,
 	[XDP_REASON_BANNED] = XDP_DROP,
+	[XDP_REASON_SYN_COOKIE] = XDP_TX,
 };
 /* clang-format on */
 _Static_assert(sizeof(xdp_actions) == XDP_REASON_MAX, "every reason has an action");

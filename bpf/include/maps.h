@@ -211,6 +211,31 @@ struct {
 	__type(value, struct ban);
 } bans __weak SEC(".maps");
 
+/* Agent writes; XDP reads. Full: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * (MPBPF_SYN_PORTS_MAX + MPBPF_LISTENERS_MAX));
+	__type(key, struct syn_port_key);
+	__type(value, __u32);
+} syn_ports __weak SEC(".maps");
+
+/* Load writes; XDP reads. It has room for every interface. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MPBPF_LINKS_MAX);
+	__type(key, __u32);
+	__type(value, struct syn_link);
+} syn_links __weak SEC(".maps");
+
+/* XDP writes and reads; the agent and status read, the agent through mmap. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct syn_state);
+} syn_state __weak SEC(".maps");
+
 /* XDP writes; stats reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -56,12 +56,17 @@ struct packet {
 	bool fragment;	     /* of a packet that comes in several */
 	__u8 ip_proto;	     /* protocol number of what IP carries, as far as it was read */
 	bool on_link;	     /* IPv6 neighbour discovery or listener discovery, sent by a neighbour */
+	__u8 tcp_flags;	     /* enum tcp_flags */
+	__u8 tcp_size;	     /* of the TCP header with its options: 20 to 60 */
 	__be16 source_port;  /* TCP and UDP */
 	__be16 dest_port;
 	__u16 l3_off;	    /* of the IP header */
 	__u16 rule;	    /* number in `rule_names` of the limit that it is over, if it is over one */
 	bool would_drop;    /* over a limit, or malformed, and let pass */
+	__u64 extensions;   /* IPv6: bit n for each extension header of number n */
+	__u32 l4_off;	    /* of TCP */
 	struct addr source; /* when l3_proto is known */
+	struct addr dest;
 };
 
 /* Room for a header that the linear part does not hold whole. */
@@ -147,6 +152,9 @@ static __always_inline enum malformed packet_parse_tcp(struct packet *pkt, const
 	pkt->l4_proto = L4_TCP;
 	pkt->source_port = tcp->source;
 	pkt->dest_port = tcp->dest;
+	pkt->tcp_flags = ((const __u8 *)tcp)[TCP_FLAGS_AT];
+	pkt->tcp_size = size;
+	pkt->l4_off = cursor->at.off;
 	pkt->payload_off = cursor->at.off + size;
 	pkt->payload_len = cursor->at.end - cursor->at.off - size;
 	return MALFORMED_NONE;
@@ -241,6 +249,8 @@ static __always_inline enum malformed packet_parse_ipv4(struct packet *pkt, stru
 	pkt->source.w[2] = bpf_htonl(0xffff);
 	pkt->source.w[3] = ip->saddr;
 	cursor->at.loops = ip->saddr == ip->daddr;
+	pkt->dest.w[2] = bpf_htonl(0xffff);
+	pkt->dest.w[3] = ip->daddr;
 	size = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
 	/* "BIG TCP", as a virtual device carries it from one stack to the next. */
@@ -297,6 +307,7 @@ static __always_inline enum extension packet_extension(struct packet *pkt, struc
 	case IP_PROTO_AH: break;
 	default: return EXTENSION_NONE;
 	}
+	pkt->extensions |= 1ULL << (cursor->at.proto & 63);
 	header = cursor_header(cursor, sizeof(*header));
 	cursor->at.bad = packet_cut(pkt);
 	if (!header)
@@ -365,6 +376,7 @@ static __always_inline enum malformed packet_parse_ipv6(struct packet *pkt, stru
 	pkt->l3_proto = L3_IPV6;
 	__builtin_memcpy(&pkt->source, &ip->saddr, sizeof(pkt->source));
 	cursor->at.loops = !__builtin_memcmp(&ip->saddr, &ip->daddr, sizeof(ip->saddr));
+	__builtin_memcpy(&pkt->dest, &ip->daddr, sizeof(pkt->dest));
 	payload = bpf_ntohs(ip->payload_len);
 	/* A jumbogram says its length in a hop-by-hop option (RFC 2675), "BIG TCP" on a virtual device nowhere. */
 	if (!payload && (ip->nexthdr == IP_PROTO_HOPOPTS || left > IP_LENGTH_MAX))

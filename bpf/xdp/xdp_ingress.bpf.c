@@ -3,6 +3,7 @@
 #include "classify.h"
 #include "l4.h"
 #include "packet_event.h"
+#include "syn_guard.h"
 
 SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 {
@@ -21,7 +22,10 @@ SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 	stats->bytes += pkt.len;
 	policy = policy_get();
 	reason = l4_decide(&pkt, policy, malformed, stats);
-	if (unlikely(reason != XDP_REASON_PASS || malformed || pkt.would_drop) && policy && event_due(policy, stats))
+	if (reason == XDP_REASON_PASS && pkt.l4_proto == L4_TCP && policy)
+		reason = syn_guard(ctx, &pkt, policy, stats);
+	if (unlikely(reason != XDP_REASON_PASS || malformed || pkt.would_drop) && reason != XDP_REASON_SYN_COOKIE && policy &&
+	    event_due(policy, stats))
 		packet_event(ctx, &pkt, reason, malformed);
 	if (reason == XDP_REASON_PASS && pkt.payload_len)
 		stats->protocols[classify(ctx, &pkt)]++;

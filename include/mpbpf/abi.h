@@ -20,6 +20,8 @@
 #define MPBPF_LIMITS_MAX 64	    /* request limits of one configuration: bits of a word */
 #define MPBPF_BUCKETS_MAX 65536	    /* token buckets at a time */
 #define MPBPF_BANS_MAX 65536	    /* sources that are banned, or counted towards it, at a time */
+#define MPBPF_SYN_PORTS_MAX 1024    /* ports that ddos.syn_ports may name */
+#define MPBPF_LINKS_MAX 64	    /* interfaces of one data path */
 #define MPBPF_CIDRS_MAX 65536	    /* entries of the allow and the deny list together */
 #define MPBPF_LISTED_MAX 1048576    /* networks that `mpbpf block` keeps, and as many that `mpbpf allow` does */
 #define MPBPF_LIST_REASONS 1024	    /* different reasons for them */
@@ -84,6 +86,7 @@ enum rate_flags {
 enum rate_class { RATE_TCP, RATE_UDP, RATE_ICMP, RATE_FRAGMENT, RATE_OTHER, RATE_CLASS_MAX };
 
 enum rate_mode { RATE_OFF, RATE_ENFORCE, RATE_MONITOR, RATE_MODE_MAX };
+enum syn_mode { SYN_OFF, SYN_AUTO, SYN_ALWAYS, SYN_MODE_MAX };
 
 /* policies[generation & 1]: what holds for all listeners. XDP reads it once a packet, sk_skb before it asks the helper. */
 struct policy {
@@ -105,6 +108,10 @@ struct policy {
 	__u16 pad[3];
 	__u32 events;	     /* recorded a second; 0: none */
 	__u32 event_jiffies; /* a second */
+	__u32 syn_rate; /* SYN_AUTO: with more SYNs in a second than this the SYN guard becomes active */
+	__u8 syn_mode;	/* enum syn_mode */
+	__u8 syn_named; /* it guards the ports in `syn_ports`, not every port that is listened on */
+	__u8 syn_pad[2];
 };
 
 enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
@@ -229,6 +236,7 @@ enum xdp_reason {
 	XDP_REASON_MALFORMED,
 	XDP_REASON_SYN_GUARD,
 	XDP_REASON_BANNED,
+	XDP_REASON_SYN_COOKIE, /* answered by a SYN cookie: the frame goes back out */
 	XDP_REASON_MAX
 };
 
@@ -308,6 +316,26 @@ struct xdp_stats {
 	__u64 malformed[MALFORMED_MAX]; /* reasons[XDP_REASON_MALFORMED], by kind */
 	__u64 events;			/* recorded, of all kinds */
 	__u64 events_suppressed;	/* too many a second */
+	__u64 syn_validated;		/* handshakes that came back with a cookie; passed */
+};
+
+/* Key of `syn_ports`. */
+struct syn_port_key {
+	__u32 generation;
+	__be16 port;
+	__u16 pad;
+};
+
+/* Value of `syn_links`, keyed by interface index: frames for another address than its own are for another host. */
+struct syn_link {
+	__u8 mac[6];
+	__u8 pad[2];
+};
+
+/* syn_state[0]: SYN_AUTO. Seconds and times are of CLOCK_MONOTONIC. */
+struct syn_state {
+	struct source syns; /* to guarded ports in one second: counted up to what matters */
+	__u64 until;	    /* ns: so long the guard is active */
 };
 
 /* ---- L7 ---- */
@@ -712,7 +740,7 @@ struct request_stats {
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 88);
+MPBPF_ASSERT_SIZE(struct policy, 96);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct list4_key, 8);
 MPBPF_ASSERT_SIZE(struct list6_key, 24);
@@ -727,7 +755,10 @@ MPBPF_ASSERT_SIZE(struct quota, 8);
 MPBPF_ASSERT_SIZE(struct rule_stats, 16);
 MPBPF_ASSERT_SIZE(struct event_record, 96);
 MPBPF_ASSERT_SIZE(struct event_gate, 16);
-MPBPF_ASSERT_SIZE(struct xdp_stats, 136 + 8 * MALFORMED_MAX);
+MPBPF_ASSERT_SIZE(struct xdp_stats, 152 + 8 * MALFORMED_MAX);
+MPBPF_ASSERT_SIZE(struct syn_port_key, 8);
+MPBPF_ASSERT_SIZE(struct syn_link, 8);
+MPBPF_ASSERT_SIZE(struct syn_state, 16);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
 MPBPF_ASSERT_SIZE(struct listener, 32);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);

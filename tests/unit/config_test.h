@@ -160,7 +160,9 @@ static inline void assert_defaults(const struct config *config)
 	assert_int_equal(config->rate_limit.max_sources, MPBPF_SOURCES_MAX);
 	assert_int_equal(config->rate_limit.rate.mode, RATE_ENFORCE);
 	assert_true(config->ddos.drop_invalid);
-	assert_int_equal(config->ddos.syn_cookies, SYN_COOKIES_AUTO);
+	assert_int_equal(config->ddos.syn_cookies, SYN_AUTO);
+	assert_int_equal(config->ddos.syn_rate, 10000);
+	assert_int_equal(config->ddos.n_syn_ports, 0);
 	assert_int_equal(config->ddos.n_deny + config->ddos.n_allow, 0);
 	assert_int_equal(config->n_listeners, 0);
 	assert_default_auth(&config->auth);

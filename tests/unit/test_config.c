@@ -85,7 +85,11 @@ static void full_example_l4(const struct config *config)
 	assert_int_equal(config->rate_limit.max_sources, 65536);
 	assert_int_equal(config->rate_limit.rate.mode, RATE_MONITOR);
 	assert_false(config->ddos.drop_invalid);
-	assert_int_equal(config->ddos.syn_cookies, SYN_COOKIES_ALWAYS);
+	assert_int_equal(config->ddos.syn_cookies, SYN_ALWAYS);
+	assert_int_equal(config->ddos.syn_rate, 5000);
+	assert_int_equal(config->ddos.n_syn_ports, 2);
+	assert_int_equal(config->ddos.syn_ports[0], 22);
+	assert_int_equal(config->ddos.syn_ports[1], 65535);
 	assert_int_equal(config->ddos.n_deny, 3);
 	assert_cidr(&config->ddos.deny[0], "::ffff:203.0.113.0", 120);
 	assert_cidr(&config->ddos.deny[1], "::ffff:198.51.100.7", 128);
