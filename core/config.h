@@ -44,6 +44,15 @@ struct class_config {
 	struct rate_config rate;
 };
 
+/* Connections that a source makes and has open. */
+struct connections_config {
+	bool enabled;	     /* default false: behind one address there may be many clients */
+	double rate;	     /* per_second, 0.001 to 1000000, default 100 */
+	uint32_t burst;	     /* 1 to 1000000, default 200 */
+	uint32_t open;	     /* 0 to 1000000, default 0: as many as it likes */
+	enum rate_mode mode; /* RATE_ENFORCE (default) or RATE_MONITOR */
+};
+
 struct rate_limit_config {
 	bool enabled;		       /* default true */
 	uint32_t window_ms;	       /* 10 to 3600000, default 1000 */
@@ -55,6 +64,7 @@ struct rate_limit_config {
 	size_t n_overrides; /* at most MPBPF_OVERRIDES_MAX */
 	struct class_config *classes;
 	size_t n_classes; /* at most MPBPF_CLASSES_MAX */
+	struct connections_config connections;
 };
 
 /* Sources that are denied too often are dropped for a while. */

@@ -195,6 +195,7 @@ void rate_limit_free(struct rate_limit_config *rate_limit);
 /* config_syn.c */
 extern const char *const syn_cookies[];
 extern const struct rule syn_port_rule;
+extern const struct rule connections_rules[];
 
 /* config_clients.c */
 extern const struct rule clients_rules[];

@@ -197,6 +197,7 @@ const struct rule rate_limit_rules[] = {
 	INTEGER("max_quotas", struct rate_limit_config, max_quotas, 1024, 16777216),
 	ARRAY("overrides", struct rate_limit_config, overrides, n_overrides, 0, MPBPF_OVERRIDES_MAX, &override_rule),
 	ARRAY("classes", struct rate_limit_config, classes, n_classes, 0, MPBPF_CLASSES_MAX, &class_rule),
+	OBJECT("connections", struct rate_limit_config, connections, connections_rules),
 	{},
 };
 

@@ -38,8 +38,7 @@ static const struct rule ban_rules[] = {
 
 static const struct rule ddos_rules[] = {
 	BOOL("drop_invalid", struct ddos_config, drop_invalid),
-	NAME("syn_cookies", struct ddos_config, syn_cookies, syn_cookies, SYN_OFF,
-	     "\"off\", \"auto\" or \"always\""),
+	NAME("syn_cookies", struct ddos_config, syn_cookies, syn_cookies, SYN_OFF, "\"off\", \"auto\" or \"always\""),
 	INTEGER("syn_rate", struct ddos_config, syn_rate, 1, 1000000000),
 	ARRAY("syn_ports", struct ddos_config, syn_ports, n_syn_ports, 0, MPBPF_SYN_PORTS_MAX, &syn_port_rule),
 	{ .key = "deny",

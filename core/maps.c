@@ -53,6 +53,9 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_SYN_PORTS] = "syn_ports",
 	[MAP_SYN_LINKS] = "syn_links",
 	[MAP_SYN_STATE] = "syn_state",
+	[MAP_ARRIVALS] = "arrivals",
+	[MAP_OPENERS] = "openers",
+	[MAP_OPENINGS] = "openings",
 };
 
 void maps_close(struct maps *maps)

@@ -32,6 +32,7 @@ static void bucket_of(double rate, uint32_t burst, __u64 *ret_interval, __u64 *r
 
 void policy_of(const struct config *config, uint32_t generation, struct policy *ret)
 {
+	const struct connections_config *connections = &config->rate_limit.connections;
 	const struct asks_config *asks = &config->clients.asks;
 
 	*ret = (struct policy){
@@ -52,6 +53,11 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		.syn_named = config->ddos.n_syn_ports > 0,
 	};
 	rates_of(config, ret);
+	if (connections->enabled) {
+		ret->conn_mode = connections->mode;
+		ret->conn_open = connections->open;
+		bucket_of(connections->rate, connections->burst, &ret->conn_interval, &ret->conn_burst);
+	}
 	if (asks->enabled)
 		bucket_of(asks->rate, asks->burst, &ret->ask_interval, &ret->ask_burst);
 }

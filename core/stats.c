@@ -130,7 +130,8 @@ static bool add_xdp(cJSON *json, const struct stats *stats)
 	return xdp &&
 	       ADD_COUNTERS(xdp, "dropped", { "rate_limit", r[XDP_REASON_RATE_LIMIT] },
 			    { "denied", r[XDP_REASON_DENIED] }, { "malformed", r[XDP_REASON_MALFORMED] },
-			    { "syn_guard", r[XDP_REASON_SYN_GUARD] }, { "banned", r[XDP_REASON_BANNED] }) &&
+			    { "syn_guard", r[XDP_REASON_SYN_GUARD] }, { "banned", r[XDP_REASON_BANNED] },
+			    { "connections", r[XDP_REASON_CONNECTIONS] }) &&
 	       add_malformed(xdp, x->malformed) &&
 	       ADD_COUNTERS(xdp, "protocols", { "http1", p[PROTOCOL_HTTP1] }, { "tls", p[PROTOCOL_TLS] },
 			    { "http2", p[PROTOCOL_HTTP2] }, { "grpc", p[PROTOCOL_GRPC] },
@@ -138,7 +139,8 @@ static bool add_xdp(cJSON *json, const struct stats *stats)
 	       ADD_COUNTERS(xdp, "syn_guard", { "cookies_sent", r[XDP_REASON_SYN_COOKIE] },
 			    { "validated", x->syn_validated }) &&
 	       cJSON_AddNumberToObject(xdp, "sources", stats->sources) &&
-	       cJSON_AddNumberToObject(xdp, "would_drop", x->would_drop);
+	       cJSON_AddNumberToObject(xdp, "would_drop", x->would_drop) &&
+	       cJSON_AddNumberToObject(xdp, "would_drop_connections", x->conn_would_drop);
 }
 
 /* Denials, or what a dry run let pass of them, under the same names. */

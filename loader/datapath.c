@@ -181,7 +181,7 @@ static int attach_everything(const struct load_request *request, const struct mp
 		if (r < 0)
 			return r;
 		placement_note(name);
-		r = syn_link_add(maps, name);
+		r = syn_link_add(maps->fd[MAP_SYN_LINKS], name);
 		if (r < 0) {
 			log_line("%s: its link address: %s", name, strerror(-r));
 			return r;

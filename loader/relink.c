@@ -11,6 +11,7 @@
 #include "core/util.h"
 #include "loader/log.h"
 #include "loader/relink.h"
+#include "loader/syn_links.h"
 
 /* Below progs/, where nobody lists links: from there a new link is renamed over the old one. */
 #define STAGED "xdp_link"
@@ -53,6 +54,19 @@ static bool *native_of(struct runtime_facts *facts, const char *ifname)
 	return NULL;
 }
 
+/* The interface has another number than the one that went away, and perhaps another link address. */
+static int renew_syn_link(const char *pin_root, const char *ifname)
+{
+	_cleanup_close_ int map = -1;
+	char path[PIN_PATH_MAX];
+	int r;
+
+	r = pins_path(path, pin_root, "maps", "syn_links");
+	if (r == 0)
+		r = map = bpf_obj_get(path);
+	return r < 0 ? r : syn_link_add(map, ifname);
+}
+
 int relink_xdp(const char *pin_root, const struct runtime *runtime, const char *ifname, bool *ret_native)
 {
 	_cleanup_free_ struct runtime_facts *facts = calloc(1, sizeof(*facts));
@@ -73,6 +87,9 @@ int relink_xdp(const char *pin_root, const struct runtime *runtime, const char *
 	link = attach_xdp_link(program, ifname, native && !*native ? XDP_MODE_SKB : XDP_MODE_AUTO, &now);
 	if (link < 0)
 		return link;
+	r = renew_syn_link(pin_root, ifname);
+	if (r < 0)
+		log_line("%s: the SYN guard does not know its link address: %s", ifname, strerror(-r));
 	r = put_pin(link, pin_root, ifname);
 	if (r < 0) {
 		log_line("pinning the link of %s: %s", ifname, strerror(-r));

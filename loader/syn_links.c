@@ -13,7 +13,7 @@
 
 _Static_assert(MPBPF_LINKS_MAX == RUNTIME_IFACES_MAX, "room for every interface");
 
-int syn_link_add(const struct maps *maps, const char *ifname)
+int syn_link_add(int map_fd, const char *ifname)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	__u32 ifindex = if_nametoindex(ifname);
@@ -26,5 +26,5 @@ int syn_link_add(const struct maps *maps, const char *ifname)
 	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
 		return -errno;
 	memcpy(link.mac, request.ifr_hwaddr.sa_data, sizeof(link.mac));
-	return bpf_map_update_elem(maps->fd[MAP_SYN_LINKS], &ifindex, &link, BPF_ANY);
+	return bpf_map_update_elem(map_fd, &ifindex, &link, BPF_ANY);
 }

@@ -3,9 +3,7 @@
 #ifndef MPBPF_LOADER_SYN_LINKS_H
 #define MPBPF_LOADER_SYN_LINKS_H
 
-#include "core/maps.h"
-
-/* Enters the interface with its link address, by which frames for this host are told from others. 0 or -errno. */
-int syn_link_add(const struct maps *maps, const char *ifname);
+/* map_fd: of `syn_links`. Enters the interface with its link address, by which frames for this host are told from others. 0 or -errno. */
+int syn_link_add(int map_fd, const char *ifname);
 
 #endif

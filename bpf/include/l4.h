@@ -6,6 +6,7 @@
 #include "ban.h"
 #include "limit.h"
 #include "lists.h"
+#include "openers.h"
 #include "rules.h"
 
 static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generation, enum cidr_list list)
@@ -60,6 +61,8 @@ static __always_inline void l4_malformed(struct xdp_stats *stats, __u32 kind)
 static __always_inline enum xdp_reason l4_decide(struct packet *pkt, const struct policy *policy,
 						 enum malformed malformed, struct xdp_stats *stats)
 {
+	enum xdp_reason reason;
+
 	if (unlikely(malformed)) {
 		l4_malformed(stats, malformed);
 		if (policy && policy->drop_invalid)
@@ -74,7 +77,8 @@ static __always_inline enum xdp_reason l4_decide(struct packet *pkt, const struc
 		return XDP_REASON_PASS;
 	if (policy->ban_failures && !pkt->on_link && source_banned(limit_key(pkt)))
 		return XDP_REASON_BANNED;
-	return l4_limit(pkt, policy, stats);
+	reason = l4_limit(pkt, policy, stats);
+	return reason == XDP_REASON_PASS ? opener_limit(pkt, policy, stats) : reason;
 }
 
 /* clang-format off */
@@ -85,6 +89,7 @@ static const __u8 xdp_actions[] = {
 	[XDP_REASON_MALFORMED] = XDP_DROP,
 	[XDP_REASON_SYN_GUARD] = XDP_DROP,
 	[XDP_REASON_BANNED] = XDP_DROP,
+	[XDP_REASON_CONNECTIONS] = XDP_DROP,
 	[XDP_REASON_SYN_COOKIE] = XDP_TX,
 };
 /* clang-format on */

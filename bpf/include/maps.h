@@ -211,6 +211,30 @@ struct {
 	__type(value, struct ban);
 } bans __weak SEC(".maps");
 
+/* XDP writes and reads: SYNs by source. Full: the source unseen for longest is forgotten, and its bucket is full again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_OPENERS_MAX);
+	__type(key, struct source_key);
+	__type(value, struct bucket);
+} arrivals __weak SEC(".maps");
+
+/* Sockops writes; XDP reads. Full: the source unseen for longest is forgotten, its count with it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_OPENERS_MAX);
+	__type(key, struct source_key);
+	__type(value, struct opener);
+} openers __weak SEC(".maps");
+
+/* Sockops writes and reads. No room for one: that connection is not counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct opening);
+} openings __weak SEC(".maps");
+
 /* Agent writes; XDP reads. Full: the configuration is refused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -69,6 +69,11 @@ struct packet {
 	struct addr dest;
 };
 
+static __always_inline bool packet_is_syn(const struct packet *pkt)
+{
+	return (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
 /* Room for a header that the linear part does not hold whole. */
 union header_copy {
 	struct ethhdr eth;

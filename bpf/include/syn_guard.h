@@ -23,7 +23,7 @@
 #define SYN_NOT_OURS (1ULL << IP_PROTO_AH | 1ULL << IP_PROTO_ROUTING)
 #define TCP_HEADER_LEAST 20
 #define TCP_OPTIONS_MAX 40
-#define SYN_NO_COOKIE (-2) /* -ENOENT of bpf_tcp_gen_syncookie() */
+#define SYN_NO_COOKIE (-2)  /* -ENOENT of bpf_tcp_gen_syncookie() */
 #define SYNCOOKIES_ALWAYS 2 /* net.ipv4.tcp_syncookies */
 
 enum syn_verdict { SYN_PASS, SYN_VALID, SYN_ANSWER, SYN_DROP };
@@ -150,13 +150,13 @@ struct syn_headers {
 };
 
 /* Where it is asked for, for verifiers do not keep the bounds of what was stored: 20 to 60. */
-#define syn_tcp_size(h)                                             \
-	({                                                          \
-		__u32 _more = (h)->tcp_size - TCP_HEADER_LEAST;     \
-		forget(_more);                                      \
-		if (_more > TCP_OPTIONS_MAX)                        \
-			_more = TCP_OPTIONS_MAX;                    \
-		_more + TCP_HEADER_LEAST;                           \
+#define syn_tcp_size(h)                                         \
+	({                                                      \
+		__u32 _more = (h)->tcp_size - TCP_HEADER_LEAST; \
+		forget(_more);                                  \
+		if (_more > TCP_OPTIONS_MAX)                    \
+			_more = TCP_OPTIONS_MAX;                \
+		_more + TCP_HEADER_LEAST;                       \
 	})
 
 static __always_inline int syn_headers_read(struct xdp_md *ctx, const struct packet *pkt, struct syn_headers *h)
@@ -224,17 +224,12 @@ static __always_inline enum syn_verdict syn_judge_syn(struct xdp_md *ctx, const 
 }
 
 /* Anything else for such a socket: the stack has a use for a handshake's last segment, and for nothing more. */
-static __always_inline enum syn_verdict syn_judge_other(struct xdp_md *ctx, const struct packet *pkt, struct bpf_sock *sk,
-							struct syn_headers *h)
+static __always_inline enum syn_verdict syn_judge_other(struct xdp_md *ctx, const struct packet *pkt,
+							struct bpf_sock *sk, struct syn_headers *h)
 {
 	if (!bpf_tcp_check_syncookie(sk, &h->ip, h->ip_size, &h->tcp.header, syn_tcp_size(h)))
 		return SYN_VALID;
 	return syn_is_ours(ctx, pkt) ? SYN_DROP : SYN_PASS;
-}
-
-static __always_inline bool packet_is_syn(const struct packet *pkt)
-{
-	return (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
 
 /* enum syn_verdict; SYN_ANSWER: the frame has become the answer. Global: verified once. */

@@ -4,6 +4,7 @@
 #define MPBPF_BPF_TRACK_H
 
 #include "lag.h"
+#include "openings.h"
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -68,6 +69,7 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 	if (!c)
 		return;
 	track_addrs(ops, &conn);
+	opening_count(ops, &conn.remote);
 	conn_refresh(&conn, c);
 	if (conn.listener.flags & LISTENER_GONE)
 		return;
@@ -106,6 +108,13 @@ static __always_inline void track_close(struct bpf_sock_ops *ops)
 	STATS_INC(conns_closed);
 	if (c)
 		__sync_fetch_and_add(&c->conns_open, -1);
+}
+
+/* Of any connection that is counted, guarded or not. */
+static __always_inline void track_end(struct bpf_sock_ops *ops)
+{
+	opening_uncount(ops);
+	track_close(ops);
 }
 
 #endif

@@ -9,7 +9,7 @@ SEC("sockops") int sockops_track(struct bpf_sock_ops *ops)
 	if (op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		track_open(ops);
 	else if (op == BPF_SOCK_OPS_STATE_CB && state == BPF_TCP_CLOSE)
-		track_close(ops);
+		track_end(ops);
 	else if (op == BPF_SOCK_OPS_HDR_OPT_LEN_CB)
 		lag_settle(ops);
 	return 1;

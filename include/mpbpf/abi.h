@@ -22,6 +22,7 @@
 #define MPBPF_BANS_MAX 65536	    /* sources that are banned, or counted towards it, at a time */
 #define MPBPF_SYN_PORTS_MAX 1024    /* ports that ddos.syn_ports may name */
 #define MPBPF_LINKS_MAX 64	    /* interfaces of one data path */
+#define MPBPF_OPENERS_MAX 65536	    /* sources whose connections are counted at a time */
 #define MPBPF_CIDRS_MAX 65536	    /* entries of the allow and the deny list together */
 #define MPBPF_LISTED_MAX 1048576    /* networks that `mpbpf block` keeps, and as many that `mpbpf allow` does */
 #define MPBPF_LIST_REASONS 1024	    /* different reasons for them */
@@ -111,7 +112,12 @@ struct policy {
 	__u32 syn_rate; /* SYN_AUTO: with more SYNs in a second than this the SYN guard becomes active */
 	__u8 syn_mode;	/* enum syn_mode */
 	__u8 syn_named; /* it guards the ports in `syn_ports`, not every port that is listened on */
-	__u8 syn_pad[2];
+	__u8 conn_mode; /* enum rate_mode, of connections by source */
+	__u8 conn_pad;
+	__u32 conn_open; /* a source may have so many; 0: as many as it likes */
+	__u32 conn_pad2;
+	__u64 conn_interval; /* from one SYN to the next, as in struct limit */
+	__u64 conn_burst;
 };
 
 enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
@@ -236,7 +242,8 @@ enum xdp_reason {
 	XDP_REASON_MALFORMED,
 	XDP_REASON_SYN_GUARD,
 	XDP_REASON_BANNED,
-	XDP_REASON_SYN_COOKIE, /* answered by a SYN cookie: the frame goes back out */
+	XDP_REASON_CONNECTIONS, /* a SYN of a source that has, or makes, too many connections */
+	XDP_REASON_SYN_COOKIE,	/* answered by a SYN cookie: the frame goes back out */
 	XDP_REASON_MAX
 };
 
@@ -317,6 +324,19 @@ struct xdp_stats {
 	__u64 events;			/* recorded, of all kinds */
 	__u64 events_suppressed;	/* too many a second */
 	__u64 syn_validated;		/* handshakes that came back with a cookie; passed */
+	__u64 conn_would_drop;		/* conn_mode monitor: over the limit, passed */
+};
+
+/* Value of `openers`, keyed as `sources` is. */
+struct opener {
+	__s64 open; /* connections now */
+	__u64 born; /* CLOCK_MONOTONIC, ns: tells it from another of the same source, forgotten before */
+};
+
+/* What a socket was counted in. */
+struct opening {
+	struct source_key source;
+	__u64 born;
 };
 
 /* Key of `syn_ports`. */
@@ -740,7 +760,7 @@ struct request_stats {
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 96);
+MPBPF_ASSERT_SIZE(struct policy, 120);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct list4_key, 8);
 MPBPF_ASSERT_SIZE(struct list6_key, 24);
@@ -755,7 +775,9 @@ MPBPF_ASSERT_SIZE(struct quota, 8);
 MPBPF_ASSERT_SIZE(struct rule_stats, 16);
 MPBPF_ASSERT_SIZE(struct event_record, 96);
 MPBPF_ASSERT_SIZE(struct event_gate, 16);
-MPBPF_ASSERT_SIZE(struct xdp_stats, 152 + 8 * MALFORMED_MAX);
+MPBPF_ASSERT_SIZE(struct xdp_stats, 168 + 8 * MALFORMED_MAX);
+MPBPF_ASSERT_SIZE(struct opener, 16);
+MPBPF_ASSERT_SIZE(struct opening, 16);
 MPBPF_ASSERT_SIZE(struct syn_port_key, 8);
 MPBPF_ASSERT_SIZE(struct syn_link, 8);
 MPBPF_ASSERT_SIZE(struct syn_state, 16);

@@ -159,6 +159,11 @@ static inline void assert_defaults(const struct config *config)
 	assert_int_equal(config->rate_limit.max_quotas, MPBPF_QUOTAS_MAX);
 	assert_int_equal(config->rate_limit.max_sources, MPBPF_SOURCES_MAX);
 	assert_int_equal(config->rate_limit.rate.mode, RATE_ENFORCE);
+	assert_false(config->rate_limit.connections.enabled);
+	assert_true(config->rate_limit.connections.rate == 100);
+	assert_int_equal(config->rate_limit.connections.burst, 200);
+	assert_int_equal(config->rate_limit.connections.open, 0);
+	assert_int_equal(config->rate_limit.connections.mode, RATE_ENFORCE);
 	assert_true(config->ddos.drop_invalid);
 	assert_int_equal(config->ddos.syn_cookies, SYN_AUTO);
 	assert_int_equal(config->ddos.syn_rate, 10000);

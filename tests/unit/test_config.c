@@ -84,6 +84,10 @@ static void full_example_l4(const struct config *config)
 	assert_int_equal(config->rate_limit.rate.packets, 20000);
 	assert_int_equal(config->rate_limit.max_sources, 65536);
 	assert_int_equal(config->rate_limit.rate.mode, RATE_MONITOR);
+	assert_true(config->rate_limit.connections.enabled && config->rate_limit.connections.rate == 20);
+	assert_int_equal(config->rate_limit.connections.burst, 40);
+	assert_int_equal(config->rate_limit.connections.open, 100);
+	assert_int_equal(config->rate_limit.connections.mode, RATE_MONITOR);
 	assert_false(config->ddos.drop_invalid);
 	assert_int_equal(config->ddos.syn_cookies, SYN_ALWAYS);
 	assert_int_equal(config->ddos.syn_rate, 5000);

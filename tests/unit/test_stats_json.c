@@ -44,6 +44,8 @@ static void assert_only(const struct stats *stats, const char *const *paths, dou
 		"xdp.malformed.overlapping_fragment",
 		"xdp.malformed.unaligned_fragment",
 		"xdp.malformed.source_route",
+		"xdp.dropped.connections",
+		"xdp.would_drop_connections",
 		"xdp.syn_guard.cookies_sent",
 		"xdp.syn_guard.validated",
 		"xdp.protocols.http1",
@@ -119,6 +121,8 @@ static void packets_are_counted_where_they_belong(void **state)
 	ONLY(xdp.reasons[XDP_REASON_MALFORMED], "xdp.dropped.malformed");
 	ONLY(xdp.reasons[XDP_REASON_SYN_GUARD], "xdp.dropped.syn_guard");
 	ONLY(xdp.reasons[XDP_REASON_SYN_COOKIE], "xdp.syn_guard.cookies_sent");
+	ONLY(xdp.reasons[XDP_REASON_CONNECTIONS], "xdp.dropped.connections");
+	ONLY(xdp.conn_would_drop, "xdp.would_drop_connections");
 	ONLY(xdp.syn_validated, "xdp.syn_guard.validated");
 	ONLY(xdp.protocols[PROTOCOL_OTHER], "xdp.protocols.other");
 	ONLY(xdp.protocols[PROTOCOL_HTTP1], "xdp.protocols.http1");
