@@ -21,7 +21,7 @@ static void value_keep(struct proxy_value *value, uint8_t *to, size_t max)
 /* The values lie in `data`, which what follows the header takes next. */
 static void header_keep(struct session *session, const struct proxy_header *header)
 {
-	struct opening *opening = session->opening;
+	struct session_opening *opening = session->opening;
 
 	opening->header = *header;
 	value_keep(&opening->header.authority, opening->values, PROXY_AUTHORITY_MAX);
@@ -35,7 +35,7 @@ static void header_keep(struct session *session, const struct proxy_header *head
 /* Returns 0: the header is there and behind us; -EAGAIN; -EBADMSG. */
 static int preface_take(struct session *session)
 {
-	struct opening *opening = session->opening;
+	struct session_opening *opening = session->opening;
 	struct proxy_header header;
 	size_t len, head;
 	int r;
@@ -54,7 +54,7 @@ static int preface_take(struct session *session)
 /* As proxy_decode() does, with what came just now. */
 static int preface_more(struct session *session)
 {
-	struct opening *opening = session->opening;
+	struct session_opening *opening = session->opening;
 	size_t room = opening->skip && opening->skip < PROXY_READ_MAX ? opening->skip : PROXY_READ_MAX - opening->len;
 	ssize_t n = recv(session->client, opening->data + opening->len, room, 0);
 
@@ -99,7 +99,7 @@ void preface_await(struct session *session)
 {
 	struct gateway *gateway = session->gateway;
 	const struct timeval timeout = { .tv_sec = gateway->config->clients.head_timeout_s };
-	struct opening *opening = session->opening;
+	struct session_opening *opening = session->opening;
 
 	gateway_event(gateway, &opening->event, session->client, EV_READ | EV_PERSIST, on_readable, session);
 	gateway_event(gateway, &opening->timer, -1, 0, on_timeout, session);
@@ -128,7 +128,7 @@ static size_t header_write(const struct session *session, uint8_t *out)
 /* At once: a connection that has just been made has room for more than this. */
 int preface_send(const struct session *session)
 {
-	const struct opening *opening = session->opening;
+	const struct session_opening *opening = session->opening;
 	uint8_t header[PROXY_READ_MAX];
 	struct iovec parts[2] = { { .iov_base = header, .iov_len = header_write(session, header) },
 				  { .iov_base = (void *)opening->data, .iov_len = opening->len } };

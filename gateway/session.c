@@ -181,7 +181,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *data)
 static int await_connection(struct session *session)
 {
 	static const struct timeval timeout = { .tv_sec = CONNECT_MS / 1000, .tv_usec = CONNECT_MS % 1000 * 1000 };
-	struct opening *opening = session->opening;
+	struct session_opening *opening = session->opening;
 
 	if (gateway_event(session->gateway, &opening->event, session->server, EV_WRITE, on_connected, session) < 0 ||
 	    gateway_event(session->gateway, &opening->timer, -1, 0, on_timeout, session) < 0 ||
@@ -207,7 +207,7 @@ static void on_shortage_over(evutil_socket_t fd, short what, void *data)
 static void session_wait(struct session *session)
 {
 	static const struct timeval wait = { .tv_usec = SHORTAGE_MS * 1000 };
-	struct opening *opening = session->opening;
+	struct session_opening *opening = session->opening;
 
 	gateway_note_limit(session->gateway);
 	upstream_exit(session);
@@ -244,7 +244,7 @@ static int upstream_pick(const struct session *session, struct backend *backend,
 {
 	struct cluster *cluster = &backend->cluster;
 	_cleanup_free_ bool *tried = calloc(cluster->n_endpoints ?: 1, sizeof(*tried));
-	const struct opening *opening = session->opening;
+	const struct session_opening *opening = session->opening;
 	size_t i;
 	int r;
 

@@ -14,7 +14,7 @@
 #define CONNECT_MS 3000 /* for each */
 
 /* Until the relay begins. */
-struct opening {
+struct session_opening {
 	struct event event; /* the client, for its PROXY header; then the connection to the endpoint */
 	struct event timer;
 	struct place tried[CONNECT_TRIES];
@@ -33,7 +33,7 @@ struct session {
 	struct upstream *upstream;	  /* NULL: none is chosen */
 	struct place source, destination; /* of the client's connection, or as its PROXY header has it */
 	int client, server;		  /* the relay's, once there is one; else -1: there is none */
-	struct opening *opening;	  /* NULL: it is relayed */
+	struct session_opening *opening;	  /* NULL: it is relayed */
 	struct relay relay;
 	TAILQ_ENTRY(session) gate_link, upstream_link;
 };

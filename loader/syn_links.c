@@ -10,6 +10,7 @@
 #include "core/runtime.h"
 #include "core/util.h"
 #include "loader/syn_links.h"
+#include "mpbpf/abi.h"
 
 _Static_assert(MPBPF_LINKS_MAX == RUNTIME_IFACES_MAX, "room for every interface");
 
