@@ -16,6 +16,7 @@
 #define SEC(name)
 #define __uint(name, val) int(*name)[val]
 #define __type(name, val) typeof(val) *name
+#define __array(name, ...) typeof(__VA_ARGS__) *name[1]
 #define bpf_htonl(x) htonl(x)
 static void *bpf_map_lookup_elem(void *map, const void *key);
 

@@ -82,35 +82,35 @@ static void assert_bad(const void *data, size_t len)
 		fail_msg("%s: is not refused", http1_shown(data, len));
 }
 
-#define BYTES(text) text, sizeof(text) - 1
+#define LITERAL(text) text, sizeof(text) - 1
 
 static void test_v1_tells_the_addresses(void **state)
 {
 	struct proxy_header header;
 
 	(void)state;
-	header = whole(BYTES("PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n"));
+	header = whole(LITERAL("PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n"));
 	assert_known(&header, 1, "::ffff:192.168.0.1", 56324, "::ffff:192.168.0.11", 443);
-	header = whole(BYTES("PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n"));
+	header = whole(LITERAL("PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n"));
 	assert_known(&header, 1, "::ffff:255.255.255.255", 65535, "::ffff:255.255.255.255", 65535);
-	header = whole(BYTES("PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n"));
+	header = whole(LITERAL("PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n"));
 	assert_known(&header, 1, "::ffff:0.0.0.0", 0, "::ffff:0.0.0.0", 0);
-	header = whole(BYTES("PROXY TCP6 2001:DB8::1 2001:db8:0:0:0:0:0:2 1 65535\r\n"));
+	header = whole(LITERAL("PROXY TCP6 2001:DB8::1 2001:db8:0:0:0:0:0:2 1 65535\r\n"));
 	assert_known(&header, 1, "2001:db8::1", 1, "2001:db8::2", 65535);
-	header = whole(BYTES("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+	header = whole(LITERAL("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
 			     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"));
 	assert_known(&header, 1, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535,
 		     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535);
-	header = whole(BYTES("PROXY TCP6 ::ffff:192.0.2.1 ::1 2 3\r\n"));
+	header = whole(LITERAL("PROXY TCP6 ::ffff:192.0.2.1 ::1 2 3\r\n"));
 	assert_known(&header, 1, "::ffff:192.0.2.1", 2, "::1", 3);
 }
 
 static void test_v1_unknown(void **state)
 {
 	(void)state;
-	assert_unknown(BYTES("PROXY UNKNOWN\r\n"), 1);
-	assert_unknown(BYTES("PROXY UNKNOWN whatever \0 this is\r\n"), 1);
-	assert_unknown(BYTES("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+	assert_unknown(LITERAL("PROXY UNKNOWN\r\n"), 1);
+	assert_unknown(LITERAL("PROXY UNKNOWN whatever \0 this is\r\n"), 1);
+	assert_unknown(LITERAL("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
 			     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
 		       1);
 }
@@ -121,46 +121,46 @@ static const struct {
 	const char *text;
 	size_t len;
 } bad_v1[] = {
-	{ BYTES("GET / HTTP/1.1\r\n") },
-	{ BYTES("PROXY\r\n") },
-	{ BYTES("PROXY \r\n") },
-	{ BYTES("proxy TCP4 192.0.2.1" TAIL) },
-	{ BYTES("PROXY  TCP4 192.0.2.1" TAIL) },
-	{ BYTES("PROXY tcp4 192.0.2.1" TAIL) },
-	{ BYTES("PROXY TCP5 192.0.2.1" TAIL) },
-	{ BYTES("PROXY UDP4 192.0.2.1" TAIL) },
-	{ BYTES("PROXY UNKNOWNS\r\n") },
-	{ BYTES("PROXY TCP4\t192.0.2.1" TAIL) },
-	{ BYTES("PROXY TCP4  192.0.2.1" TAIL) },
-	{ BYTES("PROXY TCP4 192.0.2.01" TAIL) },
-	{ BYTES("PROXY TCP4 192.0.2.256" TAIL) },
-	{ BYTES("PROXY TCP4 192.0.2" TAIL) },
-	{ BYTES("PROXY TCP4 192.0.2.1.1" TAIL) },
-	{ BYTES("PROXY TCP4 192.0.2.1\0" TAIL) },
-	{ BYTES("PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n") },
-	{ BYTES("PROXY TCP6 192.0.2.1" TAIL) },
-	{ BYTES("PROXY TCP6 2001:db8::1::2 2001:db8::2 1 2\r\n") },
-	{ BYTES("PROXY TCP6 fe80::1%eth0 fe80::2 1 2\r\n") },
-	{ BYTES("PROXY TCP6 1:2:3:4:5:6:7:8:9 ::1 1 2\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 01 2\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 02\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 65536 2\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 99999\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 4294967297\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 +1 2\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 0x1 2\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 \r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\rX\n") },
-	{ BYTES("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\r\n") },
-	{ BYTES("PROXY UNKNOWN \n\r\n") },
-	{ BYTES("PROXY UNKNOWN \r \r\n") },
+	{ LITERAL("GET / HTTP/1.1\r\n") },
+	{ LITERAL("PROXY\r\n") },
+	{ LITERAL("PROXY \r\n") },
+	{ LITERAL("proxy TCP4 192.0.2.1" TAIL) },
+	{ LITERAL("PROXY  TCP4 192.0.2.1" TAIL) },
+	{ LITERAL("PROXY tcp4 192.0.2.1" TAIL) },
+	{ LITERAL("PROXY TCP5 192.0.2.1" TAIL) },
+	{ LITERAL("PROXY UDP4 192.0.2.1" TAIL) },
+	{ LITERAL("PROXY UNKNOWNS\r\n") },
+	{ LITERAL("PROXY TCP4\t192.0.2.1" TAIL) },
+	{ LITERAL("PROXY TCP4  192.0.2.1" TAIL) },
+	{ LITERAL("PROXY TCP4 192.0.2.01" TAIL) },
+	{ LITERAL("PROXY TCP4 192.0.2.256" TAIL) },
+	{ LITERAL("PROXY TCP4 192.0.2" TAIL) },
+	{ LITERAL("PROXY TCP4 192.0.2.1.1" TAIL) },
+	{ LITERAL("PROXY TCP4 192.0.2.1\0" TAIL) },
+	{ LITERAL("PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n") },
+	{ LITERAL("PROXY TCP6 192.0.2.1" TAIL) },
+	{ LITERAL("PROXY TCP6 2001:db8::1::2 2001:db8::2 1 2\r\n") },
+	{ LITERAL("PROXY TCP6 fe80::1%eth0 fe80::2 1 2\r\n") },
+	{ LITERAL("PROXY TCP6 1:2:3:4:5:6:7:8:9 ::1 1 2\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 01 2\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 02\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 65536 2\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 99999\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 4294967297\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 +1 2\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 0x1 2\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 \r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\rX\n") },
+	{ LITERAL("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\r\n") },
+	{ LITERAL("PROXY UNKNOWN \n\r\n") },
+	{ LITERAL("PROXY UNKNOWN \r \r\n") },
 	/* 108 bytes, without and with an end in sight */
-	{ BYTES("PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n") },
+	{ LITERAL("PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n") },
 };
 
 static void test_v1_is_strict(void **state)
@@ -177,9 +177,9 @@ static void test_v2_tells_the_addresses(void **state)
 	struct proxy_header header;
 
 	(void)state;
-	header = whole(BYTES(SIG "\x21\x11\0\x0c" V4_ADDRS));
+	header = whole(LITERAL(SIG "\x21\x11\0\x0c" V4_ADDRS));
 	assert_known(&header, 2, "::ffff:192.0.2.1", 56324, "::ffff:203.0.113.2", 443);
-	header = whole(BYTES(SIG "\x21\x21\0\x24" V6_ADDRS));
+	header = whole(LITERAL(SIG "\x21\x21\0\x24" V6_ADDRS));
 	assert_known(&header, 2, "2001:db8::1", 56324, "2001:db8::2", 443);
 	assert_int_equal(header.authority.len + header.unique_id.len, 0);
 }
@@ -197,8 +197,8 @@ static void test_v2_tells_tlvs(void **state)
 	size_t n;
 
 	(void)state;
-	whole(BYTES(data));
-	assert_int_equal(decode(BYTES(data), &header, &n), 0);
+	whole(LITERAL(data));
+	assert_int_equal(decode(LITERAL(data), &header, &n), 0);
 	assert_known(&header, 2, "::ffff:192.0.2.1", 56324, "::ffff:203.0.113.2", 443);
 	assert_int_equal(header.authority.len, 7);
 	assert_memory_equal(header.authority.data, "a.b.com", 7);
@@ -211,13 +211,13 @@ static void test_v2_that_says_nothing_of_the_client(void **state)
 	static char unix_addrs[16 + 216] = SIG "\x21\x31\0\xd8";
 
 	(void)state;
-	assert_unknown(BYTES(SIG "\x20\0\0\0"), 2);
-	assert_unknown(BYTES(SIG "\x20\x11\0\x0c" V4_ADDRS), 2);
-	assert_unknown(BYTES(SIG "\x20\xff\0\x02xx"), 2);
-	assert_unknown(BYTES(SIG "\x21\0\0\0"), 2);
-	assert_unknown(BYTES(SIG "\x21\0\0\5abcde"), 2);
-	assert_unknown(BYTES(SIG "\x21\x12\0\x0c" V4_ADDRS), 2);
-	assert_unknown(BYTES(SIG "\x21\x22\0\x24" V6_ADDRS), 2);
+	assert_unknown(LITERAL(SIG "\x20\0\0\0"), 2);
+	assert_unknown(LITERAL(SIG "\x20\x11\0\x0c" V4_ADDRS), 2);
+	assert_unknown(LITERAL(SIG "\x20\xff\0\x02xx"), 2);
+	assert_unknown(LITERAL(SIG "\x21\0\0\0"), 2);
+	assert_unknown(LITERAL(SIG "\x21\0\0\5abcde"), 2);
+	assert_unknown(LITERAL(SIG "\x21\x12\0\x0c" V4_ADDRS), 2);
+	assert_unknown(LITERAL(SIG "\x21\x22\0\x24" V6_ADDRS), 2);
 	assert_unknown(unix_addrs, sizeof(unix_addrs), 2);
 }
 
@@ -225,20 +225,20 @@ static const struct {
 	const char *text;
 	size_t len;
 } bad_v2[] = {
-	{ BYTES("\r\n\r\n\0\r\nQUIT\r") },
-	{ BYTES("\r\n\r\n\1") },
-	{ BYTES(SIG "\x11\x11\0\x0c" V4_ADDRS) },
-	{ BYTES(SIG "\x31\x11\0\x0c" V4_ADDRS) },
-	{ BYTES(SIG "\x22\x11\0\x0c" V4_ADDRS) },
-	{ BYTES(SIG "\x21\x13\0\x0c" V4_ADDRS) },
-	{ BYTES(SIG "\x21\x41\0\x0c" V4_ADDRS) },
-	{ BYTES(SIG "\x21\x11\0\x0b" V4_ADDRS) },
-	{ BYTES(SIG "\x21\x11\0\0" V4_ADDRS) },
-	{ BYTES(SIG "\x21\x21\0\x23" V6_ADDRS) },
-	{ BYTES(SIG "\x21\x11\0\x0d" V4_ADDRS "\4") },
-	{ BYTES(SIG "\x21\x11\0\x0e" V4_ADDRS "\4\0") },
-	{ BYTES(SIG "\x21\x11\0\x10" V4_ADDRS "\4\0\2x") },
-	{ BYTES(SIG "\x21\x11\0\x13" V4_ADDRS "\4\0\1x\2\xff\xff") },
+	{ LITERAL("\r\n\r\n\0\r\nQUIT\r") },
+	{ LITERAL("\r\n\r\n\1") },
+	{ LITERAL(SIG "\x11\x11\0\x0c" V4_ADDRS) },
+	{ LITERAL(SIG "\x31\x11\0\x0c" V4_ADDRS) },
+	{ LITERAL(SIG "\x22\x11\0\x0c" V4_ADDRS) },
+	{ LITERAL(SIG "\x21\x13\0\x0c" V4_ADDRS) },
+	{ LITERAL(SIG "\x21\x41\0\x0c" V4_ADDRS) },
+	{ LITERAL(SIG "\x21\x11\0\x0b" V4_ADDRS) },
+	{ LITERAL(SIG "\x21\x11\0\0" V4_ADDRS) },
+	{ LITERAL(SIG "\x21\x21\0\x23" V6_ADDRS) },
+	{ LITERAL(SIG "\x21\x11\0\x0d" V4_ADDRS "\4") },
+	{ LITERAL(SIG "\x21\x11\0\x0e" V4_ADDRS "\4\0") },
+	{ LITERAL(SIG "\x21\x11\0\x10" V4_ADDRS "\4\0\2x") },
+	{ LITERAL(SIG "\x21\x11\0\x13" V4_ADDRS "\4\0\1x\2\xff\xff") },
 };
 
 static void test_v2_is_strict(void **state)
@@ -309,23 +309,23 @@ static void test_encoding(void **state)
 	struct proxy_header header = header_of(1, "::ffff:192.0.2.1", "::ffff:203.0.113.2");
 
 	(void)state;
-	assert_encoded(&header, BYTES("PROXY TCP4 192.0.2.1 203.0.113.2 56324 443\r\n"));
+	assert_encoded(&header, LITERAL("PROXY TCP4 192.0.2.1 203.0.113.2 56324 443\r\n"));
 	header.version = 2;
-	assert_encoded(&header, BYTES(SIG "\x21\x11\0\x0c" V4_ADDRS));
+	assert_encoded(&header, LITERAL(SIG "\x21\x11\0\x0c" V4_ADDRS));
 	header.authority = (struct proxy_value){ (const uint8_t *)"a.b.com", 7 };
 	header.unique_id = (struct proxy_value){ (const uint8_t *)"\0\1\2", 3 };
-	assert_encoded(&header, BYTES(SIG "\x21\x11\0\x1c" V4_ADDRS "\2\0\7a.b.com"
+	assert_encoded(&header, LITERAL(SIG "\x21\x11\0\x1c" V4_ADDRS "\2\0\7a.b.com"
 					  "\5\0\3\0\1\2"));
 	header = header_of(1, "2001:db8::1", "2001:db8::2");
-	assert_encoded(&header, BYTES("PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n"));
+	assert_encoded(&header, LITERAL("PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n"));
 	header.version = 2;
-	assert_encoded(&header, BYTES(SIG "\x21\x21\0\x24" V6_ADDRS));
+	assert_encoded(&header, LITERAL(SIG "\x21\x21\0\x24" V6_ADDRS));
 	header = header_of(1, "::ffff:192.0.2.1", "2001:db8::2");
-	assert_encoded(&header, BYTES("PROXY TCP6 ::ffff:c000:201 2001:db8::2 56324 443\r\n"));
+	assert_encoded(&header, LITERAL("PROXY TCP6 ::ffff:c000:201 2001:db8::2 56324 443\r\n"));
 	header = (struct proxy_header){ .version = 1 };
-	assert_encoded(&header, BYTES("PROXY UNKNOWN\r\n"));
+	assert_encoded(&header, LITERAL("PROXY UNKNOWN\r\n"));
 	header.version = 2;
-	assert_encoded(&header, BYTES(SIG "\x20\0\0\0"));
+	assert_encoded(&header, LITERAL(SIG "\x20\0\0\0"));
 }
 
 static void test_values_that_are_too_long_are_left_out(void **state)
@@ -344,7 +344,7 @@ static void test_values_that_are_too_long_are_left_out(void **state)
 	assert_int_equal(again.unique_id.len, 128);
 	header.authority.len++;
 	header.unique_id.len++;
-	assert_encoded(&header, BYTES(SIG "\x21\x21\0\x24" V6_ADDRS));
+	assert_encoded(&header, LITERAL(SIG "\x21\x21\0\x24" V6_ADDRS));
 }
 
 int main(void)
