@@ -32,8 +32,9 @@ static int make(enum bpf_map_type type, size_t key, size_t value, unsigned int e
 }
 
 static const enum map_id made[] = {
-	MAP_CONTROL, MAP_POLICIES, MAP_LISTENERS, MAP_PATHS, MAP_CIDRS,	    MAP_SOURCES, MAP_VERDICTS,	 MAP_LIMITS,
-	MAP_METRICS, MAP_NAMES,	   MAP_HEADERS,	  MAP_RULES, MAP_OVERRIDES, MAP_QUOTAS,	 MAP_RULE_NAMES, MAP_RULE_STATS,
+	MAP_CONTROL,   MAP_POLICIES, MAP_LISTENERS,  MAP_PATHS,	     MAP_CIDRS,	    MAP_SOURCES,
+	MAP_VERDICTS,  MAP_LIMITS,   MAP_METRICS,    MAP_NAMES,	     MAP_HEADERS,   MAP_RULES,
+	MAP_OVERRIDES, MAP_QUOTAS,   MAP_RULE_NAMES, MAP_RULE_STATS, MAP_SYN_PORTS,
 };
 
 static int setup(void **state)
@@ -59,6 +60,7 @@ static int setup(void **state)
 	maps.fd[MAP_QUOTAS] = make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct quota_key), sizeof(struct quota), 1024, 0);
 	maps.fd[MAP_RULE_NAMES] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct name), MPBPF_RULE_NAMES, 0);
 	maps.fd[MAP_RULE_STATS] = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct rule_stats), MPBPF_RULE_NAMES, 0);
+	maps.fd[MAP_SYN_PORTS] = make(BPF_MAP_TYPE_HASH, sizeof(struct syn_port_key), 4, 64, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
 		if (maps.fd[made[i]] < 0)
 			return -1;

@@ -141,7 +141,7 @@ static bool exempt(const struct line *line)
 	const char *s = line->field[TARGET], *end = memchr(s, '?', line->len[TARGET]);
 	size_t len = end ? (size_t)(end - s) : line->len[TARGET], i, n = 0;
 
-	if (len > 7 && !memcmp(s, "http://", 7)) {
+	if (len > 7 && !strncasecmp(s, "http://", 7)) { /* RFC 3986, section 3.1: in any case */
 		end = memchr(s + 7, '/', len - 7);
 		if (!end)
 			return false;
