@@ -31,6 +31,10 @@ static struct config *config_new(void)
 			     .asks = { .enabled = true, .rate = 5000, .burst = 10000 } },
 		.metrics = { .request = true, .response = true, .timing = true, .size = true, .sample_rate = 1 },
 		.events_per_second = 100,
+		.classify = { .enabled = true,
+			      .max_flows = MPBPF_FLOWS_MAX,
+			      .grpc_ports = { 50051 },
+			      .n_grpc_ports = 1 },
 		.max_verdicts = MPBPF_VERDICTS_MAX,
 	};
 	auth_init(&config->auth);
@@ -76,6 +80,7 @@ void config_free(struct config *config)
 	auth_free(&config->auth);
 	license_free(&config->license);
 	request_limits_free(config);
+	protocol_rules_free(config);
 	strings_free(config->metrics.prefixes, config->metrics.n_prefixes);
 	gateway_free(config);
 	strings_free(config->warnings, config->n_warnings);

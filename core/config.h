@@ -207,6 +207,23 @@ struct metrics_config {
 	size_t n_prefixes;		      /* at most METRICS_PREFIXES_MAX */
 };
 
+/* What is remembered of flows. */
+struct classify_config {
+	bool enabled;	    /* default true */
+	uint32_t max_flows; /* 1024 to 4194304, default MPBPF_FLOWS_MAX; fixed at load */
+	uint16_t grpc_ports[MPBPF_GRPC_PORTS];
+	size_t n_grpc_ports; /* default one, 50051 */
+};
+
+/* Flows of a protocol that are dropped. The first rule that matches holds. */
+struct protocol_rule_config {
+	char *name;
+	enum protocol protocol;
+	enum tls_version below; /* TLS_UNKNOWN: not asked for */
+	uint16_t port;		/* destination; 0: any */
+	bool monitor;		/* default false; only counted */
+};
+
 enum proxy_protocol { PROXY_OFF, PROXY_V1, PROXY_V2 };
 enum balance_policy { BALANCE_ROUND_ROBIN, BALANCE_RANDOM, BALANCE_LEAST_CONN, BALANCE_SOURCE_HASH };
 enum health_type { HEALTH_NONE, HEALTH_TCP, HEALTH_HTTP };
@@ -271,6 +288,9 @@ struct config {
 	size_t n_request_limits;
 	struct clients_config clients;
 	struct metrics_config metrics;
+	struct classify_config classify;
+	struct protocol_rule_config *protocol_rules; /* at most MPBPF_PROTOCOL_RULES */
+	size_t n_protocol_rules;
 	struct service_config *services;
 	size_t n_services;
 	struct route_config *routes;

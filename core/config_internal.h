@@ -200,6 +200,11 @@ extern const struct rule connections_rules[];
 /* config_clients.c */
 extern const struct rule clients_rules[];
 
+/* config_classify.c */
+extern const struct rule classify_rules[], protocol_rule_rule;
+int protocol_rules_finish(struct reader *r);
+void protocol_rules_free(struct config *config);
+
 /* config_responses.c */
 extern const struct rule metrics_rules[];
 int metrics_finish(struct reader *r, void *object);

@@ -163,6 +163,9 @@ const struct rule config_rules[] = {
 	      &request_limit_rule),
 	OBJECT("clients", struct config, clients, clients_rules),
 	OBJECT("metrics", struct config, metrics, metrics_rules, .finish = metrics_finish),
+	OBJECT("classify", struct config, classify, classify_rules),
+	ARRAY("protocol_rules", struct config, protocol_rules, n_protocol_rules, 0, MPBPF_PROTOCOL_RULES,
+	      &protocol_rule_rule),
 	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule),
 	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),
 	ARRAY("source_routes", struct config, source_routes, n_source_routes, 0, 4096, &source_route_rule),
@@ -210,6 +213,8 @@ int config_finish(struct reader *r)
 
 	if (err == 0)
 		err = request_limits_finish(r);
+	if (err == 0)
+		err = protocol_rules_finish(r);
 	if (err == 0)
 		err = response_headers_finish(r);
 	return err < 0 ? err : listeners_finish(r);

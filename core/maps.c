@@ -56,6 +56,9 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_ARRIVALS] = "arrivals",
 	[MAP_OPENERS] = "openers",
 	[MAP_OPENINGS] = "openings",
+	[MAP_FLOWS] = "flows",
+	[MAP_PROTOCOL_RULES] = "protocol_rules",
+	[MAP_RULE_COUNTS] = "rule_counts",
 };
 
 void maps_close(struct maps *maps)

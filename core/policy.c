@@ -160,6 +160,21 @@ static int write_limits(int fd, const struct config *config, uint32_t generation
 	return r;
 }
 
+static int write_protocol_rules(int fd, const struct config *config, uint32_t generation, const struct numbers *numbers)
+{
+	struct protocol_rule rule;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->n_protocol_rules; i++) {
+		__u32 at = (generation & 1) * MPBPF_PROTOCOL_RULES + i;
+
+		protocol_rule_of(config, i, generation, &rule);
+		rule.number = numbers->rules[i];
+		r = bpf_map_update_elem(fd, &at, &rule, BPF_ANY);
+	}
+	return r;
+}
+
 static int write_headers(int fd, const struct config *config, uint32_t generation)
 {
 	struct header_block block;
@@ -210,6 +225,9 @@ static int write_generation(const struct maps *maps, const struct config *config
 	if (r < 0)
 		return r;
 	r = write_listeners(maps, config, generation, numbers);
+	if (r < 0)
+		return r;
+	r = write_protocol_rules(maps->fd[MAP_PROTOCOL_RULES], config, generation, numbers);
 	if (r < 0)
 		return r;
 	policy_of(config, generation, &policy);
@@ -283,7 +301,7 @@ static int max_entries(int fd, uint32_t *ret)
 
 int policy_fixed_differ(const struct maps *maps, const struct config *config, struct policy_fixed *ret)
 {
-	uint32_t sources, quotas, verdicts;
+	uint32_t sources, quotas, verdicts, flows;
 	int r;
 
 	r = max_entries(maps->fd[MAP_SOURCES], &sources);
@@ -295,8 +313,12 @@ int policy_fixed_differ(const struct maps *maps, const struct config *config, st
 	r = max_entries(maps->fd[MAP_VERDICTS], &verdicts);
 	if (r < 0)
 		return r;
+	r = max_entries(maps->fd[MAP_FLOWS], &flows);
+	if (r < 0)
+		return r;
 	ret->max_sources = sources != config->rate_limit.max_sources;
 	ret->max_quotas = quotas != config->rate_limit.max_quotas;
 	ret->max_verdicts = verdicts != config->max_verdicts;
+	ret->max_flows = flows != config->classify.max_flows;
 	return 0;
 }

@@ -28,6 +28,7 @@ struct policy_fixed {
 	bool max_sources;
 	bool max_quotas;
 	bool max_verdicts;
+	bool max_flows;
 };
 
 int policy_fixed_differ(const struct maps *maps, const struct config *config, struct policy_fixed *ret);

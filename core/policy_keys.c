@@ -51,7 +51,13 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		.syn_mode = config->ddos.syn_cookies,
 		.syn_rate = config->ddos.syn_rate,
 		.syn_named = config->ddos.n_syn_ports > 0,
+		.flows = config->classify.enabled,
+		.n_protocol_rules = config->n_protocol_rules,
 	};
+	for (size_t i = 0; i < config->classify.n_grpc_ports; i++) {
+		ret->grpc_ports[i] = htons(config->classify.grpc_ports[i]);
+		ret->grpc_bits |= 1ULL << (config->classify.grpc_ports[i] & 63);
+	}
 	rates_of(config, ret);
 	if (connections->enabled) {
 		ret->conn_mode = connections->mode;
@@ -158,6 +164,19 @@ void limit_of(const struct config *config, size_t i, uint32_t generation, struct
 		.dry = !limit->enforce,
 	};
 	bucket_of(limit->rate, limit->burst, &ret->interval, &ret->burst);
+}
+
+void protocol_rule_of(const struct config *config, size_t i, uint32_t generation, struct protocol_rule *ret)
+{
+	const struct protocol_rule_config *rule = &config->protocol_rules[i];
+
+	*ret = (struct protocol_rule){
+		.generation = generation,
+		.protocol = rule->protocol,
+		.below = rule->below,
+		.dry = rule->monitor,
+		.port = htons(rule->port),
+	};
 }
 
 static void path_key_of(const char *path, size_t bytes, uint16_t rules, uint32_t generation, struct path_key *ret)

@@ -25,6 +25,9 @@ int listener_of(const struct config *config, size_t i, uint32_t generation, stru
  */
 int path_keys_of(const char *path, uint16_t rules, uint32_t generation, struct path_key ret[2]);
 
+/* Protocol rule `i`, but for its number. */
+void protocol_rule_of(const struct config *config, size_t i, uint32_t generation, struct protocol_rule *ret);
+
 /* Request limit `i`; id is a hash of its name, so that its buckets outlive a reload. */
 void limit_of(const struct config *config, size_t i, uint32_t generation, struct limit *ret);
 

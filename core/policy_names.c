@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "core/policy_names.h"
 #include "core/util.h"
@@ -43,6 +44,16 @@ static int name_write(const struct maps *maps, const struct name *names, __u32 a
 	return bpf_map_update_elem(maps->fd[MAP_NAMES], &at, &names[at], BPF_ANY);
 }
 
+static int rule_counts_reset(const struct maps *maps, __u32 at)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct rule_count *zeros = n_cpus > 0 ? calloc(n_cpus, sizeof(*zeros)) : NULL;
+
+	if (n_cpus < 0)
+		return n_cpus;
+	return zeros ? bpf_map_update_elem(maps->fd[MAP_RULE_COUNTS], &at, zeros, BPF_ANY) : -ENOMEM;
+}
+
 /* Deleting while walking begins the walk anew, so what is kept may come again; what is deleted does not. */
 static int counters_delete(const struct maps *maps, int number)
 {
@@ -66,7 +77,9 @@ static int take(const struct maps *maps, struct name *names, size_t from, size_t
 	number = names_take(names, from, to, text, generation, old, &reused);
 	if (number < 0)
 		return number;
-	if (reused)
+	if (reused && number >= MPBPF_LISTENER_NAMES)
+		r = rule_counts_reset(maps, number - MPBPF_LISTENER_NAMES);
+	else if (reused)
 		r = counters_delete(maps, number);
 	if (r == 0)
 		r = name_write(maps, names, number);
@@ -104,9 +117,16 @@ int names_publish(const struct maps *maps, const struct config *config, uint32_t
 			ret->prefixes[1 + i] = r;
 	}
 	for (size_t i = 0; r >= 0 && i < config->n_listeners; i++) {
-		r = take(maps, names, MPBPF_PREFIX_NAMES, MPBPF_NAMES_MAX, config->listeners[i].name, generation, old);
+		r = take(maps, names, MPBPF_PREFIX_NAMES, MPBPF_LISTENER_NAMES, config->listeners[i].name, generation,
+			 old);
 		if (r >= 0)
 			ret->listeners[i] = r;
+	}
+	for (size_t i = 0; r >= 0 && i < config->n_protocol_rules; i++) {
+		r = take(maps, names, MPBPF_LISTENER_NAMES, MPBPF_NAMES_MAX, config->protocol_rules[i].name, generation,
+			 old);
+		if (r >= 0)
+			ret->rules[i] = r - MPBPF_LISTENER_NAMES;
 	}
 	return r < 0 ? r : 0;
 }

@@ -9,6 +9,7 @@
 struct numbers {
 	uint16_t listeners[MPBPF_LISTENERS_MAX];    /* of the configuration's listeners, in their order */
 	uint8_t prefixes[1 + METRICS_PREFIXES_MAX]; /* of metrics.prefixes, from [1] on; [0] is 0 */
+	uint8_t rules[MPBPF_PROTOCOL_RULES];	    /* of protocol_rules, from MPBPF_LISTENER_NAMES on */
 };
 
 /*

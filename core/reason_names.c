@@ -7,6 +7,7 @@ const char *const xdp_reason_names[XDP_REASON_MAX] = {
 	[XDP_REASON_MALFORMED] = "malformed", [XDP_REASON_SYN_GUARD] = "syn_guard",   [XDP_REASON_BANNED] = "banned",
 	[XDP_REASON_CONNECTIONS] = "connections",
 	[XDP_REASON_SYN_COOKIE] = "syn_cookie",
+	[XDP_REASON_PROTOCOL] = "protocol",
 };
 
 const char *const malformed_names[MALFORMED_MAX] = {

@@ -14,12 +14,11 @@
 /* Entries read at a time when counting. */
 #define BATCH 16384
 
-/* Value 0 of a per-CPU array as a sum: `words` counters of 64 bits each. */
-static int sum_percpu(int fd, __u64 *ret, size_t words)
+/* Value `at` of a per-CPU array as a sum: `words` counters of 64 bits each. */
+static int sum_percpu(int fd, __u32 at, __u64 *ret, size_t words)
 {
 	int n_cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ __u64 *values = NULL;
-	__u32 zero = 0;
 	int r;
 
 	if (n_cpus < 0)
@@ -27,7 +26,7 @@ static int sum_percpu(int fd, __u64 *ret, size_t words)
 	values = calloc(n_cpus, words * sizeof(*values));
 	if (!values)
 		return -ENOMEM;
-	r = bpf_map_lookup_elem(fd, &zero, values);
+	r = bpf_map_lookup_elem(fd, &at, values);
 	if (r < 0)
 		return r;
 	memset(ret, 0, words * sizeof(*ret));
@@ -67,6 +66,36 @@ static int count_entries(int fd, size_t key_size, size_t value_size, uint64_t *r
 	return 0;
 }
 
+/* The protocol rules of the policy in force, in their order, each under its name. */
+static int read_rules(const struct maps *maps, struct stats *stats)
+{
+	__u32 generation = maps->control->generation, slot = generation & 1, number, i;
+	struct protocol_rule rule;
+	struct policy policy;
+	struct name name;
+	int r;
+
+	r = bpf_map_lookup_elem(maps->fd[MAP_POLICIES], &slot, &policy);
+	for (i = 0; r == 0 && i < policy.n_protocol_rules && i < MPBPF_PROTOCOL_RULES; i++) {
+		struct protocol_stats *one = &stats->rules[i];
+
+		slot = (generation & 1) * MPBPF_PROTOCOL_RULES + i;
+		r = bpf_map_lookup_elem(maps->fd[MAP_PROTOCOL_RULES], &slot, &rule);
+		number = MPBPF_LISTENER_NAMES + rule.number;
+		if (r == 0)
+			r = bpf_map_lookup_elem(maps->fd[MAP_NAMES], &number, &name);
+		if (r == 0)
+			r = sum_percpu(maps->fd[MAP_RULE_COUNTS], rule.number, (__u64 *)&one->count,
+				       sizeof(one->count) / sizeof(__u64));
+		if (r < 0)
+			break;
+		memcpy(one->name, name.text, sizeof(one->name));
+		one->name[sizeof(one->name) - 1] = '\0';
+		stats->n_rules = i + 1;
+	}
+	return r;
+}
+
 int stats_read(const struct maps *maps, struct stats *ret)
 {
 	struct stats stats = { .conns_open = maps->control->conns_open };
@@ -74,16 +103,22 @@ int stats_read(const struct maps *maps, struct stats *ret)
 
 	_Static_assert(sizeof(stats.xdp) % sizeof(__u64) == 0, "nothing but 64-bit counters");
 	_Static_assert(sizeof(stats.requests) % sizeof(__u64) == 0, "nothing but 64-bit counters");
-	r = sum_percpu(maps->fd[MAP_XDP_STATS], (__u64 *)&stats.xdp, sizeof(stats.xdp) / sizeof(__u64));
+	r = sum_percpu(maps->fd[MAP_XDP_STATS], 0, (__u64 *)&stats.xdp, sizeof(stats.xdp) / sizeof(__u64));
 	if (r < 0)
 		return r;
-	r = sum_percpu(maps->fd[MAP_REQUEST_STATS], (__u64 *)&stats.requests, sizeof(stats.requests) / sizeof(__u64));
+	r = sum_percpu(maps->fd[MAP_REQUEST_STATS], 0, (__u64 *)&stats.requests,
+		       sizeof(stats.requests) / sizeof(__u64));
 	if (r < 0)
 		return r;
 	r = count_entries(maps->fd[MAP_SOURCES], sizeof(struct source_key), sizeof(struct source), &stats.sources);
 	if (r < 0)
 		return r;
 	r = count_entries(maps->fd[MAP_VERDICTS], sizeof(struct verdict_key), sizeof(struct verdict), &stats.verdicts);
+	if (r < 0)
+		return r;
+	r = count_entries(maps->fd[MAP_FLOWS], sizeof(struct flow_key), sizeof(struct flow), &stats.flows);
+	if (r == 0)
+		r = read_rules(maps, &stats);
 	if (r < 0)
 		return r;
 	*ret = stats;
@@ -119,6 +154,17 @@ static bool add_malformed(cJSON *xdp, const __u64 *malformed)
 	return add_counters(xdp, "malformed", counters + MALFORMED_NONE + 1, MALFORMED_MAX - 1);
 }
 
+static bool add_rules(cJSON *xdp, const struct stats *stats)
+{
+	cJSON *rules = cJSON_AddObjectToObject(xdp, "protocol_rules");
+
+	for (size_t i = 0; rules && i < stats->n_rules; i++)
+		if (!ADD_COUNTERS(rules, stats->rules[i].name, { "dropped", stats->rules[i].count.dropped },
+				  { "would_drop", stats->rules[i].count.would_drop }))
+			return false;
+	return rules;
+}
+
 static bool add_xdp(cJSON *json, const struct stats *stats)
 {
 	const struct xdp_stats *x = &stats->xdp;
@@ -131,16 +177,22 @@ static bool add_xdp(cJSON *json, const struct stats *stats)
 	       ADD_COUNTERS(xdp, "dropped", { "rate_limit", r[XDP_REASON_RATE_LIMIT] },
 			    { "denied", r[XDP_REASON_DENIED] }, { "malformed", r[XDP_REASON_MALFORMED] },
 			    { "syn_guard", r[XDP_REASON_SYN_GUARD] }, { "banned", r[XDP_REASON_BANNED] },
-			    { "connections", r[XDP_REASON_CONNECTIONS] }) &&
+			    { "connections", r[XDP_REASON_CONNECTIONS] },
+			    { "protocol", r[XDP_REASON_PROTOCOL] }) &&
 	       add_malformed(xdp, x->malformed) &&
 	       ADD_COUNTERS(xdp, "protocols", { "http1", p[PROTOCOL_HTTP1] }, { "tls", p[PROTOCOL_TLS] },
 			    { "http2", p[PROTOCOL_HTTP2] }, { "grpc", p[PROTOCOL_GRPC] },
-			    { "websocket", p[PROTOCOL_WEBSOCKET] }, { "other", p[PROTOCOL_OTHER] }) &&
+			    { "websocket", p[PROTOCOL_WEBSOCKET] }, { "ssh", p[PROTOCOL_SSH] },
+			    { "redis", p[PROTOCOL_REDIS] }, { "postgresql", p[PROTOCOL_POSTGRESQL] },
+			    { "mqtt", p[PROTOCOL_MQTT] }, { "dns", p[PROTOCOL_DNS] }, { "quic", p[PROTOCOL_QUIC] },
+			    { "other", p[PROTOCOL_OTHER] }) &&
 	       ADD_COUNTERS(xdp, "syn_guard", { "cookies_sent", r[XDP_REASON_SYN_COOKIE] },
 			    { "validated", x->syn_validated }) &&
 	       cJSON_AddNumberToObject(xdp, "sources", stats->sources) &&
 	       cJSON_AddNumberToObject(xdp, "would_drop", x->would_drop) &&
-	       cJSON_AddNumberToObject(xdp, "would_drop_connections", x->conn_would_drop);
+	       cJSON_AddNumberToObject(xdp, "would_drop_connections", x->conn_would_drop) &&
+	       cJSON_AddNumberToObject(xdp, "flows", stats->flows) &&
+	       cJSON_AddNumberToObject(xdp, "unkept_flows", x->unkept) && add_rules(xdp, stats);
 }
 
 /* Denials, or what a dry run let pass of them, under the same names. */

@@ -12,6 +12,12 @@ struct stats {
 	struct request_stats requests;
 	uint64_t sources; /* entries of the map of that name */
 	uint64_t verdicts;
+	uint64_t flows;
+	size_t n_rules;
+	struct protocol_stats {
+		char name[MPBPF_PATH_KEY];
+		struct rule_count count;
+	} rules[MPBPF_PROTOCOL_RULES]; /* of the policy in force */
 	int64_t conns_open;
 	uint64_t unguarded; /* struct runtime_facts; left 0 by stats_read() */
 };

@@ -25,7 +25,7 @@ static const char *error_text(int r)
 static void note_fixed(const struct maps *maps, const struct config *config, struct apply_report *ret)
 {
 	struct policy_fixed fixed;
-	const char *changed[3];
+	const char *changed[4];
 	size_t n = 0, len = 0;
 
 	if (policy_fixed_differ(maps, config, &fixed) < 0)
@@ -36,6 +36,8 @@ static void note_fixed(const struct maps *maps, const struct config *config, str
 		changed[n++] = "rate_limit.max_quotas";
 	if (fixed.max_verdicts)
 		changed[n++] = "cache.max_verdicts";
+	if (fixed.max_flows)
+		changed[n++] = "classify.max_flows";
 	for (size_t i = 0; i < n; i++)
 		len += snprintf(ret->text + len, sizeof(ret->text) - len, "%s%s",
 				!i	    ? ""

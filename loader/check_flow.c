@@ -13,7 +13,7 @@
 #define FLOW_MS 5000
 
 /* Sends what can be sent now. */
-static int flow_send(struct check *c, struct flow *f, int fd)
+static int flow_send(struct check *c, struct check_flow *f, int fd)
 {
 	ssize_t n;
 
@@ -34,7 +34,7 @@ static int flow_send(struct check *c, struct flow *f, int fd)
 	return 0;
 }
 
-static int flow_receive(struct check *c, struct flow *f, int fd)
+static int flow_receive(struct check *c, struct check_flow *f, int fd)
 {
 	_cleanup_free_ char *buf = malloc(f->read_max);
 	ssize_t n;
@@ -55,7 +55,7 @@ static int flow_receive(struct check *c, struct flow *f, int fd)
 	return 0;
 }
 
-int flow_fill(struct check *c, struct flow *f, int fd)
+int flow_fill(struct check *c, struct check_flow *f, int fd)
 {
 	int r;
 
@@ -65,7 +65,7 @@ int flow_fill(struct check *c, struct flow *f, int fd)
 	return r;
 }
 
-int flow_run(struct check *c, struct flow *f, int from, int to)
+int flow_run(struct check *c, struct check_flow *f, int from, int to)
 {
 	int64_t end = io_now_ms() + FLOW_MS;
 	int r = 0;

@@ -7,7 +7,7 @@
 
 #include "loader/check.h"
 
-struct flow {
+struct check_flow {
 	const char *data;
 	size_t len, sent, received;
 	size_t under_way_most;
@@ -22,8 +22,8 @@ char *flow_message(const char *head, size_t body, size_t *ret_len);
 /* Both return 0 or check_fail(). */
 
 /* Sends until nothing more can be sent, nobody reading. */
-int flow_fill(struct check *c, struct flow *f, int from);
+int flow_fill(struct check *c, struct check_flow *f, int from);
 /* Sends the rest and receives all, in small pieces with pauses between them; nothing comes behind it. */
-int flow_run(struct check *c, struct flow *f, int from, int to);
+int flow_run(struct check *c, struct check_flow *f, int from, int to);
 
 #endif

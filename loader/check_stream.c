@@ -29,7 +29,7 @@ int check_pass_backpressure(struct check *c)
 {
 	static const struct peers_buffers buffers = { .client_send = 128 << 10, .server_receive = 128 << 10 };
 	_cleanup_(peers_close) struct peers peers = PEERS_EMPTY;
-	struct flow flow = { .write_max = 256 << 10, .read_max = 64 << 10, .pause_us = 500 };
+	struct check_flow flow = { .write_max = 256 << 10, .read_max = 64 << 10, .pause_us = 500 };
 	_cleanup_free_ char *message = NULL;
 	char head[256], field[64];
 	size_t stopped_at;
@@ -74,7 +74,7 @@ static int answer_in_parts(struct check *c, unsigned int *ret_stops)
 {
 	static const struct peers_buffers buffers = { .server_send = 32 << 10, .client_receive = 64 << 10 };
 	_cleanup_(peers_close) struct peers peers = PEERS_EMPTY;
-	struct flow flow = { .write_max = 256 << 10, .read_max = 32 << 10, .pause_us = 100 };
+	struct check_flow flow = { .write_max = 256 << 10, .read_max = 32 << 10, .pause_us = 100 };
 	_cleanup_free_ char *message = NULL;
 	char head[128];
 	int r;
@@ -125,7 +125,7 @@ static void squeeze_close(struct squeeze *s)
 static int squeeze_open(struct check *c, struct squeeze *s)
 {
 	static const struct peers_buffers buffers = { .server_send = 32 << 10, .client_receive = 32 << 10 };
-	struct flow flow = { .write_max = 256 << 10, .read_max = 64 << 10 };
+	struct check_flow flow = { .write_max = 256 << 10, .read_max = 64 << 10 };
 	_cleanup_free_ char *message = NULL;
 	char head[256], field[64];
 	int r;

@@ -33,6 +33,7 @@ struct context {
 	const char *reason;  /* of a network, or of events */
 	const char *source, *listener, *host, *path; /* NULL: not given */
 	bool follow;
+	size_t top; /* 0: not given */
 };
 
 /* Each returns an exit code, having logged what went wrong. */
@@ -42,6 +43,7 @@ int cmd_reload(const struct context *c);
 int cmd_status(const struct context *c);
 int cmd_stats(const struct context *c);
 int cmd_events(const struct context *c);
+int cmd_flows(const struct context *c);
 int cmd_check(const struct context *c);
 int cmd_verdict_list(const struct context *c);
 int cmd_verdict_show(const struct context *c);
@@ -53,6 +55,9 @@ int cmd_list_replace(const struct context *c);
 int cmd_list_list(const struct context *c);
 int cmd_route_list(const struct context *c);
 int cmd_route_test(const struct context *c);
+
+/* For --top: a number of flows, once. 0 or -EINVAL. */
+int flows_top_parse(const char *value, size_t *to);
 
 /* Shared by commands; all log. */
 /* EXIT_DONE, or EXIT_FAILED without root rights. */

@@ -41,6 +41,7 @@ enum option_id {
 	OPTION_HOST,
 	OPTION_PATH,
 	OPTION_FOLLOW,
+	OPTION_TOP,
 };
 
 #define BIT(id) (1U << ((id) - 256))
@@ -72,10 +73,11 @@ static const struct option_row {
 	{ OPTION_LISTENER, "listener", "NAME", "the gateway that it comes to; without it the only one" },
 	{ OPTION_HOST, "host", "HOST", "the host that a request names; without it none" },
 	{ OPTION_PATH, "path", "PATH", "the path that it asks for; without it /" },
+	{ OPTION_TOP, "top", "N", "so many flows, those with the most bytes (20)" },
 	{ OPTION_FOLLOW, "follow", NULL, "go on until it is unloaded, or interrupted" },
 	{ OPTION_PIN_ROOT, "pin-root", "DIR", "where on bpffs it is pinned (" PIN_ROOT_DEFAULT ")" },
 	{ OPTION_CGROUP, "cgroup", "DIR", "processes of this cgroup are guarded (the cgroup2 root)" },
-	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, events, check, verdict list and show, block and allow list, route)" },
+	{ OPTION_JSON, "json", NULL, "print JSON (status, stats, flows, events, check, verdict list and show, block and allow list, route)" },
 	{ OPTION_VERBOSE, "verbose", NULL, "also -v: show what libbpf says" },
 	{ OPTION_HELP, "help", NULL, "also -h: print this" },
 	{ OPTION_VERSION, "version", NULL, "print the version" },
@@ -96,6 +98,7 @@ static const struct command {
 	{ "status", NULL, "what is loaded, and by whom it is served", 0, cmd_status },
 	{ "stats", NULL, "counters since the load", 0, cmd_stats },
 	{ "events", NULL, "packets dropped lately, and why", BIT(OPTION_FOLLOW) | BIT(OPTION_REASON), cmd_events },
+	{ "flows", NULL, "which flows come in, what they speak, and how much", BIT(OPTION_TOP), cmd_flows },
 	{ "check", NULL, "can this kernel run it? each feature, proven by doing it", 0, cmd_check },
 	{ "verdict", "list", "which tokens are known, by their hashes, and what is revoked", 0, cmd_verdict_list },
 	{ "verdict", "show", "what is known of a token", BIT(OPTION_TOKEN_FILE), cmd_verdict_show },
@@ -253,6 +256,7 @@ static int option_apply(struct context *c, enum option_id id, const char *value)
 	case OPTION_HOST: return text_set(&c->host, value);
 	case OPTION_PATH: return text_set(&c->path, value);
 	case OPTION_FOLLOW: c->follow = true; break;
+	case OPTION_TOP: return flows_top_parse(value, &c->top);
 	case OPTION_REVOCATIONS: c->revocations = true; break;
 	case OPTION_NO_AGENT: c->no_agent = true; break;
 	case OPTION_FOREGROUND: c->foreground = true; break;

@@ -49,6 +49,8 @@ static int load_with(const struct config *config, bool l7, bool walk, struct mpb
 	if (r == 0)
 		r = bpf_map__set_max_entries(object->maps.verdicts, config->max_verdicts);
 	if (r == 0)
+		r = bpf_map__set_max_entries(object->maps.flows, config->classify.max_flows);
+	if (r == 0)
 		r = mpbpf__load(object);
 	if (r < 0) {
 		mpbpf__destroy(object);

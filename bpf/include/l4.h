@@ -91,6 +91,7 @@ static const __u8 xdp_actions[] = {
 	[XDP_REASON_BANNED] = XDP_DROP,
 	[XDP_REASON_CONNECTIONS] = XDP_DROP,
 	[XDP_REASON_SYN_COOKIE] = XDP_TX,
+	[XDP_REASON_PROTOCOL] = XDP_DROP,
 };
 /* clang-format on */
 _Static_assert(sizeof(xdp_actions) == XDP_REASON_MAX, "every reason has an action");

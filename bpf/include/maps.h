@@ -7,6 +7,7 @@
 #define MPBPF_BPF_MAPS_H
 
 #include "kernel.h"
+#include "classify_types.h"
 #include "http1.h"
 #include "mpbpf/steer.h"
 
@@ -50,6 +51,15 @@ struct scratch {
 struct scratches {
 	__u64 busy[SCRATCHES];
 	struct scratch slot[SCRATCHES];
+};
+
+/* How a first payload is read: see flow.h. */
+struct peek {
+	struct classify_buf buf;
+	struct classified found;
+	struct flow flow; /* that is to be remembered */
+	__u32 tick;	  /* when `made` began */
+	__u32 made;	  /* flows that were begun since */
 };
 
 /* Agent writes single words through mmap; every program reads. */
@@ -267,6 +277,38 @@ struct {
 	__type(key, __u32);
 	__type(value, struct xdp_stats);
 } xdp_stats __weak SEC(".maps");
+
+/* XDP writes; `mpbpf flows` reads. Full: the flow unseen for longest is forgotten; what it sends next begins it anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_FLOWS_MAX);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows __weak SEC(".maps");
+
+/* XDP alone: where the first payload of a flow is read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct peek);
+} peeks __weak SEC(".maps");
+
+/* Agent fills the half of the next generation; XDP reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MPBPF_PROTOCOL_RULES);
+	__type(key, __u32);
+	__type(value, struct protocol_rule);
+} protocol_rules __weak SEC(".maps");
+
+/* XDP writes; stats reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MPBPF_NAMES_MAX - MPBPF_LISTENER_NAMES);
+	__type(key, __u32);
+	__type(value, struct rule_count);
+} rule_counts __weak SEC(".maps");
 
 /* Agent writes; sockops and sk_skb read. Full: the configuration is refused. */
 struct {

@@ -41,32 +41,35 @@ enum {
 #define VLAN_TAGS_MAX 2
 #define EXTENSION_HEADERS_MAX 8 /* a packet with more is not read further, it is other */
 
-/* L3_OTHER: not IP, or an IP header too broken to believe its source address. */
-enum l3_proto { L3_OTHER, L3_IPV4, L3_IPV6 };
-/* L4_OTHER: another protocol, or a fragment that is not the first and so carries no header. */
-enum l4_proto { L4_OTHER, L4_TCP, L4_UDP, L4_ICMP, L4_ICMPV6 };
-
 struct packet {
+	union {
+		struct flow_tuple tuple;
+		struct {
+			struct addr source; /* when l3_proto is known */
+			struct addr dest;
+			__be16 source_port; /* TCP and UDP */
+			__be16 dest_port;
+			__u8 l3_proto; /* enum l3_proto */
+			__u8 l4_proto; /* enum l4_proto */
+			__u16 pad;
+		};
+		__u64 tuple_words[sizeof(struct flow_tuple) / 8];
+	};
 	__u32 len;	     /* of the whole frame */
 	__u32 payload_off;   /* of TCP or UDP */
 	__u32 payload_len;   /* 0: none, or neither TCP nor UDP */
-	__u8 l3_proto;	     /* enum l3_proto */
-	__u8 l4_proto;	     /* enum l4_proto */
+	__u32 seq;	     /* of TCP, host order */
 	bool more_fragments; /* lengths inside speak of the whole, of which more comes */
 	bool fragment;	     /* of a packet that comes in several */
 	__u8 ip_proto;	     /* protocol number of what IP carries, as far as it was read */
 	bool on_link;	     /* IPv6 neighbour discovery or listener discovery, sent by a neighbour */
 	__u8 tcp_flags;	     /* enum tcp_flags */
 	__u8 tcp_size;	     /* of the TCP header with its options: 20 to 60 */
-	__be16 source_port;  /* TCP and UDP */
-	__be16 dest_port;
-	__u16 l3_off;	    /* of the IP header */
-	__u16 rule;	    /* number in `rule_names` of the limit that it is over, if it is over one */
-	bool would_drop;    /* over a limit, or malformed, and let pass */
-	__u64 extensions;   /* IPv6: bit n for each extension header of number n */
-	__u32 l4_off;	    /* of TCP */
-	struct addr source; /* when l3_proto is known */
-	struct addr dest;
+	__u16 l3_off;	     /* of the IP header */
+	__u16 rule;	     /* number in `rule_names` of the limit that it is over, if it is over one */
+	bool would_drop;     /* over a limit, or malformed, and let pass */
+	__u64 extensions;    /* IPv6: bit n for each extension header of number n */
+	__u32 l4_off;	     /* of TCP */
 };
 
 static __always_inline bool packet_is_syn(const struct packet *pkt)
@@ -160,6 +163,7 @@ static __always_inline enum malformed packet_parse_tcp(struct packet *pkt, const
 	pkt->tcp_flags = ((const __u8 *)tcp)[TCP_FLAGS_AT];
 	pkt->tcp_size = size;
 	pkt->l4_off = cursor->at.off;
+	pkt->seq = bpf_ntohl(tcp->seq);
 	pkt->payload_off = cursor->at.off + size;
 	pkt->payload_len = cursor->at.end - cursor->at.off - size;
 	return MALFORMED_NONE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Floor 2: every frame that comes in on a protected interface, before the stack sees it. */
-#include "classify.h"
+#include "flow.h"
 #include "l4.h"
 #include "packet_event.h"
 #include "syn_guard.h"
@@ -24,11 +24,11 @@ SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 	reason = l4_decide(&pkt, policy, malformed, stats);
 	if (reason == XDP_REASON_PASS && pkt.l4_proto == L4_TCP && policy)
 		reason = syn_guard(ctx, &pkt, policy, stats);
+	if (reason == XDP_REASON_PASS && pkt.payload_len)
+		reason = flow_decide(ctx, &pkt, policy, stats);
 	if (unlikely(reason != XDP_REASON_PASS || malformed || pkt.would_drop) && reason != XDP_REASON_SYN_COOKIE && policy &&
 	    event_due(policy, stats))
 		packet_event(ctx, &pkt, reason, malformed);
-	if (reason == XDP_REASON_PASS && pkt.payload_len)
-		stats->protocols[classify(ctx, &pkt)]++;
 	return xdp_verdict(stats, reason);
 }
 

@@ -47,7 +47,13 @@
 #define MPBPF_PIECES_SIZE 2048	    /* bytes of such a head; power of two */
 #define MPBPF_METRICS_MAX 16384	    /* counters of responses and buckets of latency that are in use */
 #define MPBPF_PREFIX_NAMES 128	    /* names[1..127]: path prefixes that are measured apart */
-#define MPBPF_NAMES_MAX 2304	    /* names[128..]: listeners, of two generations and more */
+#define MPBPF_LISTENER_NAMES 2304   /* names[128..2303]: listeners, of two generations and more */
+#define MPBPF_NAMES_MAX 2368	    /* names[2304..2367]: protocol rules, of two generations */
+#define MPBPF_FLOWS_MAX 65536	    /* default number of flows that are remembered */
+#define MPBPF_FLOW_NAME 55	    /* bytes of a flow's server name */
+#define MPBPF_FLOW_START 16	    /* bytes that tell a protocol, but for what stands in a field of it */
+#define MPBPF_GRPC_PORTS 8	    /* ports of one configuration on which gRPC is spoken */
+#define MPBPF_PROTOCOL_RULES 32	    /* protocol rules of one configuration */
 
 /* An IPv4 address is mapped into IPv6 (RFC 4291, section 2.5.5.2): one key shape for both families. */
 struct addr {
@@ -106,9 +112,13 @@ struct policy {
 	__u64 ask_interval; /* how often a source may ask the helper, as in struct limit; 0: as often as it likes */
 	__u64 ask_burst;
 	__u16 rate_classes[RATE_CLASS_MAX]; /* bits of the rules that hold for a class */
-	__u16 pad[3];
+	__u16 n_protocol_rules;
+	__u8 flows; /* flows are remembered, and classified once */
+	__u8 pad[3];
 	__u32 events;	     /* recorded a second; 0: none */
 	__u32 event_jiffies; /* a second */
+	__u64 grpc_bits;     /* bit (p & 63) for each p of grpc_ports, host order */
+	__be16 grpc_ports[MPBPF_GRPC_PORTS];
 	__u32 syn_rate; /* SYN_AUTO: with more SYNs in a second than this the SYN guard becomes active */
 	__u8 syn_mode;	/* enum syn_mode */
 	__u8 syn_named; /* it guards the ports in `syn_ports`, not every port that is listened on */
@@ -244,6 +254,7 @@ enum xdp_reason {
 	XDP_REASON_BANNED,
 	XDP_REASON_CONNECTIONS, /* a SYN of a source that has, or makes, too many connections */
 	XDP_REASON_SYN_COOKIE,	/* answered by a SYN cookie: the frame goes back out */
+	XDP_REASON_PROTOCOL,
 	XDP_REASON_MAX
 };
 
@@ -272,7 +283,85 @@ enum protocol {
 	PROTOCOL_HTTP2,
 	PROTOCOL_GRPC,
 	PROTOCOL_WEBSOCKET,
+	PROTOCOL_SSH,
+	PROTOCOL_REDIS,
+	PROTOCOL_POSTGRESQL,
+	PROTOCOL_MQTT,
+	PROTOCOL_DNS,
+	PROTOCOL_QUIC,
 	PROTOCOL_MAX
+};
+
+/* What a client offers at most. Other versions of TLS, and what could not be read, are TLS_UNKNOWN. */
+enum tls_version { TLS_UNKNOWN, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, TLS_VERSION_MAX };
+
+/* L3_OTHER: not IP, or an IP header too broken to believe its source address. */
+enum l3_proto { L3_OTHER, L3_IPV4, L3_IPV6 };
+/* L4_OTHER: another protocol, or a fragment that is not the first and so carries no header. */
+enum l4_proto { L4_OTHER, L4_TCP, L4_UDP, L4_ICMP, L4_ICMPV6 };
+
+/* Who sends to whom. A flow is one direction: what comes in at an interface. */
+struct flow_tuple {
+	struct addr source;
+	struct addr dest;
+	__be16 source_port;
+	__be16 dest_port;
+	__u8 l3_proto; /* enum l3_proto */
+	__u8 l4_proto; /* enum l4_proto: L4_TCP or L4_UDP */
+	__u16 pad;
+};
+
+/* Key of `flows`: a keyed hash of the tuple. Two tuples of one hash take the entry from each other. */
+struct flow_key {
+	__u64 hash;
+};
+
+/*
+ * One flow, counted by its packets with payload. It is of one protocol from its first payload on, unless that is too short to
+ * tell. What a packet of a known flow needs comes first: with the kernel's own 56 bytes it fills two cache lines.
+ */
+struct flow {
+	struct flow_tuple tuple;
+	__u64 packets;
+	__u64 bytes;	  /* of their frames */
+	__u64 last;	  /* CLOCK_MONOTONIC_COARSE, ns */
+	__u32 generation; /* that `rule` is of */
+	__u8 protocol;	  /* enum protocol */
+	__u8 version;	  /* PROTOCOL_TLS: enum tls_version */
+	__u8 rule;	  /* 1 + the index of the protocol rule that holds for it; 0: none */
+	__u8 tries;	  /* packets that did not tell the protocol; 0: it is known */
+	__u64 first;	  /* as `last` */
+	union {
+		struct {
+			__u8 name_len;
+			char name[MPBPF_FLOW_NAME]; /* SNI or Host, as it was sent: any bytes */
+		};
+		struct { /* as long as the protocol is not known */
+			__u32 next;    /* TCP sequence number behind them */
+			__u32 n_start; /* of `start` */
+			__u8 start[MPBPF_FLOW_START];
+		};
+	};
+};
+
+/*
+ * protocol_rules[(generation & 1) * MPBPF_PROTOCOL_RULES + n]: flows that are dropped, or only counted. The first that matches
+ * holds.
+ */
+struct protocol_rule {
+	__u32 generation;
+	__u8 protocol; /* enum protocol */
+	__u8 below;    /* PROTOCOL_TLS: enum tls_version; 0: every version */
+	__u8 dry;      /* counted as would-be */
+	__u8 number;   /* in `rule_counts`; MPBPF_LISTENER_NAMES + that in `names` */
+	__be16 port;   /* destination; 0: any */
+	__u16 pad;
+};
+
+/* Value of `rule_counts`, per CPU: packets. */
+struct rule_count {
+	__u64 dropped;
+	__u64 would_drop;
 };
 
 /* ---- events: samples of what was decided, for people to read ---- */
@@ -318,13 +407,14 @@ struct xdp_stats {
 	__u64 packets;
 	__u64 bytes;
 	__u64 reasons[XDP_REASON_MAX];
-	__u64 protocols[PROTOCOL_MAX];	/* of passed packets that carry TCP or UDP payload */
+	__u64 protocols[PROTOCOL_MAX];	/* of passed packets that carry TCP or UDP payload, by their flow's protocol */
 	__u64 would_drop;		/* rate_mode monitor: over the limit, passed */
 	__u64 malformed[MALFORMED_MAX]; /* reasons[XDP_REASON_MALFORMED], by kind */
 	__u64 events;			/* recorded, of all kinds */
 	__u64 events_suppressed;	/* too many a second */
 	__u64 syn_validated;		/* handshakes that came back with a cookie; passed */
 	__u64 conn_would_drop;		/* conn_mode monitor: over the limit, passed */
+	__u64 unkept;			/* flows that were begun too fast to be remembered */
 };
 
 /* Value of `openers`, keyed as `sources` is. */
@@ -760,7 +850,7 @@ struct request_stats {
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 MPBPF_ASSERT_SIZE(struct addr, 16);
 MPBPF_ASSERT_SIZE(struct control, 352);
-MPBPF_ASSERT_SIZE(struct policy, 120);
+MPBPF_ASSERT_SIZE(struct policy, 144);
 MPBPF_ASSERT_SIZE(struct cidr_key, 28);
 MPBPF_ASSERT_SIZE(struct list4_key, 8);
 MPBPF_ASSERT_SIZE(struct list6_key, 24);
@@ -775,12 +865,17 @@ MPBPF_ASSERT_SIZE(struct quota, 8);
 MPBPF_ASSERT_SIZE(struct rule_stats, 16);
 MPBPF_ASSERT_SIZE(struct event_record, 96);
 MPBPF_ASSERT_SIZE(struct event_gate, 16);
-MPBPF_ASSERT_SIZE(struct xdp_stats, 168 + 8 * MALFORMED_MAX);
+MPBPF_ASSERT_SIZE(struct xdp_stats, 232 + 8 * MALFORMED_MAX);
 MPBPF_ASSERT_SIZE(struct opener, 16);
 MPBPF_ASSERT_SIZE(struct opening, 16);
 MPBPF_ASSERT_SIZE(struct syn_port_key, 8);
 MPBPF_ASSERT_SIZE(struct syn_link, 8);
 MPBPF_ASSERT_SIZE(struct syn_state, 16);
+MPBPF_ASSERT_SIZE(struct flow_tuple, 40);
+MPBPF_ASSERT_SIZE(struct flow_key, 8);
+MPBPF_ASSERT_SIZE(struct flow, 136);
+MPBPF_ASSERT_SIZE(struct protocol_rule, 12);
+MPBPF_ASSERT_SIZE(struct rule_count, 16);
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
 MPBPF_ASSERT_SIZE(struct listener, 32);
 MPBPF_ASSERT_SIZE(struct path_key, 12 + MPBPF_PATH_KEY);

@@ -18,11 +18,16 @@
 	"GET /chat HTTP/1.1\r\nHost: www.example.com\r\nConnection: Upgrade\r\nPragma: no-cache\r\n"         \
 	"Cache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, " \
 	"like Gecko) Chrome/120.0.0.0 Safari/537.36\r\nUpgrade: websocket\r\nOrigin: https://www.example.com\r\n"
+#define HELLO "\x16\x03\x01\x00\x06\x01\x00\x00\x02\x03\x03"
 
 /* clang-format off */
 static const struct policy off = { .drop_invalid = 1 };
 static const struct policy limit = {
 	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .drop_invalid = 1
+};
+/* The defaults of a configuration: the limit, and flows. */
+static const struct policy flows = {
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .drop_invalid = 1, .flows = 1, GRPC_DEFAULT
 };
 static const struct policy tight = {
 	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = 1, .drop_invalid = 1
@@ -54,6 +59,17 @@ static const struct bench {
 	  &limit, NULL, XDP_PASS },
 	{ { .name = "pass, HTTP GET, WebSocket of a browser", .family = 4, .proto = PROTO_TCP, .payload = BROWSER },
 	  &limit, NULL, XDP_PASS },
+	{ { .name = "pass, flows, no payload", .family = 4, .proto = PROTO_TCP }, &flows, NULL, XDP_PASS },
+	{ { .name = "pass, flows, TLS ClientHello", .family = 4, .proto = PROTO_TCP, .dest_port = 443,
+	    .payload = HELLO, .payload_len = sizeof(HELLO) - 1 }, &flows, NULL, XDP_PASS },
+	{ { .name = "pass, flows, TLS application data", .family = 4, .proto = PROTO_TCP, .dest_port = 443,
+	    .payload = "\x17\x03\x03", .zeros = 1400 }, &flows, NULL, XDP_PASS },
+	{ { .name = "pass, flows, IPv6, HTTP GET of curl", .family = 6, .proto = PROTO_TCP, .payload = GET },
+	  &flows, NULL, XDP_PASS },
+	{ { .name = "pass, flows, HTTP GET of curl", .family = 4, .proto = PROTO_TCP, .payload = GET },
+	  &flows, NULL, XDP_PASS },
+	{ { .name = "pass, flows, HTTP GET of a browser", .family = 4, .proto = PROTO_TCP, .payload = BROWSER },
+	  &flows, NULL, XDP_PASS },
 };
 /* clang-format on */
 

@@ -83,7 +83,7 @@ is $? 1 "nothing is loaded: exit status 1"
 net_up
 mpbpf load --iface eth0 --config "$gateways" --no-agent >"$work/out" 2>&1
 is $? 2 "a gateway is not loaded: exit status 2"
-matches "$(<"$work/out")" 'listeners\[1\]\.mode: value "gateway": expected "guard": this version checks gateways' "and it says so"
+matches "$(<"$work/out")" 'listeners\[1\]\.protocol: value "http": expected "tcp": this version runs no gateways for HTTP' "and it says so"
 is "$(pins)" "" "nothing is left"
 config_write "$services" 'listeners=[]'
 mpbpf_load --no-agent

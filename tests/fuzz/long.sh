@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make fuzz`: FUZZ_SECONDS of libFuzzer on all processors with a corpus that is kept between runs, a quarter of that for tokens,
-# an eighth for PROXY headers
-# and keys, then node's parser with fresh seeds for as long as a tenth of it, and request streams against guarded services with
+# `make fuzz`: FUZZ_SECONDS of libFuzzer on all processors with a corpus that is kept between runs, a quarter of that for tokens
+# and keys, an eighth for PROXY headers, a tenth for first payloads, then node's parser with fresh seeds for as long as a tenth of
+# it, and request streams against guarded services with
 # fresh seeds for as long again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
 seconds=${FUZZ_SECONDS:-600}
 corpus=$build/fuzz-corpus
-mkdir -p "$corpus" "$corpus-jwt" "$corpus-proxy"
+mkdir -p "$corpus" "$corpus-jwt" "$corpus-proxy" "$corpus-classify"
 
 "$build/tests/fuzz/fuzz_http1" -fork="$(nproc)" -max_total_time="$seconds" -max_len=32768 -timeout=10 \
 	-dict=tests/fuzz/http1.dict -artifact_prefix="$build/" "$corpus" tests/fuzz/corpus
@@ -17,6 +17,8 @@ mkdir -p "$corpus" "$corpus-jwt" "$corpus-proxy"
 	-dict=tests/fuzz/jwt.dict -artifact_prefix="$build/" "$corpus-jwt" tests/fuzz/corpus-jwt
 "$build/tests/fuzz/fuzz_proxy" -fork="$(nproc)" -max_total_time=$((seconds / 8)) -max_len=1024 -timeout=10 \
 	-artifact_prefix="$build/" "$corpus-proxy" tests/fuzz/corpus-proxy
+"$build/tests/fuzz/fuzz_classify" -fork="$(nproc)" -max_total_time=$((seconds / 10)) -max_len=2100 -timeout=10 \
+	-artifact_prefix="$build/" "$corpus-classify"
 end=$((SECONDS + seconds / 10))
 while [ "$SECONDS" -lt "$end" ]; do
 	node tests/fuzz/differential.mjs "$build/tests/fuzz/http1_cli" tests/fuzz/corpus 100000 "$RANDOM$RANDOM"

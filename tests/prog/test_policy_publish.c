@@ -32,9 +32,9 @@ static int make(enum bpf_map_type type, size_t key, size_t value, unsigned int e
 }
 
 static const enum map_id made[] = {
-	MAP_CONTROL,   MAP_POLICIES, MAP_LISTENERS,  MAP_PATHS,	     MAP_CIDRS,	    MAP_SOURCES,
-	MAP_VERDICTS,  MAP_LIMITS,   MAP_METRICS,    MAP_NAMES,	     MAP_HEADERS,   MAP_RULES,
-	MAP_OVERRIDES, MAP_QUOTAS,   MAP_RULE_NAMES, MAP_RULE_STATS, MAP_SYN_PORTS,
+	MAP_CONTROL,	MAP_POLICIES,	MAP_LISTENERS, MAP_PATHS,	   MAP_CIDRS,	    MAP_SOURCES,   MAP_VERDICTS,
+	MAP_LIMITS,	MAP_METRICS,	MAP_NAMES,     MAP_HEADERS,	   MAP_RULES,	    MAP_OVERRIDES, MAP_QUOTAS,
+	MAP_RULE_NAMES, MAP_RULE_STATS, MAP_FLOWS,     MAP_PROTOCOL_RULES, MAP_RULE_COUNTS, MAP_SYN_PORTS,
 };
 
 static int setup(void **state)
@@ -61,6 +61,11 @@ static int setup(void **state)
 	maps.fd[MAP_RULE_NAMES] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct name), MPBPF_RULE_NAMES, 0);
 	maps.fd[MAP_RULE_STATS] = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct rule_stats), MPBPF_RULE_NAMES, 0);
 	maps.fd[MAP_SYN_PORTS] = make(BPF_MAP_TYPE_HASH, sizeof(struct syn_port_key), 4, 64, 0);
+	maps.fd[MAP_FLOWS] = make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct flow_key), sizeof(struct flow), 2048, 0);
+	maps.fd[MAP_PROTOCOL_RULES] =
+		make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct protocol_rule), 2 * MPBPF_PROTOCOL_RULES, 0);
+	maps.fd[MAP_RULE_COUNTS] = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct rule_count),
+					MPBPF_NAMES_MAX - MPBPF_LISTENER_NAMES, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
 		if (maps.fd[made[i]] < 0)
 			return -1;
@@ -123,6 +128,7 @@ static struct config config_of(size_t n_listeners, size_t n_deny)
 				.max_sources = 2048,
 				.max_quotas = 1024 },
 		.max_verdicts = 4096,
+		.classify = { .enabled = true, .max_flows = 2048 },
 		.listeners = listeners,
 		.n_listeners = n_listeners,
 		.ddos = { .deny = cidrs, .n_deny = n_deny },
@@ -303,6 +309,45 @@ static void what_only_a_load_changes_is_told(void **state)
 	config.rate_limit.max_quotas++;
 	assert_int_equal(policy_fixed_differ(&maps, &config, &fixed), 0);
 	assert_true(fixed.max_quotas);
+	config.classify.max_flows++;
+	assert_int_equal(policy_fixed_differ(&maps, &config, &fixed), 0);
+	assert_true(fixed.max_flows);
+}
+
+static struct protocol_rule rule_at(uint32_t i)
+{
+	uint32_t at = (maps.control->generation & 1) * MPBPF_PROTOCOL_RULES + i;
+	struct protocol_rule rule;
+
+	assert_int_equal(bpf_map_lookup_elem(maps.fd[MAP_PROTOCOL_RULES], &at, &rule), 0);
+	assert_int_equal(rule.generation, maps.control->generation);
+	return rule;
+}
+
+/* So that its counters go on. */
+static void a_protocol_rule_keeps_its_number(void **state)
+{
+	static char one[] = "one", two[] = "two";
+	struct protocol_rule_config rules[] = {
+		{ .name = one, .protocol = PROTOCOL_TLS, .below = TLS_1_2 },
+		{ .name = two, .protocol = PROTOCOL_SSH, .port = 8080, .monitor = true },
+	};
+	struct config config = config_of(0, 0);
+	struct protocol_rule first, second;
+
+	(void)state;
+	config.protocol_rules = rules;
+	config.n_protocol_rules = 2;
+	assert_int_equal(policy_publish(&maps, &config, NULL), 0);
+	first = rule_at(0);
+	second = rule_at(1);
+	assert_true(first.protocol == PROTOCOL_TLS && first.below == TLS_1_2 && !first.dry && !first.port);
+	assert_true(second.protocol == PROTOCOL_SSH && second.port == htons(8080) && second.dry && !second.below);
+	assert_true(first.number != second.number);
+	config.protocol_rules = &rules[1];
+	config.n_protocol_rules = 1;
+	assert_int_equal(policy_publish(&maps, &config, NULL), 0);
+	assert_int_equal(rule_at(0).number, second.number);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -319,6 +364,7 @@ int main(void)
 		TEST(leftovers_of_a_killed_publisher_go),
 		TEST(the_generation_wraps_around_none),
 		TEST(the_path_may_be_the_one_in_force),
+		TEST(a_protocol_rule_keeps_its_number),
 		TEST(what_only_a_load_changes_is_told),
 	};
 

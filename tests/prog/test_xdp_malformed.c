@@ -85,10 +85,10 @@ static const struct patched malformed[] = {
 
 static const struct patched legal[] = {
 	{ { .name = "UDP: first fragment of a longer datagram", UDP4, .fragment = MORE, .payload = "GET ",
-	    .classes = { { 1, PROTOCOL_HTTP1 } } }, { L4(4, 9) }, MALFORMED_NONE },
+	    .classes = { { 1, PROTOCOL_OTHER } } }, { L4(4, 9) }, MALFORMED_NONE },
 	{ { .name = "UDP: first fragment of a longer datagram over IPv6", UDP6, .extensions = { EXT_FRAGMENT(1) },
 	    .payload = "GET / HT",
-	    .classes = { { 1, PROTOCOL_HTTP1 } } }, { L4(4, 9) }, MALFORMED_NONE },
+	    .classes = { { 1, PROTOCOL_OTHER } } }, { L4(4, 9) }, MALFORMED_NONE },
 	{ { .name = "UDP: bytes behind the datagram are not its payload", UDP4, .payload = "GET ",
 	    .classes = { { 1, PROTOCOL_OTHER } } }, { L4(5, 11) }, MALFORMED_NONE },
 	{ { .name = "UDP: only bytes behind an empty datagram", UDP4, .payload = "GET " }, { L4(5, 8) }, MALFORMED_NONE },
@@ -180,7 +180,7 @@ int main(void)
 	test_table(legal, sizeof(legal) / sizeof(*legal));
 	test_big(&big4, PROTOCOL_HTTP1, 2, MALFORMED_BAD_LENGTH);
 	test_big(&big6, PROTOCOL_HTTP1, 4, MALFORMED_TRUNCATED);
-	test_big(&jumbo, PROTOCOL_HTTP1, 4, MALFORMED_BAD_LENGTH);
+	test_big(&jumbo, PROTOCOL_OTHER, 4, MALFORMED_BAD_LENGTH);
 	xdp_run_close(&run);
 	return tap_end();
 }

@@ -164,7 +164,8 @@ int main(void)
 	xdp_set_policy(&run, (struct policy){ .rate_mode = RATE_ENFORCE,
 					      .window_ns = WINDOW_ENDLESS,
 					      .packets = UINT32_MAX,
-					      .drop_invalid = 1 });
+					      .drop_invalid = 1,
+					      GRPC_DEFAULT });
 	test_table();
 	test_linear();
 	test_jumbo();

@@ -18,6 +18,10 @@
 #define ALL_LINEAR 0
 #define WINDOW_ENDLESS (1ULL << 62) /* ns: window number 0 for 146 years */
 
+/* gRPC's port as the configuration has it by default. */
+#define GRPC_PORT 50051
+#define GRPC_DEFAULT .grpc_bits = 1ULL << (GRPC_PORT & 63), .grpc_ports = { __builtin_bswap16(GRPC_PORT) }
+
 struct bpf_object;
 
 struct xdp_run {

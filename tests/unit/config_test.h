@@ -190,6 +190,11 @@ static inline void assert_defaults(const struct config *config)
 	assert_true(config->metrics.request && config->metrics.response && config->metrics.timing &&
 		    config->metrics.size);
 	assert_true(config->metrics.sample_rate == 1);
+	assert_true(config->classify.enabled);
+	assert_int_equal(config->classify.max_flows, MPBPF_FLOWS_MAX);
+	assert_int_equal(config->classify.n_grpc_ports, 1);
+	assert_int_equal(config->classify.grpc_ports[0], 50051);
+	assert_int_equal(config->n_protocol_rules, 0);
 	assert_int_equal(config->n_services + config->n_routes + config->n_source_routes, 0);
 	assert_int_equal(config->max_verdicts, MPBPF_VERDICTS_MAX);
 	assert_int_equal(config->events_per_second, 100);

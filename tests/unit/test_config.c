@@ -109,6 +109,23 @@ static void full_example_l4(const struct config *config)
 	assert_int_equal(config->max_verdicts, 131072);
 }
 
+static void full_example_protocols(const struct config *config)
+{
+	const struct protocol_rule_config *rules = config->protocol_rules;
+
+	assert_true(config->classify.enabled);
+	assert_int_equal(config->classify.max_flows, 131072);
+	assert_int_equal(config->classify.n_grpc_ports, 2);
+	assert_int_equal(config->classify.grpc_ports[0], 50051);
+	assert_int_equal(config->classify.grpc_ports[1], 9000);
+	assert_int_equal(config->n_protocol_rules, 2);
+	assert_string_equal(rules[0].name, "old-tls");
+	assert_true(rules[0].protocol == PROTOCOL_TLS && rules[0].below == TLS_1_2 && !rules[0].port &&
+		    !rules[0].monitor);
+	assert_string_equal(rules[1].name, "no-ssh-on-web");
+	assert_true(rules[1].protocol == PROTOCOL_SSH && !rules[1].below && rules[1].port == 8080 && rules[1].monitor);
+}
+
 static void full_example_listeners(const struct config *config)
 {
 	static const struct {
@@ -250,6 +267,7 @@ static void every_value_of_the_full_example(void **state)
 
 	(void)state;
 	full_example_l4(config);
+	full_example_protocols(config);
 	full_example_listeners(config);
 	full_example_auth(config);
 	full_example_license(config);

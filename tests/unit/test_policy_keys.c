@@ -84,6 +84,33 @@ static void a_policy_says_what_clients_may_ask(void **state)
 	assert_int_equal(p.ask_burst, 1ULL << 62);
 }
 
+static void a_policy_says_which_protocols_are_told(void **state)
+{
+	struct config config = { .classify = { .grpc_ports = { 50051, 443 }, .n_grpc_ports = 2 } };
+	struct protocol_rule_config rule = { .protocol = PROTOCOL_SSH, .port = 8080, .monitor = true };
+	struct protocol_rule key;
+	struct policy p;
+
+	(void)state;
+	policy_of(&config, 5, &p);
+	assert_int_equal(p.flows | p.n_protocol_rules, 0);
+	assert_int_equal(p.grpc_ports[0], htons(50051));
+	assert_int_equal(p.grpc_ports[1], htons(443));
+	assert_int_equal(p.grpc_ports[2], 0);
+	assert_true(p.grpc_bits == (1ULL << (50051 & 63) | 1ULL << (443 & 63)));
+	config.classify.enabled = true;
+	config.protocol_rules = &rule;
+	config.n_protocol_rules = 1;
+	policy_of(&config, 5, &p);
+	assert_true(p.flows && p.n_protocol_rules == 1);
+	protocol_rule_of(&config, 0, 5, &key);
+	assert_true(key.generation == 5 && key.protocol == PROTOCOL_SSH && key.port == htons(8080) && key.dry &&
+		    !key.below);
+	rule = (struct protocol_rule_config){ .protocol = PROTOCOL_TLS, .below = TLS_1_3 };
+	protocol_rule_of(&config, 0, 6, &key);
+	assert_true(key.protocol == PROTOCOL_TLS && key.below == TLS_1_3 && !key.port && !key.dry);
+}
+
 static void a_network_key_counts_list_generation_and_prefix(void **state)
 {
 	struct cidr cidr = { .addr = addr_of("::ffff:203.0.113.0"), .prefix = 120 };
@@ -233,6 +260,7 @@ int main(void)
 		cmocka_unit_test(the_next_generation_has_the_other_slot_and_is_never_none),
 		cmocka_unit_test(a_policy_is_off_when_the_limit_is),
 		cmocka_unit_test(a_policy_says_what_clients_may_ask),
+		cmocka_unit_test(a_policy_says_which_protocols_are_told),
 		cmocka_unit_test(a_network_key_counts_list_generation_and_prefix),
 		cmocka_unit_test(a_path_has_a_key_for_itself_and_one_for_what_is_below),
 		cmocka_unit_test(a_path_fits_with_its_end_or_not_at_all),

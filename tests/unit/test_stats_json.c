@@ -48,16 +48,25 @@ static void assert_only(const struct stats *stats, const char *const *paths, dou
 		"xdp.would_drop_connections",
 		"xdp.syn_guard.cookies_sent",
 		"xdp.syn_guard.validated",
+		"xdp.dropped.protocol",
 		"xdp.protocols.http1",
 		"xdp.protocols.tls",
 		"xdp.protocols.http2",
 		"xdp.protocols.grpc",
 		"xdp.protocols.websocket",
+		"xdp.protocols.ssh",
+		"xdp.protocols.redis",
+		"xdp.protocols.postgresql",
+		"xdp.protocols.mqtt",
+		"xdp.protocols.dns",
+		"xdp.protocols.quic",
 		"xdp.protocols.other",
 		"xdp.sources",
 		"xdp.would_drop",
 		"events.recorded",
 		"events.suppressed",
+		"xdp.flows",
+		"xdp.unkept_flows",
 		"requests.allowed",
 		"requests.cached",
 		"requests.exempt",
@@ -130,6 +139,15 @@ static void packets_are_counted_where_they_belong(void **state)
 	ONLY(xdp.protocols[PROTOCOL_HTTP2], "xdp.protocols.http2");
 	ONLY(xdp.protocols[PROTOCOL_GRPC], "xdp.protocols.grpc");
 	ONLY(xdp.protocols[PROTOCOL_WEBSOCKET], "xdp.protocols.websocket");
+	ONLY(xdp.protocols[PROTOCOL_SSH], "xdp.protocols.ssh");
+	ONLY(xdp.protocols[PROTOCOL_REDIS], "xdp.protocols.redis");
+	ONLY(xdp.protocols[PROTOCOL_POSTGRESQL], "xdp.protocols.postgresql");
+	ONLY(xdp.protocols[PROTOCOL_MQTT], "xdp.protocols.mqtt");
+	ONLY(xdp.protocols[PROTOCOL_DNS], "xdp.protocols.dns");
+	ONLY(xdp.protocols[PROTOCOL_QUIC], "xdp.protocols.quic");
+	ONLY(xdp.reasons[XDP_REASON_PROTOCOL], "xdp.dropped.protocol");
+	ONLY(xdp.unkept, "xdp.unkept_flows");
+	ONLY(flows, "xdp.flows");
 	ONLY(xdp.would_drop, "xdp.would_drop");
 	ONLY(xdp.events, "events.recorded");
 	ONLY(xdp.events_suppressed, "events.suppressed");
