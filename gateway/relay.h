@@ -4,7 +4,8 @@
  *
  * What one side does the other sees: bytes in their order, the end of a direction (shutdown), a reset. A side that does not
  * read stops the other one from sending: nothing is read while what was read before is still in the pipe. Neither socket may be
- * in a sockmap: splice(2) moves nothing there (docs/kernel-notes.md).
+ * in a sockmap: splice(2) moves nothing there (docs/kernel-notes.md). The process must ignore SIGPIPE, which splice(2) cannot be
+ * told not to send.
  */
 #ifndef MPBPF_GATEWAY_RELAY_H
 #define MPBPF_GATEWAY_RELAY_H

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,5 +371,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without_a_pipe_it_waits, setup, teardown),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("relay", tests, NULL, NULL);
 }
