@@ -24,8 +24,8 @@ write() {
 listeners="{\"name\": \"pair\", \"port\": 8001, $tcp, \"cluster_name\": \"pair\"},
 	{\"name\": \"kept\", \"port\": 8002, $tcp, \"cluster_name\": \"one\"},
 	{\"name\": \"http\", \"port\": 8003, $tcp, \"cluster_name\": \"http\"}"
-one1="{\"name\": \"one\", \"hosts\": [\"$host1_ip\"], \"port\": 80, \"drain_s\": 1}"
-one2="{\"name\": \"one\", \"hosts\": [\"$host2_ip\"], \"port\": 80, \"drain_s\": 1}"
+one1="{\"name\": \"one\", \"hosts\": [\"$host1_ip\"], \"port\": 80, \"drain_s\": $((2 * slow))}"
+one2="{\"name\": \"one\", \"hosts\": [\"$host2_ip\"], \"port\": 80, \"drain_s\": $((2 * slow))}"
 pair="{\"name\": \"pair\", $both, $check_tcp}"
 http="{\"name\": \"http\", \"hosts\": [\"$host2_ip\"], \"port\": 80, $check_http}"
 write "$listeners" "$one1, $pair, $http"
