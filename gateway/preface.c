@@ -136,6 +136,9 @@ int preface_send(const struct session *session)
 	size_t len = parts[0].iov_len + parts[1].iov_len;
 	ssize_t n;
 
+	/* A reload took the service away meanwhile: nobody knows any more which header it wants. */
+	if (!session->upstream->backend->service)
+		return -ESTALE;
 	if (!len)
 		return 0;
 	n = sendmsg(session->server, &message, MSG_NOSIGNAL);
