@@ -35,7 +35,7 @@ struct agent {
 	struct config *config;
 	char config_path[PATH_MAX]; /* "": built-in defaults */
 	struct event_base *base;
-	struct helper *helper; /* NULL without L7 programs */
+	struct helper *helper;	 /* NULL without L7 programs */
 	struct gateway *gateway; /* NULL: no configuration had one yet */
 	bool serving;		 /* all is open, privileges are dropped */
 	int conn_update_fd;

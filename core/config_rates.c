@@ -26,11 +26,13 @@ static int read_bytes(struct reader *r, const cJSON *item, const struct rule *ru
 	return 0;
 }
 
-#define AMOUNT(name, type, field)                                                                    \
-	{                                                                                            \
-		.key = name, .read = read_bytes, .expected = "an integer from 1000 to 274877906944", \
-		FIELD(type, field), .min = BYTES_MIN, .max = BYTES_MAX                               \
-	}
+#define AMOUNT(name, type, field)                             \
+	{ .key = name,                                        \
+	  .read = read_bytes,                                 \
+	  .expected = "an integer from 1000 to 274877906944", \
+	  FIELD(type, field),                                 \
+	  .min = BYTES_MIN,                                   \
+	  .max = BYTES_MAX }
 
 /* What each of the three kinds of limits may say. */
 #define RATE_RULES(type, field)                                                                     \

@@ -27,7 +27,6 @@ bool is_name(const char *text)
 
 /* ---- ddos, cache ---- */
 
-
 static const struct rule ban_rules[] = {
 	BOOL("enabled", struct ban_config, enabled),
 	INTEGER("failures", struct ban_config, failures, 1, 1000000),

@@ -89,10 +89,7 @@ struct list_purge {
 };
 
 /* The lists were never walked by this process: an earlier one may have been cut short. */
-#define LIST_PURGE_WHOLE                                        \
-	{                                                       \
-		.under_way = true, .first_end = LISTED_FOR_GOOD \
-	}
+#define LIST_PURGE_WHOLE { .under_way = true, .first_end = LISTED_FOR_GOOD }
 
 /*
  * list_purge - deletes networks that have expired: reads a batch at a time, nothing at all if none can have

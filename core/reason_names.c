@@ -3,8 +3,12 @@
 #include "core/reason_names.h"
 
 const char *const xdp_reason_names[XDP_REASON_MAX] = {
-	[XDP_REASON_PASS] = "passed",	      [XDP_REASON_RATE_LIMIT] = "rate_limit", [XDP_REASON_DENIED] = "denied",
-	[XDP_REASON_MALFORMED] = "malformed", [XDP_REASON_SYN_GUARD] = "syn_guard",   [XDP_REASON_BANNED] = "banned",
+	[XDP_REASON_PASS] = "passed",
+	[XDP_REASON_RATE_LIMIT] = "rate_limit",
+	[XDP_REASON_DENIED] = "denied",
+	[XDP_REASON_MALFORMED] = "malformed",
+	[XDP_REASON_SYN_GUARD] = "syn_guard",
+	[XDP_REASON_BANNED] = "banned",
 	[XDP_REASON_CONNECTIONS] = "connections",
 	[XDP_REASON_SYN_COOKIE] = "syn_cookie",
 	[XDP_REASON_PROTOCOL] = "protocol",

@@ -15,8 +15,8 @@
 #define AGENT_LOCK "agent.lock"
 #define CONTROL_SOCKET "control.sock"
 
-static const char *const runtime_files[] = { AGENT_LOCK, CONTROL_SOCKET, RUNTIME_LOG, "facts.json", "facts.json+new",
-					    "sysctl.json", "sysctl.json+new" };
+static const char *const runtime_files[] = { AGENT_LOCK,       CONTROL_SOCKET, RUNTIME_LOG,	 "facts.json",
+					     "facts.json+new", "sysctl.json",  "sysctl.json+new" };
 
 /* Opens and locks a directory that its holder may remove: what was locked must still be what the path names. */
 static int lock_directory(const char *path)

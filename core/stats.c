@@ -177,8 +177,7 @@ static bool add_xdp(cJSON *json, const struct stats *stats)
 	       ADD_COUNTERS(xdp, "dropped", { "rate_limit", r[XDP_REASON_RATE_LIMIT] },
 			    { "denied", r[XDP_REASON_DENIED] }, { "malformed", r[XDP_REASON_MALFORMED] },
 			    { "syn_guard", r[XDP_REASON_SYN_GUARD] }, { "banned", r[XDP_REASON_BANNED] },
-			    { "connections", r[XDP_REASON_CONNECTIONS] },
-			    { "protocol", r[XDP_REASON_PROTOCOL] }) &&
+			    { "connections", r[XDP_REASON_CONNECTIONS] }, { "protocol", r[XDP_REASON_PROTOCOL] }) &&
 	       add_malformed(xdp, x->malformed) &&
 	       ADD_COUNTERS(xdp, "protocols", { "http1", p[PROTOCOL_HTTP1] }, { "tls", p[PROTOCOL_TLS] },
 			    { "http2", p[PROTOCOL_HTTP2] }, { "grpc", p[PROTOCOL_GRPC] },

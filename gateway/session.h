@@ -33,7 +33,7 @@ struct session {
 	struct upstream *upstream;	  /* NULL: none is chosen */
 	struct place source, destination; /* of the client's connection, or as its PROXY header has it */
 	int client, server;		  /* the relay's, once there is one; else -1: there is none */
-	struct session_opening *opening;	  /* NULL: it is relayed */
+	struct session_opening *opening;  /* NULL: it is relayed */
 	struct relay relay;
 	TAILQ_ENTRY(session) gate_link, upstream_link;
 };

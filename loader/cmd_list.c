@@ -27,10 +27,7 @@ struct order {
 	uint64_t now; /* CLOCK_BOOTTIME, ns */
 };
 
-#define ORDER_EMPTY                            \
-	{                                      \
-		.maps = MAPS_EMPTY, .lock = -1 \
-	}
+#define ORDER_EMPTY { .maps = MAPS_EMPTY, .lock = -1 }
 
 static void order_close(struct order *order)
 {

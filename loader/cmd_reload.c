@@ -47,7 +47,8 @@ static void follow_syncookies(const struct runtime *runtime, const struct config
 		log_line("setting net.ipv4.tcp_syncookies: %s", strerror(-r));
 }
 
-static int reload_here(const struct context *c, const struct maps *maps, const struct runtime *runtime, const char *path)
+static int reload_here(const struct context *c, const struct maps *maps, const struct runtime *runtime,
+		       const char *path)
 {
 	_cleanup_(config_free_ptr) struct config *config = NULL;
 	struct apply_report report;

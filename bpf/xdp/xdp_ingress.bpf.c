@@ -26,8 +26,8 @@ SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 		reason = syn_guard(ctx, &pkt, policy, stats);
 	if (reason == XDP_REASON_PASS && pkt.payload_len)
 		reason = flow_decide(ctx, &pkt, policy, stats);
-	if (unlikely(reason != XDP_REASON_PASS || malformed || pkt.would_drop) && reason != XDP_REASON_SYN_COOKIE && policy &&
-	    event_due(policy, stats))
+	if (unlikely(reason != XDP_REASON_PASS || malformed || pkt.would_drop) && reason != XDP_REASON_SYN_COOKIE &&
+	    policy && event_due(policy, stats))
 		packet_event(ctx, &pkt, reason, malformed);
 	return xdp_verdict(stats, reason);
 }

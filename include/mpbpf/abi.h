@@ -336,7 +336,7 @@ struct flow {
 			__u8 name_len;
 			char name[MPBPF_FLOW_NAME]; /* SNI or Host, as it was sent: any bytes */
 		};
-		struct { /* as long as the protocol is not known */
+		struct {	       /* as long as the protocol is not known */
 			__u32 next;    /* TCP sequence number behind them */
 			__u32 n_start; /* of `start` */
 			__u8 start[MPBPF_FLOW_START];
@@ -462,7 +462,8 @@ enum listener_flags {
 	LISTENER_REQUIRE_AUTH = 1 << 0,
 	LISTENER_DRY_RUN = 1 << 1,  /* denials are counted as would-be, and the request passes */
 	LISTENER_OVERFULL = 1 << 2, /* more proxies run than the licence allows */
-	LISTENER_GONE = 1 << 7,	    /* a gateway, which is not guarded; in a conn: so is this, or it is not there any more */
+	LISTENER_GONE =
+		1 << 7, /* a gateway, which is not guarded; in a conn: so is this, or it is not there any more */
 };
 
 struct listener {
