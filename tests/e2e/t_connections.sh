@@ -70,7 +70,7 @@ bpftool -j map dump pinned "$pin_root/maps/openers" | jq -r '.[].key | join(" ")
 	# shellcheck disable=SC2086
 	bpftool map delete pinned "$pin_root/maps/openers" key $key
 done
-exec {more}> >("$tools/hold" $server_ip 8090 2 "$work/request" >"$work/held")
+exec {more}> >("$tools/hold" $server_ip 8090 2 "$work/request" >"$work/held" {hold}>&-)
 wait_for 5 counts_are 2
 is "$(counts)" 2 "after the map forgot them, new ones are counted"
 exec {hold}>&-

@@ -18,6 +18,7 @@
 #define LISTENERS_ROOM 4
 #define CIDRS_ROOM 8
 #define OVERRIDES_ROOM 4
+#define SYN_PORTS_ROOM 8
 
 static struct maps maps = MAPS_EMPTY;
 
@@ -60,7 +61,7 @@ static int setup(void **state)
 	maps.fd[MAP_QUOTAS] = make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct quota_key), sizeof(struct quota), 1024, 0);
 	maps.fd[MAP_RULE_NAMES] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct name), MPBPF_RULE_NAMES, 0);
 	maps.fd[MAP_RULE_STATS] = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct rule_stats), MPBPF_RULE_NAMES, 0);
-	maps.fd[MAP_SYN_PORTS] = make(BPF_MAP_TYPE_HASH, sizeof(struct syn_port_key), 4, 64, 0);
+	maps.fd[MAP_SYN_PORTS] = make(BPF_MAP_TYPE_HASH, sizeof(struct syn_port_key), 4, SYN_PORTS_ROOM, 0);
 	maps.fd[MAP_FLOWS] = make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct flow_key), sizeof(struct flow), 2048, 0);
 	maps.fd[MAP_PROTOCOL_RULES] =
 		make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct protocol_rule), 2 * MPBPF_PROTOCOL_RULES, 0);
@@ -350,6 +351,30 @@ static void a_protocol_rule_keeps_its_number(void **state)
 	assert_int_equal(rule_at(0).number, second.number);
 }
 
+static void named_ports_and_those_of_listeners_go_with_the_switch(void **state)
+{
+	uint16_t ports[SYN_PORTS_ROOM + 1] = { 22, 22, 80 };
+	struct config config = config_of(2, 0);
+
+	(void)state;
+	config.ddos.syn_ports = ports;
+	config.ddos.n_syn_ports = 3;
+	assert_int_equal(policy_publish(&maps, &config, NULL), 0);
+	assert_int_equal(keys(MAP_SYN_PORTS, 0, 1), 4);
+	assert_int_equal(policy_publish(&maps, &config, NULL), 0);
+	assert_int_equal(keys(MAP_SYN_PORTS, 0, 2), 4);
+	assert_int_equal(keys(MAP_SYN_PORTS, 0, 0), 4);
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+		ports[i] = 100 + i;
+	config.ddos.n_syn_ports = ARRAY_SIZE(ports);
+	assert_int_equal(policy_publish(&maps, &config, NULL), -E2BIG);
+	assert_int_equal(keys(MAP_SYN_PORTS, 0, 2), 4);
+	assert_int_equal(keys(MAP_SYN_PORTS, 0, 0), 4);
+	config.ddos.n_syn_ports = 0;
+	assert_int_equal(policy_publish(&maps, &config, NULL), 0);
+	assert_int_equal(keys(MAP_SYN_PORTS, 0, 0), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -360,6 +385,7 @@ int main(void)
 		TEST(no_listener_no_path),
 		TEST(what_does_not_fit_changes_nothing),
 		TEST(overrides_go_with_the_switch_and_must_fit),
+		TEST(named_ports_and_those_of_listeners_go_with_the_switch),
 		TEST(two_listeners_with_one_key_are_refused),
 		TEST(leftovers_of_a_killed_publisher_go),
 		TEST(the_generation_wraps_around_none),
