@@ -13,6 +13,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define PIN_ROOT_DEFAULT "/sys/fs/bpf/mpbpf"
 #define PIN_PATH_MAX PATH_MAX

@@ -1,135 +1,22 @@
 // SPDX-License-Identifier: MIT
-/*
- * Floor 5: the `mpbpf` command: two tables, of options and of commands, from which both the parsing and the help are
- * made.
- */
+/* Floor 5: the `mpbpf` command: the command line and the help, both made from the tables of options and commands. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/duration.h"
 #include "core/pins.h"
 #include "core/system.h"
-#include "core/util.h"
+#include "loader/cmd_table.h"
 #include "loader/commands.h"
 #include "loader/log.h"
 #include "loader/version.h"
 
-enum option_id {
-	OPTION_PIN_ROOT = 256,
-	OPTION_CGROUP,
-	OPTION_JSON,
-	OPTION_VERBOSE,
-	OPTION_HELP,
-	OPTION_VERSION,
-	OPTION_IFACE,
-	OPTION_CONFIG,
-	OPTION_XDP_MODE,
-	OPTION_NO_AGENT,
-	OPTION_FOREGROUND,
-	OPTION_TOKEN_FILE,
-	OPTION_SUB,
-	OPTION_JTI,
-	OPTION_FOR,
-	OPTION_REVOCATIONS,
-	OPTION_FILE,
-	OPTION_REASON,
-	OPTION_NETWORK, /* a word of its own, without a name */
-	OPTION_SOURCE,
-	OPTION_LISTENER,
-	OPTION_HOST,
-	OPTION_PATH,
-	OPTION_FOLLOW,
-	OPTION_TOP,
-};
-
-#define BIT(id) (1U << ((id) - 256))
-#define GLOBAL                                                                                                   \
-	(BIT(OPTION_PIN_ROOT) | BIT(OPTION_CGROUP) | BIT(OPTION_JSON) | BIT(OPTION_VERBOSE) | BIT(OPTION_HELP) | \
-	 BIT(OPTION_VERSION))
-
-static const struct option_row {
-	enum option_id id;
-	const char *name;
-	const char *argument; /* NULL: takes none */
-	const char *help;
-} options[] = {
-	{ OPTION_IFACE, "iface", "IF", "network interface; may be given several times" },
-	{ OPTION_CONFIG, "config", "FILE",
-	  "configuration; without it the defaults, or with reload and route the file loaded last" },
-	{ OPTION_XDP_MODE, "xdp-mode", "MODE", "auto (native, else skb), native or skb" },
-	{ OPTION_NO_AGENT, "no-agent", NULL, "do not start mpbpfd: what the kernel cannot decide is answered 503" },
-	{ OPTION_FOREGROUND, "foreground", NULL, "become mpbpfd and stay in the foreground" },
-	{ OPTION_TOKEN_FILE, "token-file", "FILE", "the file that a token stands in, alone; -: standard input" },
-	{ OPTION_SUB, "sub", "SUBJECT", "revoke all tokens whose `sub` is this" },
-	{ OPTION_JTI, "jti", "ID", "revoke the token whose `jti` is this" },
-	{ OPTION_FOR, "for", "TIME",
-	  "for so long (30s, 10m, 2h, 7d); without it for good, a revocation as long as it matters" },
-	{ OPTION_REVOCATIONS, "revocations", NULL, "also take all revocations back" },
-	{ OPTION_FILE, "file", "FILE", "networks, one a line, `#` begins a comment; -: standard input" },
-	{ OPTION_REASON, "reason", "TEXT", "why, up to 63 printable ASCII characters; with events: only those" },
-	{ OPTION_SOURCE, "source", "IP", "the address that a connection comes from" },
-	{ OPTION_LISTENER, "listener", "NAME", "the gateway that it comes to; without it the only one" },
-	{ OPTION_HOST, "host", "HOST", "the host that a request names; without it none" },
-	{ OPTION_PATH, "path", "PATH", "the path that it asks for; without it /" },
-	{ OPTION_TOP, "top", "N", "so many flows, those with the most bytes (20)" },
-	{ OPTION_FOLLOW, "follow", NULL, "go on until it is unloaded, or interrupted" },
-	{ OPTION_PIN_ROOT, "pin-root", "DIR", "where on bpffs it is pinned (" PIN_ROOT_DEFAULT ")" },
-	{ OPTION_CGROUP, "cgroup", "DIR", "processes of this cgroup are guarded (the cgroup2 root)" },
-	{ OPTION_JSON, "json", NULL,
-	  "print JSON (status, stats, flows, events, check, verdict list and show, block and allow list, route)" },
-	{ OPTION_VERBOSE, "verbose", NULL, "also -v: show what libbpf says" },
-	{ OPTION_HELP, "help", NULL, "also -h: print this" },
-	{ OPTION_VERSION, "version", NULL, "print the version" },
-};
-
-static const struct command {
-	const char *name;
-	const char *action; /* the second word, NULL: there is none */
-	const char *summary;
-	unsigned int options; /* beside the global ones */
-	int (*run)(const struct context *c);
-} commands[] = {
-	{ "load", NULL, "load the data path onto interfaces, and start mpbpfd",
-	  BIT(OPTION_IFACE) | BIT(OPTION_CONFIG) | BIT(OPTION_XDP_MODE) | BIT(OPTION_NO_AGENT) | BIT(OPTION_FOREGROUND),
-	  cmd_load },
-	{ "unload", NULL, "take everything away, or only one interface", BIT(OPTION_IFACE), cmd_unload },
-	{ "reload", NULL, "put a changed configuration in force, at once for all", BIT(OPTION_CONFIG), cmd_reload },
-	{ "status", NULL, "what is loaded, and by whom it is served", 0, cmd_status },
-	{ "stats", NULL, "counters since the load", 0, cmd_stats },
-	{ "events", NULL, "packets dropped lately, and why", BIT(OPTION_FOLLOW) | BIT(OPTION_REASON), cmd_events },
-	{ "flows", NULL, "which flows come in, what they speak, and how much", BIT(OPTION_TOP), cmd_flows },
-	{ "check", NULL, "can this kernel run it? each feature, proven by doing it", 0, cmd_check },
-	{ "verdict", "list", "which tokens are known, by their hashes, and what is revoked", 0, cmd_verdict_list },
-	{ "verdict", "show", "what is known of a token", BIT(OPTION_TOKEN_FILE), cmd_verdict_show },
-	{ "verdict", "revoke", "deny a token, a subject or a jti from the next request on",
-	  BIT(OPTION_TOKEN_FILE) | BIT(OPTION_SUB) | BIT(OPTION_JTI) | BIT(OPTION_FOR), cmd_verdict_revoke },
-	{ "verdict", "flush", "forget what is known of tokens: each is asked for again", BIT(OPTION_REVOCATIONS),
-	  cmd_verdict_flush },
-	{ "block", "add", "drop all packets of a network (CIDR), or of those in a file",
-	  BIT(OPTION_NETWORK) | BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_add },
-	{ "block", "del", "take a network (CIDR) off that list, or those in a file",
-	  BIT(OPTION_NETWORK) | BIT(OPTION_FILE), cmd_list_del },
-	{ "block", "replace", "make those in a file the whole list, at once",
-	  BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_replace },
-	{ "block", "list", "what stands on it, until when and why", 0, cmd_list_list },
-	{ "allow", "add", "lift the packet limit for a network (CIDR), or for those in a file",
-	  BIT(OPTION_NETWORK) | BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_add },
-	{ "allow", "del", "take a network (CIDR) off that list, or those in a file",
-	  BIT(OPTION_NETWORK) | BIT(OPTION_FILE), cmd_list_del },
-	{ "allow", "replace", "make those in a file the whole list, at once",
-	  BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_replace },
-	{ "allow", "list", "what stands on it, until when and why", 0, cmd_list_list },
-	{ "route", "list", "where gateways send what, in the order of precedence", BIT(OPTION_CONFIG), cmd_route_list },
-	{ "route", "test", "which rule, cluster and endpoint a connection or request would take, and why",
-	  BIT(OPTION_CONFIG) | BIT(OPTION_SOURCE) | BIT(OPTION_LISTENER) | BIT(OPTION_HOST) | BIT(OPTION_PATH),
-	  cmd_route_test },
-};
-
 static void print_options(unsigned int which)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+	for (size_t i = 0; i < n_options; i++) {
 		const struct option_row *o = &options[i];
 		char left[32];
 
@@ -154,7 +41,7 @@ static void print_commands(const char *name)
 	char text[32];
 
 	printf("commands:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+	for (size_t i = 0; i < n_commands; i++)
 		if (!name || !strcmp(commands[i].name, name))
 			printf("  %-18s %s\n", command_text(&commands[i], text), commands[i].summary);
 }
@@ -171,7 +58,7 @@ static void print_command_help(const struct command *command, const char *name)
 		print_options(command->options | GLOBAL);
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+	for (size_t i = 0; i < n_commands; i++)
 		if (!strcmp(commands[i].name, name))
 			which |= commands[i].options;
 	printf("usage: mpbpf %s ACTION [options]\n\n", name);
@@ -202,7 +89,7 @@ static int usage_error(const struct command *command, const char *what, const ch
 /* action: NULL for a command of one word; for others the first row whose second word is that. */
 static const struct command *command_find(const char *name, const char *action)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+	for (size_t i = 0; i < n_commands; i++)
 		if (!strcmp(commands[i].name, name) &&
 		    (action ? commands[i].action && !strcmp(commands[i].action, action) : !commands[i].action))
 			return &commands[i];
@@ -211,7 +98,7 @@ static const struct command *command_find(const char *name, const char *action)
 
 static bool command_has_actions(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+	for (size_t i = 0; i < n_commands; i++)
 		if (commands[i].action && !strcmp(commands[i].name, name))
 			return true;
 	return false;
@@ -272,7 +159,7 @@ static int option_apply(struct context *c, enum option_id id, const char *value)
 
 static const char *option_name(int id)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+	for (size_t i = 0; i < n_options; i++)
 		if ((int)options[i].id == id)
 			return options[i].name;
 	return "";
@@ -339,10 +226,10 @@ static int parse_one(struct parsed *p, int id, char **argv)
 
 static int parse(int argc, char **argv, struct parsed *p)
 {
-	struct option long_options[ARRAY_SIZE(options) + 1] = {};
+	struct option long_options[OPTIONS_MAX + 1] = {};
 	int id, r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+	for (size_t i = 0; i < n_options; i++)
 		long_options[i] = (struct option){
 			.name = options[i].name,
 			.has_arg = options[i].argument ? required_argument : no_argument,
@@ -370,7 +257,7 @@ static int check(const struct parsed *p)
 	}
 	if (!p->command)
 		return usage_error(NULL, "no command given", NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+	for (size_t i = 0; i < n_options; i++)
 		if (excess & BIT(options[i].id))
 			return option_error(p->command, "this command does not take", options[i].id, "", 0);
 	return EXIT_DONE;

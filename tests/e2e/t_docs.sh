@@ -118,10 +118,10 @@ none "whose text is in LICENSES/, which LICENSE says" < <(
 
 row=("$architecture" '| `' '` |')
 none "every program has its row" < <(sed -n 's/^int \([a-z_]*\)(.*/\1/p' bpf/*/*.bpf.c | lacking "${row[@]}")
-sed -n 's/^} \([a-z0-9_]*\) __weak SEC(".maps");/\1/p' bpf/include/maps.h >"$work/maps"
-between "$(wc -l <"$work/maps")" 10 80 "maps.h has maps"
+sed -n 's/^} \([a-z0-9_]*\) __weak SEC(".maps");/\1/p' bpf/include/maps*.h >"$work/maps"
+between "$(wc -l <"$work/maps")" 10 80 "maps*.h have maps"
 none "every map has its row" < <(lacking "${row[@]}" <"$work/maps")
-sed -n '/^enum conn_state/,/^}/s/^\t\(CONN_[A-Z]*\),.*/\1/p' include/mpbpf/abi.h | grep -v MAX >"$work/states"
+sed -n '/^enum conn_state/,/^}/s/^\t\(CONN_[A-Z]*\),.*/\1/p' include/mpbpf/abi*.h | grep -v MAX >"$work/states"
 between "$(wc -l <"$work/states")" 5 20 "a connection has states"
 none "every state has its row" < <(lacking "${row[@]}" <"$work/states")
 
@@ -170,7 +170,7 @@ for object in "${objects[@]}"; do
 done
 is "$wrong" "" "every map is as large as its row says"
 between "$seen" 10 80 "maps are pinned"
-none "each of them is one of maps.h" < <(find "$pin_root/maps" -type f -printf '%f\n' | grep -vxFf "$work/maps")
+none "each of them is one of maps*.h" < <(find "$pin_root/maps" -type f -printf '%f\n' | grep -vxFf "$work/maps")
 
 sed -n '/^## Counters/,/^## Floors/p' "$architecture" >"$work/documented"
 stats | jq -r 'paths(scalars) | join(".")' >"$work/counters"
