@@ -154,14 +154,15 @@ static ssize_t receive(int fd, char *buf, size_t size, size_t want)
 	return off;
 }
 
-int io_expect(struct check *c, int fd, const void *data, size_t len, const char *what)
+/* Those bytes; `extra` = 1 reads one further, which must not be there. */
+static int expect(struct check *c, int fd, const void *data, size_t len, size_t extra, const char *what)
 {
 	_cleanup_free_ char *buf = malloc(len + 1);
 	ssize_t n;
 
 	if (!buf)
 		return check_fail(c, "out of memory");
-	n = receive(fd, buf, len + 1, len);
+	n = receive(fd, buf, len + extra, len);
 	if (n < 0)
 		return check_fail(c, "%s: receiving: %s", what, strerror(-n));
 	if ((size_t)n != len)
@@ -169,6 +170,16 @@ int io_expect(struct check *c, int fd, const void *data, size_t len, const char 
 	if (memcmp(buf, data, len))
 		return check_fail(c, "%s: other bytes came", what);
 	return 0;
+}
+
+int io_expect(struct check *c, int fd, const void *data, size_t len, const char *what)
+{
+	return expect(c, fd, data, len, 1, what);
+}
+
+int io_expect_first(struct check *c, int fd, const void *data, size_t len, const char *what)
+{
+	return expect(c, fd, data, len, 0, what);
 }
 
 /* A socket may be called readable for bytes that the program then keeps back: only recv() tells. */

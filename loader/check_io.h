@@ -36,6 +36,8 @@ void peers_close(struct peers *peers);
 int io_say(struct check *c, int fd, const void *data, size_t len, const char *what);
 /* These bytes come, and none but these. */
 int io_expect(struct check *c, int fd, const void *data, size_t len, const char *what);
+/* These bytes come first; more may follow them. */
+int io_expect_first(struct check *c, int fd, const void *data, size_t len, const char *what);
 /* Nothing comes for CHECK_QUIET_MS. */
 int io_expect_silence(struct check *c, int fd, const char *what);
 /* A whole answer for `reason` (replies.h) comes, of `len` bytes in all (0: any); nothing behind it. */

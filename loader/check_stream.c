@@ -246,8 +246,9 @@ static int squeeze(struct check *c, struct squeeze *s)
 		return check_fail(c, "the kernel's own answer did not come");
 	answer = io_reply_length(s->got + s->len, s->read - s->len, REQUEST_NO_TOKEN);
 	if (!answer || answer != s->read - s->len)
-		return check_fail(c, "the kernel's answer, written in parts, is damaged: %zu bytes of %zu are right",
-				  answer, s->read - s->len);
+		return check_fail(c,
+				  "the kernel's answer, written in parts, is damaged: %zu bytes came, which are not it",
+				  s->read - s->len);
 	s->cut = after > before && after - before < answer;
 	return 0;
 }
