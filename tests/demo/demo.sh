@@ -7,7 +7,7 @@
 sandbox "$@"
 
 config=$top/examples/mpbpf.json
-read -r limit window secret < <(jq -r '"\(.rate_limit.packets) \(.rate_limit.window_ms) \(.auth.jwt_secret)"' "$config")
+read -r limit window secret < <(gojq -r '"\(.rate_limit.packets) \(.rate_limit.window_ms) \(.auth.jwt_secret)"' "$config")
 faults=0
 
 # decided: by whom, from what the last request moved

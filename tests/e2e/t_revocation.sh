@@ -266,7 +266,7 @@ is "$(kept a "$twelve") $(kept b "$three")" "200 403" "what is said is so"
 # ---- all is taken back ----
 
 check "flush --revocations" verdict flush --revocations
-is "$(verdict list --json | jq -c .)" '{"verdicts":[],"revocations":[]}' "list: nothing is left"
+is "$(verdict list --json | jq -c .)" '{"revocations":[],"verdicts":[]}' "list: nothing is left"
 is "$(kept a "$three") $(kept b "$one") $(kept c "$four") $(kept a static-token-1)" "200 200 200 200" "what was revoked is good again"
 
 # ---- wrong usage ----

@@ -23,17 +23,17 @@ tested() {
 }
 
 lacks() {
-	jq -r '[.features[] | select(.ok | not) | "`" + .name + "`"] | join(", ") | if . == "" then "nothing" else . end' "$1/check.json"
+	gojq -r '[.features[] | select(.ok | not) | "`" + .name + "`"] | join(", ") | if . == "" then "nothing" else . end' "$1/check.json"
 }
 
 works() {
-	jq -r "if .$2 then \"works\" else \"does not work\" end" "$1/check.json"
+	gojq -r "if .$2 then \"works\" else \"does not work\" end" "$1/check.json"
 }
 
 # section RUN: the facts that hold for every patch release, and no figures
 section() {
 	printf '## Linux %s\n\n' "$(version "$1")"
-	jq -r '
+	gojq -r '
 		"L3/L4 protection \(if .xdp then "works" else "does not work" end), guarded listeners \(if .guard then "work" else
 			"do not work" end).\n",
 		"Proven: " + ([.features[] | select(.ok) | "`" + .name + "`"] | join(", ")) + ".\n",
@@ -82,7 +82,7 @@ tracked() {
 
 compare() {
 	local version found
-	if ! jq -e .features "$1/check.json" >/dev/null 2>&1; then
+	if ! gojq -e .features "$1/check.json" >/dev/null 2>&1; then
 		echo "mpbpf check --json gave nothing to compare:"
 		cat "$1/check.log"
 		return
