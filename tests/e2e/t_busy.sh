@@ -9,9 +9,9 @@ sandbox "$@"
 filler="X-Filler: $(printf 'y%.0s' {1..120})"
 half="GET /healthz/%s HTTP/1.1\\\\r\\\\nHost: server\\\\r\\\\nX-Half: "
 
-# limits [MEMBER=JSON]...: in force from now on; the rest of `clients` has its defaults. Then the known token is known again.
+# limits [MEMBER=JSON]...: in force from now on; the rest of `clients` has its defaults, time for slow machines apart. Then the known token is known again.
 limits() {
-	config_write "$@"
+	config_write clients.head_timeout_s=$((10 * slow)) "$@"
 	if [ -e "$pin_root" ]; then
 		mpbpf reload --config "$config" >>"$log" 2>&1 </dev/null || bail "reload failed: $(tail -n 3 "$log")"
 	else

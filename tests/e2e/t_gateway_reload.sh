@@ -55,7 +55,7 @@ http_healthy() {
 	gateway_figure_is ".clusters.http.endpoints.\"$host2_ip:80\".healthy" "$1"
 }
 check "answers 503: it is not healthy" wait_for 10 http_healthy 0
-matches "$(asked 8003)" '^(reset|closed|cut)' "a cluster without a healthy endpoint takes no connection"
+matches "$(asked 8003)" '^(reset|closed|cut|failed: connect .* Connection reset by peer)' "a cluster without a healthy endpoint takes no connection"
 
 # ---- a reload with open connections ----
 
