@@ -111,7 +111,62 @@ good_run
 echo "mpbpf: no" >"$guest/check.json"
 echo "no root" >"$guest/check.log"
 wrong "mpbpf check says nothing" "66 passed, 1 failed, 2 skipped" "no root"
+echo test_one >"$guest/again"
+mkdir "$guest/first"
+cp "$guest/test_one.tap" "$guest/first/"
+summary
+sums "67 passed, 0 failed, 2 skipped" 0 "a test that passed when it was run again"
+check "it is told" grep -qF "6.1: test_one failed beside other tests, and was run again by itself" "$work/out"
+check "with what failed first" grep -qF "not ok 2 - the point of test_one" "$work/out"
+good_run
 sed -i 's/^6.18/6.20/' "$host/kernel"
 summary
 sums "67 passed, 0 failed, 2 skipped" 0 "a host whose kernel is not in docs/kernels.md"
+
+# ---- what failed in a guest is run again by itself ----
+
+# A made-up suite: of its three tests `late` fails beside others, and `bad` always.
+suite=$work/suite
+mkdir -p "$suite/build"
+printf '#!/bin/sh\necho "{}"\n' >"$suite/build/mpbpf"
+cat >"$suite/run_kselftest.sh" <<-'END'
+	#!/bin/bash
+	out=$2 named=" $* " rc=0
+	echo "${*:3}" >>"${0%/*}/calls"
+	mkdir -p "$out"
+	: >"$out/results"
+	: >"$out/skips"
+	for test in good late bad; do
+		[[ $named != *' -t '* || $named == *" -t $test "* ]] || continue
+		state=ok
+		[[ $test == good || ($test == late && $named == *' -t '*) ]] || state='not ok' rc=1
+		printf '%s\t%s\t1\t0\t1\t1\n' "$test" "$state" >>"$out/results"
+		echo "$state 1 - $test" >"$out/$test.tap"
+		echo "$test: a point # SKIP a reason" >>"$out/skips"
+	done
+	exit $rc
+END
+chmod +x "$suite/build/mpbpf" "$suite/run_kselftest.sh"
+
+# suite_run SLOW: into $work/results
+suite_run() {
+	rm -rf "$work/results" "$suite/calls"
+	mkdir "$work/results"
+	MPBPF_SLOW=$1 ./suite.sh "$suite" "$work/results" -j 3
+	rc=$?
+}
+
+states() {
+	cut -f 1,2 "$work/results/results" | tr '\t\n' ' ,'
+}
+
+suite_run 1
+is "$(states) status $rc" "good ok,late not ok,bad not ok, status 1" "nothing is run again on a real machine"
+check "nor told" test ! -e "$work/results/again"
+suite_run 10
+is "$(states) status $rc" "good ok,late ok,bad not ok, status 1" "in a guest the second result counts, good or bad"
+is "$(tail -n 1 "$suite/calls")" "-t late -t bad" "by itself, without the others"
+is "$(tr '\n' ' ' <"$work/results/again")$(cat "$work/results/first/late.tap")" "late bad not ok 1 - late" "the first is kept"
+is "$(cat "$work/results/late.tap") $(sort "$work/results/skips" | uniq -c | tr -s ' ' | cut -d ' ' -f 2 | tr '\n' ' ')" \
+	"ok 1 - late 1 1 1 " "each skip stands once"
 tap_done
