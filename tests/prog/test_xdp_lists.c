@@ -1,102 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests: lists kept at run time, from core/lists to what becomes of packets: ends, lengths, families, replacing, growing. */
+/* Tests: lists kept at run time, from core/lists to what becomes of packets: ends, lengths, families, replacing, reasons. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 
-#include "core/clock.h"
-#include "core/lists.h"
-#include "core/lists_maps.h"
 #include "core/pins.h"
-#include "core/util.h"
-#include "lists_run.h"
-#include "packets.h"
-#include "tap.h"
-#include "xdp_run.h"
+#include "lists_test.h"
 
-#define GOOD LISTED_FOR_GOOD
-
-static struct lists_run all;
-static struct lists block = { .maps = &all.maps, .pin_root = all.pin_root, .list = CIDR_DENY };
 static struct lists allow = { .maps = &all.maps, .pin_root = all.pin_root, .list = CIDR_ALLOW };
-
-static uint64_t now(void)
-{
-	return clock_ns(CLOCK_BOOTTIME);
-}
-
-static struct list_entry entry(const char *text, uint64_t until)
-{
-	char error[LIST_ERROR_MAX];
-	struct list_entry e;
-
-	if (list_entry_parse(text, &e, error))
-		tap_bail("%s", error);
-	e.listed.until = until;
-	return e;
-}
-
-static void put(const struct lists *lists, const char *text, uint64_t until)
-{
-	struct list_entry e = entry(text, until);
-	int r = list_put(lists, &e, 1, false, now());
-
-	CHECK(r == 0, "%s is not added: %s", text, strerror(-r));
-}
-
-static size_t del(const struct lists *lists, const char *text)
-{
-	struct list_entry e = entry(text, GOOD);
-	size_t found = 99;
-	int r = list_remove(lists, &e, 1, now(), &found);
-
-	CHECK(r == 0, "%s is not deleted: %s", text, strerror(-r));
-	return found;
-}
-
-static void replace(const struct lists *lists, const char *const *texts)
-{
-	struct list_entry entries[8];
-	size_t n = 0;
-	int r;
-
-	for (; texts[n]; n++)
-		entries[n] = entry(texts[n], GOOD);
-	r = list_put(lists, entries, n, true, now());
-	CHECK(r == 0, "the list is not replaced: %s", strerror(-r));
-}
-
-#define REPLACE(lists, ...) replace(lists, (const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
-
-static struct frame frame_of(const char *source)
-{
-	struct packet_spec spec = { .family = strchr(source, ':') ? 6 : 4, .proto = PROTO_TCP, .source = source };
-	struct frame frame;
-
-	packet_build(&spec, &frame);
-	return frame;
-}
-
-static void expect(const char *source, enum xdp_reason reason)
-{
-	struct frame frame = frame_of(source);
-
-	xdp_expect(&all.xdp, frame.bytes, frame.len, ALL_LINEAR, reason, NO_PROTOCOL, source);
-}
-
-static size_t count(const struct lists *lists)
-{
-	_cleanup_free_ struct list_entry *entries = NULL;
-	size_t n = 0;
-	int r = list_read(lists, &entries, &n);
-
-	CHECK(r == 0, "the list cannot be read: %s", strerror(-r));
-	return n;
-}
 
 /* ---- what is listed ---- */
 
@@ -262,124 +176,6 @@ static void test_replace(void)
 	tap_result("no packet finds neither the old nor the new list while one takes the other's place");
 }
 
-/* ---- many ---- */
-
-static size_t many(void)
-{
-	const char *slow = getenv("MPBPF_SLOW");
-
-	return 20000 / (slow && atoi(slow) > 1 ? 4 : 1);
-}
-
-/* 100.64.0.0 and on, and every second of them with an end. */
-static struct list_entry numbered(uint32_t i, uint64_t until)
-{
-	struct list_entry e = entry("100.64.0.0", i & 1 ? until : GOOD);
-
-	e.cidr.addr.b[13] += i >> 16;
-	e.cidr.addr.b[14] = i >> 8;
-	e.cidr.addr.b[15] = i;
-	return e;
-}
-
-static void test_many(void)
-{
-	size_t n = many(), more = n / 8 + 1500;
-	struct list_entry *entries = calloc(n, sizeof(*entries));
-	char text[32];
-	int r;
-
-	if (!entries)
-		tap_bail("no memory");
-	for (size_t i = 0; i < n; i++)
-		entries[n - 1 - i] = numbered(i, GOOD);
-	put(&block, "2001:db8::/32", GOOD);
-	r = list_put(&block, entries, n, false, now());
-	CHECK(r == 0 && count(&block) == n + 1, "%d, %zu networks are listed", r, count(&block));
-	expect("100.64.0.0", XDP_REASON_DENIED);
-	snprintf(text, sizeof(text), "100.64.%zu.%zu", (n - 1) >> 8, (n - 1) & 255);
-	expect(text, XDP_REASON_DENIED);
-	expect("100.63.255.255", XDP_REASON_PASS);
-	expect("100.65.0.0", XDP_REASON_PASS);
-	expect("2001:db8::5", XDP_REASON_DENIED);
-	r = list_put(&block, entries, n, false, now());
-	CHECK(r == 0 && count(&block) == n + 1, "again: %d, %zu networks are listed", r, count(&block));
-	/* More than the spare room of a map. */
-	for (size_t i = 0; i < more; i++) {
-		struct list_entry e = numbered(65536 + i, GOOD);
-
-		r = list_put(&block, &e, 1, false, now());
-		if (!CHECK(r == 0, "number %zu: %s", i, strerror(-r)))
-			break;
-	}
-	CHECK(count(&block) == n + more + 1, "%zu networks are listed", count(&block));
-	expect("100.65.0.0", XDP_REASON_DENIED);
-	expect("100.64.0.0", XDP_REASON_DENIED);
-	free(entries);
-	tap_result("thousands at once, the same again, and one by one beyond the room there is");
-}
-
-static struct list_lengths lengths(void)
-{
-	struct list_lengths l = {};
-
-	list_lengths_read(&block, &l);
-	return l;
-}
-
-static size_t sum(void)
-{
-	struct list_lengths l = lengths();
-
-	return list_lengths_sum(&l);
-}
-
-static void purge_all(uint64_t at)
-{
-	struct list_purge purge = {};
-
-	while (list_purge(&block, &purge, at) > 0)
-		;
-}
-
-static void test_purge(void)
-{
-	struct list_purge purge = {};
-	uint64_t end = now() + 86400 * NSEC_PER_SEC;
-	size_t n = many(), left = n / 2 + n / 8 + 1500 + 3;
-	int steps = 0, r;
-
-	CHECK(list_purge(&block, &purge, now()) == 0 && lengths().first_end == GOOD, "there is nothing to purge");
-	for (uint32_t i = 0; i < n; i++) {
-		struct list_entry e = numbered(i, end);
-
-		list_put(&block, &e, 1, false, now());
-	}
-	put(&block, "198.51.0.0/16", end + 7);
-	put(&block, "2001:db8::/32", end);
-	CHECK(lengths().first_end == end && lengths().v4 == 0x10001, "ends and lengths are not kept");
-	CHECK(list_purge(&block, &purge, end - 1) == 0, "something is purged too early");
-	for (r = 1; r > 0 && steps < 1000; steps++) {
-		r = list_purge(&block, &purge, end);
-		/* Another map takes the place of the one that is walked. */
-		if (steps == 1) {
-			struct list_entry e[2] = { entry("192.0.2.1", GOOD), entry("192.0.2.2", end + 9) };
-
-			list_put(&block, e, 2, false, now());
-		}
-	}
-	CHECK(r == 0 && steps > 3, "%d steps, %d", steps, r);
-	CHECK(count(&block) == left, "%zu networks are left of %zu", count(&block), left + n / 2 + 1);
-	CHECK(!lengths().v6[0] && sum() == left, "%zu networks are counted", sum());
-	purge_all(end);
-	CHECK(lengths().first_end == end + 7, "the first end is %lld ns after the last",
-	      (long long)(lengths().first_end - end));
-	purge_all(end + 8);
-	CHECK(lengths().v4 == 1 && lengths().first_end == end + 9,
-	      "the last network of a length is gone, its bit is not");
-	tap_result("what has expired is deleted a batch at a time, and its lengths with it");
-}
-
 /* ---- reasons, and what was cut short ---- */
 
 static void test_reasons(void)
@@ -439,8 +235,6 @@ int main(void)
 	test_ends();
 	test_precedence();
 	test_replace();
-	test_many();
-	test_purge();
 	test_reasons();
 	test_cut_short();
 	lists_run_close(&all);

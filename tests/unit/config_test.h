@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <arpa/inet.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -134,6 +135,27 @@ static inline struct config *load_example(const char *name)
 	if (config_load(in_directory("mpbpf.json"), &config, &err) < 0)
 		fail_msg("%s", err.text);
 	return config;
+}
+
+static inline struct addr addr6(const char *text)
+{
+	struct addr addr;
+
+	assert_int_equal(inet_pton(AF_INET6, text, &addr), 1);
+	return addr;
+}
+
+static inline void assert_addr(struct addr got, const char *text)
+{
+	struct addr want = addr6(text);
+
+	assert_memory_equal(&got, &want, sizeof(want));
+}
+
+static inline void assert_cidr(const struct cidr *got, const char *text, unsigned int prefix)
+{
+	assert_addr(got->addr, text);
+	assert_int_equal(got->prefix, prefix);
 }
 
 static inline void assert_default_auth(const struct auth_config *auth)

@@ -10,14 +10,6 @@ static struct addr addr_of(const char *text)
 	return addr;
 }
 
-static void assert_cidr(const struct cidr *got, const char *text, unsigned int prefix)
-{
-	struct addr want = addr_of(text);
-
-	assert_memory_equal(&got->addr, &want, sizeof(want));
-	assert_int_equal(got->prefix, prefix);
-}
-
 static void full_example_gateways(void **state)
 {
 	_cleanup_config_ struct config *config = load_example("full.json");
