@@ -1,16 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A short, repeatable libFuzzer run over the readers of first payloads, starting from one of each kind.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-build=${BUILD:-build}
-work=$(mktemp -d /tmp/mpbpf-fuzz-XXXXXXXX)
-trap 'rm -rf -- "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "${0%/*}/lib.sh"
 
-echo 1..2
-mkdir "$work/corpus"
 hex() {
 	printf '%b' "$(tr -d ' \t\n' <<<"$2" | sed 's/../\\x&/g')" >"$work/corpus/$1"
 }
@@ -25,19 +18,4 @@ printf 'POST /s/M HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\n\r\n'
 printf '*1\r\n$4\r\nPING\r\n' >"$work/corpus/redis"
 printf 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' >"$work/corpus/preface"
 
-if "$build/tests/fuzz/fuzz_classify" -seed=1 -max_total_time="${FUZZ_SECONDS:-10}" -max_len=2100 -timeout=5 -print_final_stats=1 \
-	-artifact_prefix="$work/" "$work/corpus" >"$work/log" 2>&1; then
-	echo "ok 1 - no input breaks a promise of the readers"
-else
-	grep -v '^#[0-9]' "$work/log" | tail -n 40 | sed 's/^/# /'
-	for file in "$work"/crash-* "$work"/timeout-* "$work"/oom-*; do
-		[ ! -e "$file" ] || echo "# input, base64: $(base64 -w0 "$file")"
-	done
-	echo "not ok 1 - no input breaks a promise of the readers"
-fi
-runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
-if [ "${runs:-0}" -ge 10000 ]; then
-	echo "ok 2 - $runs inputs were run"
-else
-	echo "not ok 2 - only ${runs:-0} inputs were run"
-fi
+fuzz fuzz_classify 10 "a promise of the readers" 10000 -max_len=2100

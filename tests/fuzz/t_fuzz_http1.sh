@@ -1,29 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A short, repeatable libFuzzer run over the head and body readers, starting from the tracked corpus.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-build=${BUILD:-build}
-work=$(mktemp -d /tmp/mpbpf-fuzz-XXXXXXXX)
-trap 'rm -rf -- "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "${0%/*}/lib.sh"
 
-echo 1..2
-mkdir "$work/corpus"
-if "$build/tests/fuzz/fuzz_http1" -seed=1 -max_total_time="${FUZZ_SECONDS:-25}" -max_len=8192 -timeout=5 -print_final_stats=1 \
-	-dict=tests/fuzz/http1.dict -artifact_prefix="$work/" "$work/corpus" tests/fuzz/corpus >"$work/log" 2>&1; then
-	echo "ok 1 - no input breaks a promise of the parser"
-else
-	grep -v '^#[0-9]' "$work/log" | tail -n 40 | sed 's/^/# /'
-	for file in "$work"/crash-* "$work"/timeout-* "$work"/oom-*; do
-		[ ! -e "$file" ] || echo "# input, base64: $(base64 -w0 "$file")"
-	done
-	echo "not ok 1 - no input breaks a promise of the parser"
-fi
-runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
-if [ "${runs:-0}" -ge 10000 ]; then
-	echo "ok 2 - $runs inputs were run"
-else
-	echo "not ok 2 - only ${runs:-0} inputs were run"
-fi
+fuzz fuzz_http1 25 "a promise of the parser" 10000 -max_len=8192 -dict=tests/fuzz/http1.dict tests/fuzz/corpus
