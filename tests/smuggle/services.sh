@@ -129,8 +129,8 @@ smuggle_config() {
 	for port in 8080 8081 8082 8083; do
 		listeners+="${listeners:+, }{\"name\": \"s$port\", \"port\": $port, \"mode\": \"guard\", \"protocol\": \"http\"}"
 	done
-	# All of it comes from one source, and faster than one may ask by default.
-	config_write "listeners=[$listeners]" 'clients.asks={"enabled": false}'
+	# All of it comes from one source, and faster than one may ask by default; on a slow machine a head takes long.
+	config_write "listeners=[$listeners]" 'clients.asks={"enabled": false}' clients.head_timeout_s=$((10 * slow))
 }
 
 # smuggle_run FIRST_PORT [ARGS]
