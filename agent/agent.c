@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/gateways.h"
+#include "agent/porter.h"
 #include "core/clock.h"
 #include "core/pins.h"
 #include "core/policy.h"
@@ -100,12 +101,17 @@ static int open_config(struct agent *agent)
 	return r;
 }
 
-int agent_open(struct agent *agent, const struct agent_options *options)
+int agent_open(struct agent *agent, const struct agent_options *options, struct porter *porter)
 {
 	int r;
 
 	*agent = (struct agent){
-		.options = options, .runtime = RUNTIME_EMPTY, .lock_fd = -1, .conn_update_fd = -1, .maps = MAPS_EMPTY
+		.options = options,
+		.porter = porter,
+		.runtime = RUNTIME_EMPTY,
+		.lock_fd = -1,
+		.conn_update_fd = -1,
+		.maps = MAPS_EMPTY,
 	};
 	r = runtime_open(options->pin_root, true, &agent->runtime);
 	if (r < 0) {
@@ -144,8 +150,11 @@ static int serve_helper(struct agent *agent)
 	if (r >= 0 && pins_path(path, agent->options->pin_root, "links", "iter_settle") == 0)
 		settle = bpf_obj_get(path);
 	if (r >= 0)
-		r = helper_open(&agent->maps, agent->conn_update_fd, settle, agent->base, agent->config,
-				&agent->helper);
+		r = helper_open(&agent->maps,
+				&(struct helper_fds){ .conn_update = agent->conn_update_fd,
+						      .iter_settle = settle,
+						      .porter = agent->porter->fd },
+				agent->base, agent->config, &agent->helper);
 	if (r < 0)
 		log_line("starting the helper: %s", strerror(-r));
 	return r;

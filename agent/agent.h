@@ -15,6 +15,7 @@
 struct event_base;
 struct gateway;
 struct helper;
+struct porter;
 
 struct agent_options {
 	char pin_root[PATH_MAX];
@@ -29,6 +30,7 @@ struct agent_options {
 
 struct agent {
 	const struct agent_options *options;
+	struct porter *porter;
 	struct runtime runtime;
 	int lock_fd; /* the agent's lock; held until the process ends */
 	struct maps maps;
@@ -44,7 +46,7 @@ struct agent {
 };
 
 /* Takes the lock, loads if it has to, opens the pins, reads the configuration. 0 or -errno after logging. */
-int agent_open(struct agent *agent, const struct agent_options *options);
+int agent_open(struct agent *agent, const struct agent_options *options, struct porter *porter);
 /* Makes the event base and starts the helper on it. 0 or -errno after logging. */
 int agent_serve(struct agent *agent);
 /* Gives everything back but the agent's lock, which ends with the process; the data path stays. */

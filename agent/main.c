@@ -16,6 +16,7 @@
 #include "agent/ifwatch.h"
 #include "agent/keywatch.h"
 #include "agent/lists.h"
+#include "agent/porter.h"
 #include "agent/privileges.h"
 #include "agent/revocations.h"
 #include "agent/synwatch.h"
@@ -140,6 +141,15 @@ static void on_hangup(evutil_socket_t signal, short what, void *data)
 		log_line("reload: %s", report.text);
 }
 
+static void on_child(evutil_socket_t signal, short what, void *data)
+{
+	struct agent *agent = data;
+
+	(void)signal;
+	(void)what;
+	porter_reap(agent->porter);
+}
+
 /* What the loop serves beside the helper. */
 struct serving {
 	struct clockwatch *clock;
@@ -149,7 +159,7 @@ struct serving {
 	struct control_server *control;
 	struct keywatch *keys;
 	struct synwatch *syns;
-	struct event *signals[3];
+	struct event *signals[4];
 };
 
 static int serving_signals(struct serving *s, struct agent *agent)
@@ -157,6 +167,7 @@ static int serving_signals(struct serving *s, struct agent *agent)
 	s->signals[0] = evsignal_new(agent->base, SIGTERM, on_end, agent);
 	s->signals[1] = evsignal_new(agent->base, SIGINT, on_end, agent);
 	s->signals[2] = evsignal_new(agent->base, SIGHUP, on_hangup, agent);
+	s->signals[3] = evsignal_new(agent->base, SIGCHLD, on_child, agent);
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++)
 		if (!s->signals[i] || event_add(s->signals[i], NULL) < 0)
 			return -ENOMEM;
@@ -245,14 +256,14 @@ static void clean_up(const struct agent *agent, const char *pin_root)
 		datapath_forget(&runtime);
 }
 
-static int run(const struct agent_options *options)
+static int run(const struct agent_options *options, struct porter *porter)
 {
 	struct serving serving = {};
 	struct agent agent;
 	int r;
 
 	interrupts_block();
-	r = agent_open(&agent, options);
+	r = agent_open(&agent, options, porter);
 	if (r == 0)
 		r = agent_serve(&agent);
 	if (r == 0)
@@ -273,6 +284,7 @@ static int run(const struct agent_options *options)
 int main(int argc, char **argv)
 {
 	static struct agent_options options = { .ready_fd = -1 };
+	struct porter porter = PORTER_NONE;
 	bool end = false;
 	int r;
 
@@ -286,5 +298,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	privileges_prepare();
 	log_libbpf(options.verbose);
-	return run(&options);
+	/* Before anything is read or opened that the porter need not have. */
+	if (porter_start(argc, argv, &porter) < 0)
+		return EXIT_FAILED;
+	return run(&options, &porter);
 }

@@ -8,6 +8,12 @@
  *				interface that came back
  *	CAP_NET_BIND_SERVICE	a reload that adds a gateway's listener below port 1024
  *	CAP_DAC_READ_SEARCH	reload: configuration and secrets that belong to others than root
+ *
+ * The porter, a process apart that holds no secret and talks to nobody but this one, keeps others:
+ *
+ *	CAP_SYS_ADMIN		setns(2) into a network namespace
+ *	CAP_SYS_PTRACE		a look at the namespaces of processes that have other rights or users
+ *	CAP_NET_ADMIN		a socket is good for SOCK_DESTROY only if who opened it might do that itself
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -38,6 +44,14 @@ void privileges_prepare(void)
 	descriptors_raise();
 }
 
+/* Keeps what was added to libcap-ng's state. */
+static int drop_others(void)
+{
+	if (capng_apply(CAPNG_SELECT_ALL))
+		return -EPERM;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
 int privileges_drop(void)
 {
 	/* A unit that does not grant it has no gateways on such ports. */
@@ -49,9 +63,18 @@ int privileges_drop(void)
 		return -EINVAL;
 	if (binds && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_BIND_SERVICE))
 		return -EINVAL;
-	if (capng_apply(CAPNG_SELECT_ALL))
-		return -EPERM;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	return 0;
+	return drop_others();
+}
+
+int privileges_drop_porter(void)
+{
+	/* Without it namespaces that have a name, or processes with no more rights than the porter, are found. */
+	bool sees = capng_get_caps_process() == 0 && capng_have_capability(CAPNG_PERMITTED, CAP_SYS_PTRACE);
+
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SYS_ADMIN, CAP_NET_ADMIN, -1))
+		return -EINVAL;
+	if (sees && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SYS_PTRACE))
+		return -EINVAL;
+	return drop_others();
 }

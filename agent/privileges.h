@@ -7,5 +7,7 @@
 void privileges_prepare(void);
 /* Once all is open: the few capabilities that are left cannot be added to, by no exec either. 0 or -errno. */
 int privileges_drop(void);
+/* The same for the porter, see agent/porter.h. */
+int privileges_drop_porter(void);
 
 #endif

@@ -98,7 +98,7 @@ static int read_rules(const struct maps *maps, struct stats *stats)
 
 int stats_read(const struct maps *maps, struct stats *ret)
 {
-	struct stats stats = { .conns_open = maps->control->conns_open };
+	struct stats stats = { .conns_open = maps->control->conns_open, .unclosed = maps->control->unclosed };
 	int r;
 
 	_Static_assert(sizeof(stats.xdp) % sizeof(__u64) == 0, "nothing but 64-bit counters");
@@ -235,7 +235,7 @@ cJSON *stats_json(const struct stats *stats)
 			 { "open", stats->conns_open > 0 ? stats->conns_open : 0 },
 			 { "unguarded_at_load", stats->unguarded }, { "refused", r->refused }, { "broken", r->broken },
 			 { "closed", r->conns_closed }, { "held_packets", r->held }, { "measured", r->measured },
-			 { "unmeasured", r->unmeasured }, { "unadded", r->unadded }))
+			 { "unmeasured", r->unmeasured }, { "unadded", r->unadded }, { "unclosed", stats->unclosed }))
 		return json;
 	cJSON_Delete(json);
 	return NULL;

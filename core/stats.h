@@ -19,6 +19,7 @@ struct stats {
 		struct rule_count count;
 	} rules[MPBPF_PROTOCOL_RULES]; /* of the policy in force */
 	int64_t conns_open;
+	uint64_t unclosed;  /* connections that should have been closed and could not be */
 	uint64_t unguarded; /* struct runtime_facts; left 0 by stats_read() */
 };
 

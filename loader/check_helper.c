@@ -24,6 +24,11 @@
 /* In a process of its own, as the agent is. Serves until it is killed; `ready` is told what came of helper_open(). */
 static void serve(const struct check *c, pid_t parent, int ready)
 {
+	const struct helper_fds fds = {
+		.conn_update = bpf_program__fd(c->guard.object->progs.conn_update),
+		.iter_settle = -1,
+		.porter = -1,
+	};
 	struct event_base *base = event_base_new();
 	struct helper *helper;
 	int r;
@@ -32,9 +37,7 @@ static void serve(const struct check *c, pid_t parent, int ready)
 	if (getppid() != parent)
 		return;
 	alarm(HELPER_S);
-	r = base ? helper_open(&c->guard.maps, bpf_program__fd(c->guard.object->progs.conn_update), -1, base,
-			       c->guard.config, &helper)
-		 : -ENOMEM;
+	r = base ? helper_open(&c->guard.maps, &fds, base, c->guard.config, &helper) : -ENOMEM;
 	if (write(ready, &r, sizeof(r)) == sizeof(r) && r == 0)
 		event_base_dispatch(base);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -25,35 +26,68 @@ int netns_cookie(uint64_t *ret)
 	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &len) < 0 ? -errno : 0;
 }
 
-/* Enters the namespace; true when its cookie is the one looked for. */
-static bool enter_if(const char *path, uint64_t cookie)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint64_t found;
+/* Those that were tried; thousands of processes share few namespaces. With more than this, some are tried again. */
+struct tried {
+	size_t n;
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} files[512];
+};
 
-	return fd >= 0 && setns(fd, CLONE_NEWNET) == 0 && netns_cookie(&found) == 0 && found == cookie;
+static bool try_first(struct tried *tried, const struct stat *st)
+{
+	for (size_t i = 0; i < tried->n; i++)
+		if (tried->files[i].ino == st->st_ino && tried->files[i].dev == st->st_dev)
+			return false;
+	if (tried->n < ARRAY_SIZE(tried->files)) {
+		tried->files[tried->n].dev = st->st_dev;
+		tried->files[tried->n++].ino = st->st_ino;
+	}
+	return true;
 }
 
-/* Thousands of processes share few namespaces: the one just tried is not tried again. */
-static bool enter(uint64_t cookie)
+/* Enters the namespace. 0: its cookie is the one looked for, -ESRCH: another, or -errno. */
+static int enter_if(const char *path, uint64_t cookie, struct tried *tried)
 {
-	struct stat st, last = {};
-	bool found = false;
-	glob_t paths = {};
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	uint64_t found;
+	int r;
 
-	if (glob("/run/netns/*", 0, NULL, &paths) == GLOB_NOSPACE ||
-	    glob("/proc/[0-9]*/ns/net", GLOB_APPEND, NULL, &paths) == GLOB_NOSPACE) {
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!try_first(tried, &st))
+		return -ESRCH;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+		return -errno;
+	r = netns_cookie(&found);
+	return r < 0 ? r : found == cookie ? 0 : -ESRCH;
+}
+
+static int enter(uint64_t cookie)
+{
+	struct tried tried = {};
+	glob_t paths = {};
+	int r = -ESRCH, one;
+
+	if (glob("/run/netns/*", GLOB_NOSORT, NULL, &paths) == GLOB_NOSPACE ||
+	    glob("/proc/[0-9]*/ns/net", GLOB_NOSORT | GLOB_APPEND, NULL, &paths) == GLOB_NOSPACE) {
 		globfree(&paths);
-		return false;
+		return -ENOMEM;
 	}
-	for (size_t i = 0; !found && i < paths.gl_pathc; i++) {
-		if (stat(paths.gl_pathv[i], &st) < 0 || (st.st_ino == last.st_ino && st.st_dev == last.st_dev))
-			continue;
-		last = st;
-		found = enter_if(paths.gl_pathv[i], cookie);
+	for (size_t i = 0; i < paths.gl_pathc; i++) {
+		one = enter_if(paths.gl_pathv[i], cookie, &tried);
+		if (one == 0) {
+			r = 0;
+			break;
+		}
+		if (one == -EACCES || one == -EPERM)
+			r = -EACCES;
 	}
 	globfree(&paths);
-	return found;
+	return r;
 }
 
 int netns_call(uint64_t cookie, int (*call)(int *ret), int *ret)
@@ -70,7 +104,9 @@ int netns_call(uint64_t cookie, int (*call)(int *ret), int *ret)
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (home < 0)
 		return -errno;
-	r = enter(cookie) ? call(ret) : -ESRCH;
+	r = enter(cookie);
+	if (r == 0)
+		r = call(ret);
 	if (setns(home, CLONE_NEWNET) < 0) {
 		log_line("cannot return to the network namespace this was started in");
 		exit(1);

@@ -13,7 +13,8 @@ int netns_cookie(uint64_t *ret);
  *
  * The namespace is looked for among those that processes are in and those named below /run/netns.
  *
- * Returns what `call` returned; -ESRCH: there is no such namespace any more; -errno.
+ * Returns what `call` returned; -ESRCH: there is no such namespace any more; -EACCES: or it is among those that this process may
+ * not look at or enter; -errno.
  */
 int netns_call(uint64_t cookie, int (*call)(int *ret), int *ret);
 

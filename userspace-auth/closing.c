@@ -4,14 +4,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include <bpf/bpf.h>
 #include <event2/event.h>
 
 #include "core/clock.h"
 #include "core/sock_diag.h"
-#include "core/util.h"
+#include "userspace-auth/doors.h"
 
 #define CLOSING_TICK_MS 50
 #define CLOSING_EARLIEST_MS 100 /* a client that closes by itself needs no reset */
@@ -19,10 +18,6 @@
 #define CLOSING_LATEST_MS 60000 /* nor one that takes longer than that for what lies before the answer */
 #define CLOSING_SLOW_MS 1000	/* a client that needs longer is looked at again after as long */
 #define CLOSING_TURN_MS 5	/* work in one turn of the loop */
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 
 struct closing_entry {
 	TAILQ_ENTRY(closing_entry) link;
@@ -40,12 +35,6 @@ static void closing_arm(struct closing *closing, int ms)
 		evtimer_add(closing->timer, &tick);
 }
 
-/* A socket in another network namespace cannot be found from here, and to look for it in vain costs a walk of all there are. */
-bool closing_reaches(const struct closing *closing, const struct conn *conn)
-{
-	return !closing->netns || closing->netns == conn->netns;
-}
-
 /*
  * Whether the client is still taking what was sent: a reset would throw the rest away, and with it responses of the service that
  * lie before the answer.
@@ -59,19 +48,42 @@ static bool closing_waits(struct closing_entry *entry, int64_t now, int unacked)
 	       now - entry->since < CLOSING_LATEST_MS * NSEC_PER_MSEC;
 }
 
+/* It stays in CONN_CLOSED, where nothing passes, until the client or the service closes. */
+static void closing_failed(struct closing *closing)
+{
+	__atomic_fetch_add(&closing->maps->control->unclosed, 1, __ATOMIC_RELAXED);
+}
+
+/* By the socket that sees the connection. Whether the entry is dealt with. */
+static bool closing_end(struct closing *closing, int diag, struct closing_entry *entry, const struct conn *conn,
+			int64_t now)
+{
+	int r;
+
+	if (closing_waits(entry, now,
+			  sock_diag_unacked(diag, &conn->local, conn->local_port, &conn->remote, conn->remote_port,
+					    entry->cookie)))
+		return false;
+	r = sock_diag_destroy(diag, &conn->local, conn->local_port, &conn->remote, conn->remote_port, entry->cookie);
+	if (r < 0 && r != -ENOENT)
+		closing_failed(closing);
+	return true;
+}
+
 /* Whether the entry is dealt with. */
 static bool closing_try(struct closing *closing, struct closing_entry *entry, int64_t now)
 {
 	struct conn conn;
+	int diag;
 
-	if (bpf_map_lookup_elem(closing->maps->fd[MAP_CONNS], &entry->cookie, &conn) ||
-	    !closing_reaches(closing, &conn))
+	if (bpf_map_lookup_elem(closing->maps->fd[MAP_CONNS], &entry->cookie, &conn))
 		return true;
-	if (closing_waits(entry, now,
-			  sock_diag_unacked(closing->diag, &conn.local, conn.local_port, &conn.remote, conn.remote_port,
-					    entry->cookie)))
+	diag = doors_get(closing->doors, conn.netns);
+	if (diag >= 0)
+		return closing_end(closing, diag, entry, &conn, now);
+	if (diag == -EAGAIN && now - entry->since < CLOSING_LATEST_MS * NSEC_PER_MSEC)
 		return false;
-	sock_diag_destroy(closing->diag, &conn.local, conn.local_port, &conn.remote, conn.remote_port, entry->cookie);
+	closing_failed(closing);
 	return true;
 }
 
@@ -115,23 +127,20 @@ static void closing_tick(evutil_socket_t fd, short what, void *arg)
 
 void closing_init(struct closing *closing)
 {
-	*closing = (struct closing){ .diag = -1 };
+	*closing = (struct closing){};
 	TAILQ_INIT(&closing->list);
 	TAILQ_INIT(&closing->again);
 	TAILQ_INIT(&closing->slow);
 }
 
-int closing_open(struct closing *closing, const struct maps *maps, struct event_base *base)
+int closing_open(struct closing *closing, const struct maps *maps, int porter, struct event_base *base)
 {
-	socklen_t len = sizeof(closing->netns);
 	int r;
 
 	closing->maps = maps;
-	r = sock_diag_open(&closing->diag);
+	r = doors_open(porter, base, &closing->doors);
 	if (r < 0)
 		return r;
-	if (getsockopt(closing->diag, SOL_SOCKET, SO_NETNS_COOKIE, &closing->netns, &len))
-		closing->netns = 0;
 	closing->timer = evtimer_new(base, closing_tick, closing);
 	return closing->timer ? 0 : -ENOMEM;
 }
@@ -153,7 +162,7 @@ void closing_close(struct closing *closing)
 	entries_free(&closing->slow);
 	if (closing->timer)
 		event_free(closing->timer);
-	close_fd(&closing->diag);
+	doors_close(closing->doors);
 }
 
 void closing_add(struct closing *closing, uint64_t cookie)

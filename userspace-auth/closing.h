@@ -8,20 +8,19 @@
 #ifndef MPBPF_AUTH_CLOSING_H
 #define MPBPF_AUTH_CLOSING_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "core/maps.h"
 
+struct closing_entry;
+struct doors;
 struct event;
 struct event_base;
-struct closing_entry;
 
 struct closing {
 	const struct maps *maps;
-	int diag;	/* inet_diag socket; -1: not permitted */
-	uint64_t netns; /* cookie of the network namespace that `diag` sees; 0: not known */
+	struct doors *doors; /* to the network namespaces of the connections */
 	struct event *timer;
 	TAILQ_HEAD(closing_list, closing_entry) list;
 	struct closing_list again; /* those looked at before; each list in the order in which they are due */
@@ -30,10 +29,9 @@ struct closing {
 
 /* Before all else; closing_close() is fine from then on. */
 void closing_init(struct closing *closing);
-int closing_open(struct closing *closing, const struct maps *maps, struct event_base *base);
+/* porter: see doors_open(). What cannot be closed is counted in control.unclosed. */
+int closing_open(struct closing *closing, const struct maps *maps, int porter, struct event_base *base);
 void closing_close(struct closing *closing);
-/* Whether a connection's socket is where `diag` can find it. */
-bool closing_reaches(const struct closing *closing, const struct conn *conn);
 /* Sees to it that connection `cookie` is gone soon, but not while its client goes on reading; that may take a minute. */
 void closing_add(struct closing *closing, uint64_t cookie);
 /* Every connection that an earlier agent left behind: its bytes are gone with that agent. */

@@ -302,12 +302,12 @@ static int helper_events(struct helper *helper, struct event_base *base)
 	return 0;
 }
 
-static int helper_start(struct helper *helper, int iter_settle_fd, struct event_base *base)
+static int helper_start(struct helper *helper, const struct helper_fds *fds, struct event_base *base)
 {
 	const struct maps *maps = helper->env.judge.maps;
 	int r;
 
-	r = closing_open(&helper->closing, maps, base);
+	r = closing_open(&helper->closing, maps, fds->porter, base);
 	if (r < 0)
 		return r;
 	helper->ring = ring_buffer__new(maps->fd[MAP_ASKS], on_ask, helper, NULL);
@@ -326,7 +326,7 @@ static int helper_start(struct helper *helper, int iter_settle_fd, struct event_
 	r = stalled_open(&helper->env, &helper->closing, base, &helper->stalled);
 	if (r < 0)
 		return r;
-	r = settling_open(iter_settle_fd, base, &helper->settling);
+	r = settling_open(fds->iter_settle, base, &helper->settling);
 	if (r < 0)
 		return r;
 	closing_sweep(&helper->closing, helper->env.helper_epoch);
@@ -335,7 +335,7 @@ static int helper_start(struct helper *helper, int iter_settle_fd, struct event_
 	return 0;
 }
 
-int helper_open(const struct maps *maps, int conn_update_fd, int iter_settle_fd, struct event_base *base,
+int helper_open(const struct maps *maps, const struct helper_fds *fds, struct event_base *base,
 		const struct config *config, struct helper **ret)
 {
 	struct helper *helper = calloc(1, sizeof(*helper));
@@ -345,12 +345,12 @@ int helper_open(const struct maps *maps, int conn_update_fd, int iter_settle_fd,
 		return -ENOMEM;
 	helper->env.channel = (struct channel)CHANNEL_EMPTY;
 	helper->env.judge = (struct judge){ .maps = maps, .config = config };
-	helper->env.conn_update = conn_update_fd;
+	helper->env.conn_update = fds->conn_update;
 	closing_init(&helper->closing);
 	TAILQ_INIT(&helper->reading);
 	TAILQ_INIT(&helper->waiting);
 	TAILQ_INIT(&helper->ready);
-	r = helper_start(helper, iter_settle_fd, base);
+	r = helper_start(helper, fds, base);
 	if (r < 0) {
 		helper_close(helper);
 		return r;

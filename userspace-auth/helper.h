@@ -9,13 +9,19 @@
 struct event_base;
 struct helper;
 
+/* What the helper works with and does not own. */
+struct helper_fds {
+	int conn_update; /* the pinned program of that name */
+	int iter_settle; /* the pinned link, or -1: the kernel has none; not used after helper_open() */
+	int porter;	 /* opens the doors to other network namespaces, see userspace-auth/doors.h; or -1 */
+};
+
 /*
  * helper_open - starts to serve on `base`, as the next epoch of this data path; connections that an earlier agent held are closed
  *
- * conn_update_fd: the pinned program of that name; iter_settle_fd: the pinned link, or -1: the kernel has none. maps and config
- * must outlive the helper. Returns 0 or -errno.
+ * maps and config must outlive the helper. Returns 0 or -errno.
  */
-int helper_open(const struct maps *maps, int conn_update_fd, int iter_settle_fd, struct event_base *base,
+int helper_open(const struct maps *maps, const struct helper_fds *fds, struct event_base *base,
 		const struct config *config, struct helper **ret);
 /* After policy_publish(), in the same turn of the loop: judge by `config` from now on. */
 void helper_set_config(struct helper *helper, const struct config *config);

@@ -11,10 +11,12 @@
 #include "core/clock.h"
 #include "core/sock_diag.h"
 #include "userspace-auth/closing.h"
+#include "userspace-auth/doors.h"
 #include "userspace-auth/stream.h"
 
 #define STALLED_BATCH 512     /* records at a time: about a millisecond, and ten if all of them are to be closed */
 #define STALLED_GAP_MS 10     /* from one batch to the next */
+#define STALLED_TRIES 100     /* of a batch, while what it takes to look at its connections is being opened */
 #define STALLED_SHARE 8	      /* all are looked at so many times in body_timeout_s, */
 #define STALLED_LEAST_MS 1000 /* but not more often than this, */
 #define STALLED_MOST_MS 10000 /* nor less often than this */
@@ -25,17 +27,25 @@ struct stalled {
 	struct event *timer;
 	int64_t begun;	   /* CLOCK_MONOTONIC, ns: when this pass began */
 	uint32_t position; /* in `conns`, as the kernel counts */
+	uint32_t tries;	   /* of the next batch, before this one */
 	bool under_way;
+	bool first; /* the next batch is the first of its pass */
+	bool waits; /* for what it takes to look at a connection of the batch */
 	uint64_t cookies[STALLED_BATCH];
 	struct conn conns[STALLED_BATCH];
 };
 
-/* Bytes are there that the service has not read: it is not the client who is slow. */
-static bool service_is_slow(const struct stalled *stalled, uint64_t cookie, const struct conn *conn)
+/* Bytes are there that the service has not read: it is not the client who is slow. 0, 1, or -EAGAIN: not known yet. */
+static int service_is_slow(const struct stalled *stalled, uint64_t cookie, const struct conn *conn)
 {
-	return conn->state == CONN_BODY && closing_reaches(stalled->closing, conn) &&
-	       sock_diag_unread(stalled->closing->diag, &conn->local, conn->local_port, &conn->remote,
-				conn->remote_port, cookie) > 0;
+	int diag;
+
+	if (conn->state != CONN_BODY)
+		return 0;
+	diag = doors_get(stalled->closing->doors, conn->netns);
+	if (diag < 0)
+		return diag == -EAGAIN && stalled->tries < STALLED_TRIES ? -EAGAIN : 0;
+	return sock_diag_unread(diag, &conn->local, conn->local_port, &conn->remote, conn->remote_port, cookie) > 0;
 }
 
 /* Both are compared with the record again, under its lock: a piece may come at this moment. */
@@ -43,13 +53,19 @@ static void stalled_end(struct stalled *stalled, uint64_t cookie, const struct c
 {
 	struct conn_op op = { .op = CONN_OP_EXPIRE, .moved_at = conn->moved_at };
 	struct listener listener;
-	int r;
+	int r, slow = 0;
 
 	r = judge_listener(&stalled->env->judge, conn, &listener);
 	if (r < 0 && r != -ENOENT)
 		return;
+	if (r == 0)
+		slow = service_is_slow(stalled, cookie, conn);
+	if (slow < 0) {
+		stalled->waits = true;
+		return;
+	}
 	/* Under no policy any more, or not to blame. */
-	if (r == -ENOENT || service_is_slow(stalled, cookie, conn))
+	if (r == -ENOENT || slow)
 		op.op = CONN_OP_SPARE;
 	else
 		op.dry = !!(listener.flags & LISTENER_DRY_RUN);
@@ -68,20 +84,31 @@ static void stalled_try(struct stalled *stalled, uint64_t cookie, const struct c
 		stalled_end(stalled, cookie, conn);
 }
 
-/* The next records. Whether there may be more. A bucket that holds more than a batch ends the pass; chance makes none. */
+/*
+ * The next records, or once more the last ones. Whether there may be more. A bucket that holds more than a batch ends the pass;
+ * chance makes none.
+ */
 static bool stalled_batch(struct stalled *stalled)
 {
 	int fd = stalled->env->judge.maps->fd[MAP_CONNS], r;
+	__u32 n = STALLED_BATCH, next;
 	int64_t now;
-	__u32 n = STALLED_BATCH;
 
-	r = bpf_map_lookup_batch(fd, stalled->under_way ? &stalled->position : NULL, &stalled->position,
-				 stalled->cookies, stalled->conns, &n, NULL);
+	r = bpf_map_lookup_batch(fd, stalled->first ? NULL : &stalled->position, &next, stalled->cookies,
+				 stalled->conns, &n, NULL);
 	if (r < 0 && r != -ENOENT)
 		return false;
 	now = clock_ns(CLOCK_MONOTONIC_COARSE);
+	stalled->waits = false;
 	for (__u32 i = 0; i < n; i++)
 		stalled_try(stalled, stalled->cookies[i], &stalled->conns[i], now);
+	if (stalled->waits) {
+		stalled->tries++;
+		return true;
+	}
+	stalled->tries = 0;
+	stalled->first = false;
+	stalled->position = next;
 	return r == 0;
 }
 
@@ -114,8 +141,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!stalled->under_way)
+	if (!stalled->under_way) {
 		stalled->begun = clock_ns(CLOCK_MONOTONIC);
+		stalled->first = true;
+	}
 	stalled->under_way = stalled_batch(stalled);
 	stalled_arm(stalled);
 }

@@ -80,10 +80,11 @@ struct control {
 	__s64 conns_asking;    /* of those, the ones that the gate must look at; see conn_watched() */
 	__u64 digest[4];       /* SHA-256 of the configuration in force (opaque to the kernel side) */
 	char config_path[256]; /* where that configuration came from; empty: built-in defaults */
+	__u64 unclosed;	       /* connections that should have been closed and could not be; the agent counts */
 };
 
 MPBPF_ASSERT_SIZE(struct addr, 16);
-MPBPF_ASSERT_SIZE(struct control, 352);
+MPBPF_ASSERT_SIZE(struct control, 360);
 
 #include "mpbpf/abi_l4.h"
 #include "mpbpf/abi_flow.h"

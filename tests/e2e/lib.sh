@@ -153,11 +153,12 @@ in_server() {
 	nsenter --net=/run/netns/server -- "$@"
 }
 
-# in_cgroup DIR COMMAND...: in the server's namespace and in a cgroup, as a service of this node would be
+# in_cgroup DIR COMMAND...: in a cgroup, as a service of this node would be, and in the namespace $space, the server's where
+# it is not set
 in_cgroup() (
 	echo 0 >"$1/cgroup.procs" || exit
 	shift
-	exec nsenter --net=/run/netns/server -- "$@"
+	exec nsenter --net="/run/netns/${space:-server}" -- "$@"
 )
 
 # link_up DEVICE NUMBER: a veth pair of that name in both namespaces, addresses in 10.77.NUMBER.0/24 and fd77:NUMBER::/64

@@ -214,6 +214,7 @@ static void connections_and_verdicts_have_theirs(void **state)
 	ONLY(requests.broken, "connections.broken");
 	ONLY(requests.conns_closed, "connections.closed");
 	ONLY(requests.held, "connections.held_packets");
+	ONLY(unclosed, "connections.unclosed");
 	assert_only(&negative, (const char *[]){ NULL }, 0);
 }
 
