@@ -14,7 +14,8 @@
 #include "conn.h"
 #include "scratch.h"
 
-#define STATUS_LINE_MAX 256 /* longer ones are left alone */
+#define STATUS_LINE_MAX 256    /* longer ones are left alone */
+#define HEADERS_WHOLE_MAX 4096 /* bytes of a message that are copied for one segment to hold them */
 
 struct line_search {
 	struct scratch *s;
@@ -43,7 +44,12 @@ __weak __noinline int headers_line(struct scratch *s, __u32 n)
 	return search.end <= n ? search.end : 0;
 }
 
-/* Returns `size`, a constant; 0: nothing was added; -1: bytes were added that could not be written. */
+/*
+ * Returns `size`, a constant; 0: nothing was added; -1: bytes were added that could not be written.
+ *
+ * A push leaves three pieces, and the kernel sends each as a segment of its own, which costs more than all else here. So a short
+ * message is put together again at once, and of a long one what lies before its last piece.
+ */
 static __always_inline int headers_push(struct sk_msg_md *msg, const struct header_block *block, __u32 at, __u32 size)
 {
 	volatile __u64 *to;
@@ -52,7 +58,9 @@ static __always_inline int headers_push(struct sk_msg_md *msg, const struct head
 
 	if (bpf_msg_push_data(msg, at, size, 0))
 		return 0;
-	if (bpf_msg_pull_data(msg, at, at + size, 0))
+	i = msg->size;
+	if (bpf_msg_pull_data(msg, 0, i > HEADERS_WHOLE_MAX ? at + size : i, 0) ||
+	    bpf_msg_pull_data(msg, at, at + size, 0))
 		return -1;
 	data = msg->data;
 	end = msg->data_end;
