@@ -36,21 +36,30 @@ static __always_inline void http1_segment(const struct http1_buf *buf, struct ht
 	h->segment = pos + 1;
 }
 
-static __always_inline int http1_target_end(struct http1 *h, __u32 pos)
+/* The space behind the target. Mostly the rest of the line is there and is taken at once. */
+static __always_inline int http1_target_end(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 len)
 {
+	int n;
+
 	h->target_len = pos - h->target_off;
 	h->mark = pos + 1;
-	return http1_go(h, HTTP1_S_VERSION, HTTP1_TARGET);
+	http1_go(h, HTTP1_S_VERSION, HTTP1_TARGET);
+	if (pos + 9 >= len || http1_word(buf, pos + 1) != HTTP1_WORD('H', 'T', 'T', 'P', '/', '1', '.', '1') ||
+	    buf->b[HTTP1_AT(pos + 9)] != '\r')
+		return 1;
+	h->minor = 1;
+	n = http1_line_end(buf, h, pos + 9, len);
+	return n ? n + 9 : 0;
 }
 
-static __always_inline int http1_path(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c)
+static __always_inline int http1_path(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u8 c, __u32 len)
 {
 	if (c == '/' || c == '?' || c == ' ') {
 		http1_segment(buf, h, pos, c);
 		if (c == '/')
 			return 1;
 		h->path_len = pos - h->target_off;
-		return c == ' ' ? http1_target_end(h, pos) : http1_go(h, HTTP1_S_QUERY, HTTP1_TARGET);
+		return c == ' ' ? http1_target_end(buf, h, pos, len) : http1_go(h, HTTP1_S_QUERY, HTTP1_TARGET);
 	}
 	if (!(http1_class[c] & HTTP1_TARGET))
 		return http1_stop(h, HTTP1_BAD);
@@ -274,8 +283,8 @@ static __always_inline int http1_start_line(const struct http1_buf *buf, struct 
 		h->flags |= HTTP1_ODD;
 		return http1_class[c] & HTTP1_TARGET ? http1_go(h, HTTP1_S_QUERY, HTTP1_TARGET)
 						     : http1_stop(h, HTTP1_BAD);
-	case HTTP1_S_PATH: return http1_path(buf, h, pos, c);
-	case HTTP1_S_QUERY: return c == ' ' ? http1_target_end(h, pos) : http1_stop(h, HTTP1_BAD);
+	case HTTP1_S_PATH: return http1_path(buf, h, pos, c, len);
+	case HTTP1_S_QUERY: return c == ' ' ? http1_target_end(buf, h, pos, len) : http1_stop(h, HTTP1_BAD);
 	case HTTP1_S_STATUS_VERSION:
 		if (c != ' ' || !http1_version(buf, h, pos))
 			return http1_stop(h, HTTP1_BAD);
@@ -288,18 +297,10 @@ static __always_inline int http1_start_line(const struct http1_buf *buf, struct 
 	}
 }
 
-/*
- * http1_event - one byte that the present state does not pass over
- *
- * Returns how many bytes were taken from pos on, or 0 when h->result is final. Global: verified once.
- */
-__weak __noinline int http1_event(struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 len)
+static __always_inline int http1_byte(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 len)
 {
-	__u8 c;
+	__u8 c = buf->b[HTTP1_AT(pos)];
 
-	if (!buf || !h)
-		return 0;
-	c = buf->b[HTTP1_AT(pos)];
 	if (h->state < HTTP1_S_LF)
 		return http1_start_line(buf, h, pos, c, len);
 	if (h->state >= HTTP1_S_VALUE)
@@ -313,6 +314,20 @@ __weak __noinline int http1_event(struct http1_buf *buf, struct http1 *h, __u32 
 	case HTTP1_S_NAME: return c == ':' ? http1_field(buf, h, pos, len) : http1_stop(h, HTTP1_BAD);
 	default: return c == '\n' ? http1_finish(h, pos) : http1_stop(h, HTTP1_BAD);
 	}
+}
+
+/*
+ * http1_event - one byte that the present state does not pass over, and a well-known name that follows
+ *
+ * Returns how many bytes were taken from pos on, or 0 when h->result is final.
+ */
+static __always_inline int http1_event(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 len)
+{
+	int n = http1_byte(buf, h, pos, len);
+
+	if (n && h->state == HTTP1_S_NAME && h->mark + 1 == pos + n)
+		n = http1_known(buf, h, pos, len);
+	return n;
 }
 
 #endif

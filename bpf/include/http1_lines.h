@@ -106,4 +106,43 @@ static __always_inline int http1_field(const struct http1_buf *buf, struct http1
 	return http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT);
 }
 
+/* Whether the first n bytes of a word are `text`, in which letters are small; all else must be equal as it stands. */
+static __always_inline bool http1_same(__u64 word, __u64 text, __u32 n)
+{
+	return !(((word | (text >> 1 & HTTP1_LOWER)) ^ text) << (64 - 8 * n));
+}
+
+/*
+ * A name has just begun, at `mark`. The most frequent ones are told by whole words, and do what http1_field() does of them; the
+ * others go on byte by byte. Returns how many bytes are taken from pos on, or 0 when h->result is final.
+ */
+static __always_inline int http1_known(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 end)
+{
+	__u32 at = h->mark;
+	__u64 w, v;
+	int n;
+
+	if (at + 16 > end)
+		return at + 1 - pos;
+	w = http1_word(buf, at);
+	v = http1_word(buf, at + 8);
+	if (http1_same(w, HTTP1_WORD('h', 'o', 's', 't', ':', 0, 0, 0), 5))
+		return http1_once(h, HTTP1_HOST, HTTP1_S_VALUE, HTTP1_TEXT) ? at + 5 - pos : 0;
+	if (http1_same(w, HTTP1_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z'), 8) &&
+	    http1_same(v, HTTP1_WORD('a', 't', 'i', 'o', 'n', ':', 0, 0), 6)) {
+		n = http1_bearer(buf, h, at + 13, end);
+		return n ? at + 13 + n - pos : 0;
+	}
+	if (http1_same(w, HTTP1_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-'), 8)) {
+		if (http1_same(v, HTTP1_WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0), 7))
+			return http1_once(h, HTTP1_LENGTH, HTTP1_S_LENGTH_START, 0) ? at + 15 - pos : 0;
+		if (http1_same(v, HTTP1_WORD('t', 'y', 'p', 'e', ':', 0, 0, 0), 5))
+			return http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT) + at + 12 - pos;
+	}
+	if (http1_same(w, HTTP1_WORD('c', 'o', 'n', 'n', 'e', 'c', 't', 'i'), 8) &&
+	    http1_same(v, HTTP1_WORD('o', 'n', ':', 0, 0, 0, 0, 0), 3))
+		return http1_go(h, HTTP1_S_VALUE, HTTP1_TEXT) + at + 10 - pos;
+	return at + 1 - pos;
+}
+
 #endif

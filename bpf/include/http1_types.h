@@ -44,9 +44,11 @@ struct http1 {
 /* In the kernel a head is read in a buffer of its own, so that masked offsets prove the bounds; in user space, in place. */
 #ifdef __bpf__
 #define HTTP1_BUF_MAX MPBPF_HEAD_MAX
+#define HTTP1_BEYOND 64 /* bytes that may be read behind the input */
 #define HTTP1_AT(off) ((off) & (MPBPF_HEAD_MAX - 1))
 #else
 #define HTTP1_BUF_MAX MPBPF_HELPER_HEAD_MAX
+#define HTTP1_BEYOND 0
 #define HTTP1_AT(off) (off)
 #endif
 
