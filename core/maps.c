@@ -29,7 +29,6 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_REVOCATIONS] = "revocations",
 	[MAP_SOCKETS] = "sockets",
 	[MAP_CONNS] = "conns",
-	[MAP_COOKIES] = "cookies",
 	[MAP_HELPER] = "helper",
 	[MAP_SINK] = "sink",
 	[MAP_TARGET] = "target",

@@ -8,12 +8,12 @@ SEC("cgroup_skb/ingress") int cgroup_gate(struct __sk_buff *skb)
 
 	if (!sk)
 		return GATE_PASS;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return GATE_PASS;
 	if (sk->state == BPF_TCP_LISTEN)
 		return gate_handshake(skb);
-	return gate_bytes(skb, sk);
+	if (!gate_concerned(skb))
+		return GATE_PASS;
+	sk = bpf_sk_fullsock(sk);
+	return sk ? gate_bytes(skb, sk) : GATE_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

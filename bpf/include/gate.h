@@ -11,6 +11,7 @@
 #define MPBPF_BPF_GATE_H
 
 #include "ask.h"
+#include "cookie.h"
 
 enum gate_action { GATE_DROP, GATE_PASS }; /* what a cgroup_skb program returns */
 
@@ -185,20 +186,27 @@ static __always_inline int gate_end(struct __sk_buff *skb, struct conn *conn, __
 	return hold ? GATE_DROP : GATE_PASS;
 }
 
+/* Whether a packet for an established connection needs a look: mostly nobody waits, and it is no FIN. */
+static __always_inline bool gate_concerned(struct __sk_buff *skb)
+{
+	struct control *c = control_get();
+
+	return c && (READ_ONCE(c->conns_asking) || gate_fin(skb));
+}
+
 /* A packet for an established connection. */
 static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk)
 {
-	struct control *c = control_get();
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	int action = GATE_PASS;
 	struct segment seg;
 	struct conn *conn;
-	__u64 *cookie;
+	__u64 cookie;
 
-	if (!c || !tp || (!READ_ONCE(c->conns_asking) && !gate_fin(skb)))
+	if (!tp)
 		return GATE_PASS;
-	cookie = bpf_sk_storage_get(&cookies, sk, 0, 0);
-	conn = cookie ? bpf_map_lookup_elem(&conns, cookie) : NULL;
+	cookie = cookie_of(tp);
+	conn = bpf_map_lookup_elem(&conns, &cookie);
 	if (!conn || conn->state == CONN_TUNNEL)
 		return GATE_PASS;
 	if (gate_segment(skb, &seg))
@@ -206,7 +214,7 @@ static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk
 	if (seg.len && (gate_holds_payload(conn) || gate_holds_again(conn, sk, tp)))
 		action = GATE_DROP;
 	else if (seg.fin && gate_end_is_new(sk, tp))
-		action = gate_end(skb, conn, *cookie, &seg, tp);
+		action = gate_end(skb, conn, cookie, &seg, tp);
 	if (action == GATE_DROP)
 		STATS_INC(held);
 	return action;

@@ -73,14 +73,6 @@ struct {
 	__type(value, struct conn);
 } conns __weak SEC(".maps");
 
-/* Sockops writes, sk_msg and gate read: the socket's cookie, which those two cannot ask the kernel for. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u64);
-} cookies __weak SEC(".maps");
-
 /* Agent puts its end of the channel here; empty when no agent is alive, for the kernel removes a closed socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);

@@ -46,10 +46,6 @@ static __always_inline void track_refuse(struct bpf_sock_ops *ops)
 
 static __always_inline int track_insert(struct bpf_sock_ops *ops, struct conn *conn, __u64 cookie)
 {
-	struct bpf_sock *sk = ops->sk;
-
-	if (!sk || !bpf_sk_storage_get(&cookies, sk, &cookie, BPF_SK_STORAGE_GET_F_CREATE))
-		return -1;
 	if (bpf_map_update_elem(&conns, &cookie, conn, BPF_ANY))
 		return -1;
 	if (bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG | BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG) ||
