@@ -84,6 +84,7 @@ static __always_inline int conn_count(const struct conn *conn, const struct conn
 	run->source = conn->remote;
 	run->listener = op->listener;
 	run->generation = op->generation;
+	run->now = bpf_ktime_get_boot_ns() * BUCKET_TICKS;
 	return buckets_take(run);
 }
 
@@ -107,7 +108,7 @@ static __always_inline void conn_measure(const struct conn *conn, const struct c
  */
 static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, const struct tcp_sock *tp)
 {
-	__u64 now = metrics_now(conn);
+	__u64 now = metrics_timed(conn) ? bpf_ktime_get_boot_ns() : 0;
 	__s64 change = 0;
 	__u32 write_seq;
 

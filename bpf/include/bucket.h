@@ -21,7 +21,7 @@ struct bucket_run {
 	__u64 token[2]; /* hash; 0: none */
 	__u64 subject;	/* 0: none */
 	struct addr source;
-	__u64 now;
+	__u64 now;   /* CLOCK_BOOTTIME, in ticks */
 	__u64 taken; /* bits of those it was counted against */
 	__u32 listener;
 	__u32 generation;
@@ -174,7 +174,6 @@ __weak __noinline int buckets_count(struct bucket_run *of)
 	if (!of)
 		return -1;
 	run = *of;
-	run.now = bpf_ktime_get_boot_ns() * BUCKET_TICKS;
 	run.taken = 0;
 	run.retry_s = 0;
 	run.would = 0;

@@ -40,13 +40,13 @@ static __always_inline __u32 metrics_of(const struct conn *conn)
 	return conn->flags & CONN_MEASURED ? conn->listener.metrics : 0;
 }
 
-/* When a request passes now: for metrics_begin(). 0: times are not measured. */
-static __always_inline __u64 metrics_now(const struct conn *conn)
+/* Whether times are measured. */
+static __always_inline bool metrics_timed(const struct conn *conn)
 {
-	return metrics_of(conn) & METRICS_TIMING ? bpf_ktime_get_ns() : 0;
+	return metrics_of(conn) & METRICS_TIMING;
 }
 
-/* Before conn_allow(): the request that is about to pass. alone: no response is due. */
+/* Before conn_allow(): the request that is about to pass; now: 0 when times are not measured; alone: no response is due. */
 static __always_inline void metrics_begin(struct conn *conn, __u64 now, bool alone, __u8 method, __u8 prefix)
 {
 	struct exchange *x = &conn->exchange;
@@ -107,10 +107,9 @@ static __always_inline void metrics_denied(const struct conn *conn, __u8 method,
 	metric_count(&key, flags, 1, out);
 }
 
-/* Adds the time from `begun` until now to its bucket; key->at is set here. Global: verified once. */
-__weak __noinline int metric_time(const struct metric_key *key, __u64 begun)
+/* Adds a time to its bucket; key->at is set here. Global: verified once. */
+__weak __noinline int metric_time(const struct metric_key *key, __u64 ns)
 {
-	__u64 ns = bpf_ktime_get_ns() - begun;
 	struct metric_key at;
 
 	if (!key)
@@ -120,20 +119,22 @@ __weak __noinline int metric_time(const struct metric_key *key, __u64 begun)
 	return metric_add(&at, 1, ns);
 }
 
-/* The time from when request number `of` passed, if it was timed. */
-static __always_inline void metrics_time(const struct conn *conn, __u32 of, __u8 kind)
+/* The time from when request number `of` passed, if it was timed. now: read here when it is 0, and then kept. */
+static __always_inline void metrics_time(const struct conn *conn, __u32 of, __u8 kind, __u64 *now)
 {
 	const struct exchange *x = &conn->exchange;
 	struct metric_key key = { .listener = conn->listener.name, .kind = kind };
 
-	if (!x->begun || x->begun_of != of || !(metrics_of(conn) & METRICS_TIMING))
+	if (!x->begun || x->begun_of != of || !metrics_timed(conn))
 		return;
+	if (!*now)
+		*now = bpf_ktime_get_boot_ns();
 	key.prefix = x->prefix[of & (MPBPF_PIPELINE_MAX - 1)];
-	metric_time(&key, x->begun);
+	metric_time(&key, *now - x->begun);
 }
 
 /* The head of the final response to request number `of` was read; it and what is known to follow have `bytes`. */
-static __always_inline void metrics_head(struct conn *conn, __u32 of, __u16 status, __u64 bytes, __u32 seq)
+static __always_inline void metrics_head(struct conn *conn, __u32 of, __u16 status, __u64 bytes, __u32 seq, __u64 *now)
 {
 	struct exchange *x = &conn->exchange;
 
@@ -142,11 +143,11 @@ static __always_inline void metrics_head(struct conn *conn, __u32 of, __u16 stat
 	x->status = status;
 	x->out = bytes;
 	x->out_seq = seq;
-	metrics_time(conn, of, METRIC_FIRST);
+	metrics_time(conn, of, METRIC_FIRST, now);
 }
 
 /* Responses up to number `of` are complete, or as far as they can be followed. */
-static __always_inline void metrics_response(struct conn *conn, __u32 of)
+static __always_inline void metrics_response(struct conn *conn, __u32 of, __u64 *now)
 {
 	struct metric_key key = { .listener = conn->listener.name, .kind = METRIC_RESPONSE };
 	struct exchange *x = &conn->exchange;
@@ -158,7 +159,7 @@ static __always_inline void metrics_response(struct conn *conn, __u32 of)
 	key.prefix = x->prefix[of & (MPBPF_PIPELINE_MAX - 1)];
 	key.at = x->status;
 	metric_count(&key, flags, 1, x->out);
-	metrics_time(conn, of, METRIC_LAST);
+	metrics_time(conn, of, METRIC_LAST, now);
 }
 
 /* A chunked response was read up to `seq`. */

@@ -154,6 +154,7 @@ static __always_inline enum outcome request_head(struct __sk_buff *skb, struct r
 	}
 	if (!s)
 		return OUTCOME_ASK;
+	rq->now = bpf_ktime_get_boot_ns();
 	if (!n || bpf_skb_load_bytes(skb, 0, s->buf.b, within(n, MPBPF_HEAD_MAX)))
 		return OUTCOME_CLOSE;
 	outcome = head_judge(s, conn, c, n, rq);
@@ -229,13 +230,16 @@ static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct
  * What was decided, held against what the connection can take now. A denial waits for the responses that are due, and
  * nothing overtakes the kernel's own answer, which a worker thread sends.
  */
-static __always_inline enum outcome request_order(struct request *rq, const struct conn *conn, enum outcome outcome)
+static __always_inline enum outcome request_order(struct request *rq, const struct conn *conn,
+						  const struct tcp_sock *tp, enum outcome outcome)
 {
 	/*
 	 * The kernel's own answer wakes the service. One that blocks in recv() gets EAGAIN then, and most close the connection,
 	 * which takes an answer with it that is not out yet; so there the helper answers, which wakes nobody.
 	 */
 	rq->denied = outcome == OUTCOME_DENY;
+	if (outcome != OUTCOME_PASS)
+		rq->blocks = request_blocks(tp);
 	if (outcome == OUTCOME_DENY && (rq->blocks || !conn_idle(conn, rq->write_seq)))
 		outcome = OUTCOME_ASK;
 	/* Answers that a client does not read queue up without bound: then the helper waits, and the gate holds the client. */
@@ -248,6 +252,8 @@ static __always_inline enum outcome request_order(struct request *rq, const stru
 	/* The helper waits until that answer is out. */
 	if (outcome == OUTCOME_PASS && rq->allowed && conn_reply_queued(conn, rq->write_seq))
 		outcome = OUTCOME_ASK;
+	if (outcome == OUTCOME_ASK)
+		rq->blocks = request_blocks(tp);
 	return outcome;
 }
 
@@ -257,6 +263,7 @@ static __always_inline bool request_over_limit(struct request *rq, const struct 
 	rq->count.source = conn->remote;
 	rq->count.listener = conn->listener.index;
 	rq->count.generation = conn->generation;
+	rq->count.now = rq->now * BUCKET_TICKS;
 	if (buckets_take(&rq->count))
 		return true;
 	if (rq->count.would)
@@ -266,9 +273,9 @@ static __always_inline bool request_over_limit(struct request *rq, const struct 
 
 /* The last judgement, and the only one that counts: of what is otherwise about to pass. */
 static __always_inline enum outcome request_limit(struct request *rq, struct conn *conn, struct scratch *s,
-						  enum outcome outcome)
+						  const struct tcp_sock *tp, enum outcome outcome)
 {
-	outcome = request_order(rq, conn, outcome);
+	outcome = request_order(rq, conn, tp, outcome);
 	if (outcome != OUTCOME_PASS || !rq->allowed || !rq->count.limits || !s || !request_over_limit(rq, conn))
 		return outcome;
 	if (conn_is_dry(conn))
@@ -276,7 +283,7 @@ static __always_inline enum outcome request_limit(struct request *rq, struct con
 	s->retry_s = rq->count.retry_s;
 	rq->reason = REQUEST_RATE;
 	rq->allowed = 0;
-	return request_order(rq, conn, OUTCOME_DENY);
+	return request_order(rq, conn, tp, OUTCOME_DENY);
 }
 
 #endif

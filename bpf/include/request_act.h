@@ -45,7 +45,8 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 static __always_inline int request_pass(const struct request *rq, struct conn *conn)
 {
 	if (rq->allowed) {
-		metrics_begin(conn, metrics_now(conn), !conn_pending(conn, rq->write_seq), rq->method, rq->prefix);
+		metrics_begin(conn, metrics_timed(conn) ? rq->now : 0, !conn_pending(conn, rq->write_seq), rq->method,
+			      rq->prefix);
 		conn_allow(conn, rq->write_seq, rq->head, rq->upgrade);
 		stats_reason(rq->reason);
 		stats_would(rq->would);

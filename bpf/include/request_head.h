@@ -20,6 +20,7 @@ enum outcome {
 /* One skb on its way: what it is, and what was decided. No pointers, so that global functions can take it. */
 struct request {
 	__u64 cookie;
+	__u64 now; /* CLOCK_BOOTTIME, ns; of heads */
 	__u32 len;
 	__u32 write_seq; /* TCP write_seq of the socket now */
 	__u32 seq;	 /* TCP sequence number of the skb's first byte */
@@ -29,7 +30,7 @@ struct request {
 	__u32 head;	 /* its method is HEAD */
 	__u32 upgrade;
 	__u32 last;   /* no received byte follows this skb */
-	__u32 blocks; /* the service may block in recv() on this socket */
+	__u32 blocks; /* the service may block in recv() on this socket; set unless it passes */
 	__u32 denied; /* `reason` is a denial, whoever gives the answer */
 	__u32 would;  /* a denial that a dry run lets pass; 0: none */
 	__u8 method;  /* enum method */
@@ -88,7 +89,7 @@ static __always_inline enum outcome token_judge(struct scratch *s, const struct 
 	s->token.auth = conn->listener.auth;
 	s->token.pad = 0;
 	v = bpf_map_lookup_elem(&verdicts, &s->token);
-	now = (__u64)(bpf_ktime_get_boot_ns() + READ_ONCE(c->wall_offset_ns)) / 1000000000;
+	now = (__u64)(rq->now + READ_ONCE(c->wall_offset_ns)) / 1000000000;
 	if (!v || v->generation != conn->generation || (v->reason != REQUEST_ALLOWED && now >= v->expires)) {
 		STATS_INC(misses);
 		return OUTCOME_ASK;

@@ -136,9 +136,9 @@ static __always_inline void response_body(struct response_run *run, const struct
 		bytes = run->at->size - run->at->off;
 		response_lost(run);
 	}
-	metrics_head(run->conn, run->at->answered, h->status, bytes, run->at->anchor);
+	metrics_head(run->conn, run->at->answered, h->status, bytes, run->at->anchor, &run->at->now);
 	if (run->at->body.kind == BODY_UNTIL_CLOSE)
-		metrics_response(run->conn, run->at->answered);
+		metrics_response(run->conn, run->at->answered, &run->at->now);
 }
 
 static __always_inline void response_head(struct response_run *run)
@@ -177,8 +177,9 @@ static __always_inline void response_head(struct response_run *run)
 		run->at->tunnel = (run->conn->flags & CONN_UPGRADE) && run->conn->allowed - run->at->answered == 1;
 		run->at->close = !run->at->tunnel;
 		response_lost(run);
-		metrics_head(run->conn, run->at->answered, h->status, h->head_len, run->at->seq + run->at->off);
-		metrics_response(run->conn, run->at->answered);
+		metrics_head(run->conn, run->at->answered, h->status, h->head_len, run->at->seq + run->at->off,
+			     &run->at->now);
+		metrics_response(run->conn, run->at->answered, &run->at->now);
 	} else {
 		response_body(run, h);
 	}
@@ -210,7 +211,7 @@ static __always_inline void response_chunk(struct response_run *run)
 static __always_inline void response_over(struct response_run *run)
 {
 	if (!run->at->body.step)
-		metrics_response(run->conn, run->at->answered);
+		metrics_response(run->conn, run->at->answered, &run->at->now);
 }
 
 static long response_step(__u32 i __attribute__((unused)), struct response_run *run)
@@ -362,6 +363,7 @@ static __always_inline int response_follow(struct sk_msg_md *msg, struct conn *c
 		return SK_PASS;
 	}
 	run.at = at = &run.s->response;
+	at->now = 0;
 	at->seq = tp->write_seq;
 	at->off = 0;
 	at->size = msg->size;

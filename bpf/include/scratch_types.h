@@ -22,6 +22,7 @@ struct heading {
 /* How far a message of the service is read: see response.h. */
 struct response_at {
 	struct http1_body body; /* conn->response */
+	__u64 now;		/* for metrics.h */
 	__u32 anchor;		/* conn->response_seq */
 	__u32 answered;		/* conn->answered */
 	__u32 seq;		/* of the message's first byte */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Floor 2: the bytes that a client sends on a guarded connection. */
+#include "cookie.h"
 #include "request_act.h"
 
 SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
@@ -15,21 +16,20 @@ SEC("sk_skb/stream_verdict") int sk_skb_request(struct __sk_buff *skb)
 	/* The FIN comes without bytes and must reach the service's socket. */
 	if (!rq.len)
 		return SK_PASS;
-	rq.cookie = bpf_get_socket_cookie(skb);
-	conn = bpf_map_lookup_elem(&conns, &rq.cookie);
 	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	rq.cookie = tp ? cookie_of(tp) : 0;
+	conn = bpf_map_lookup_elem(&conns, &rq.cookie);
 	if (!conn || !tp)
 		return bpf_sk_redirect_map(skb, &sink, 0, 0); /* as of an agent that tries the sink */
 	rq.write_seq = tp->write_seq;
 	rq.seq = skb->cb[0]; /* TCP_SKB_CB(skb)->seq */
 	rq.last = !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen;
-	rq.blocks = request_blocks(tp);
 	rq.lags = !!tp->inet_conn.icsk_inet.sk.sk_lock.owned;
 	rq.front = judging_begin(conn);
 	s = scratch_claim(&slot);
 	rq.outcome = request_decide(skb, &rq, conn, s);
 	request_blur(&rq);
-	rq.outcome = request_limit(&rq, conn, s, rq.outcome);
+	rq.outcome = request_limit(&rq, conn, s, tp, rq.outcome);
 	request_blur(&rq);
 	action = request_act(skb, &rq, conn, s, rq.outcome);
 	if (s)

@@ -32,7 +32,7 @@ enum sending_flags {
 
 /* What is measured of a connection. Requests are counted when they pass; only one that passes alone is timed. */
 struct exchange {
-	__u64 begun;	/* CLOCK_MONOTONIC, ns: when request number `begun_of` passed; 0: it is not timed */
+	__u64 begun;	/* CLOCK_BOOTTIME, ns: when request number `begun_of` passed; 0: it is not timed */
 	__u64 out;	/* bytes of the response under way */
 	__u32 begun_of; /* conn.allowed before it */
 	__u32 counted;	/* responses counted, modulo 2^32: one that is sent again counts once */

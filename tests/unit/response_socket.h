@@ -59,7 +59,7 @@ static uint32_t applied; /* by bpf_msg_apply_bytes */
 #define bpf_msg_apply_bytes(msg, n) ((void)(msg), applied = (n))
 #define bpf_probe_read_kernel(to, n, from) (memcpy(to, from, n), 0)
 #define bpf_map_delete_elem(map, key) ((void)(map), (void)(key), has_kept_piece = false)
-#define bpf_ktime_get_ns() 0
+#define bpf_ktime_get_boot_ns() 0
 static bool has_kept_piece;
 
 #include "response.h"
