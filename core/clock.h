@@ -17,13 +17,13 @@ static inline int64_t clock_ns(clockid_t id)
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* How many jiffies a second has: the coarse clocks move with each. */
-static inline uint32_t clock_jiffies(void)
+/* The length of a jiffy: the coarse clocks move with each. */
+static inline uint32_t clock_jiffy_ns(void)
 {
 	struct timespec ts = {};
 
 	clock_getres(CLOCK_MONOTONIC_COARSE, &ts);
-	return ts.tv_nsec > 0 ? (NSEC_PER_SEC + ts.tv_nsec / 2) / ts.tv_nsec : 1;
+	return ts.tv_nsec > 0 ? ts.tv_nsec : NSEC_PER_SEC;
 }
 
 /* CLOCK_REALTIME - CLOCK_BOOTTIME in ns: what a program adds to bpf_ktime_get_boot_ns() to know the time of day. */

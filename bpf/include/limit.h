@@ -20,6 +20,12 @@ static __always_inline struct source_key limit_key(const struct packet *pkt)
 	return key;
 }
 
+/* The number of the window now. Jiffies cost nothing to read, and no window is shorter than one. */
+static __always_inline __u32 limit_window(const struct policy *policy)
+{
+	return bpf_jiffies64() * policy->jiffy_ns / policy->window_ns;
+}
+
 /*
  * Packets over the limit count as well: what a window saw is what came, not what was let through, so that `sources`
  * shows how far over the limit a source is; and it costs no second atomic operation to take them back.
@@ -32,7 +38,7 @@ static __always_inline bool limit_exceeded(const struct packet *pkt, const struc
 
 	if (unlikely(!policy->window_ns))
 		return false;
-	window = bpf_ktime_get_coarse_ns() / policy->window_ns;
+	window = limit_window(policy);
 	source = bpf_map_lookup_elem(&sources, &key);
 	if (unlikely(!source)) {
 		first.window_count = (__u64)window << 32 | 1;

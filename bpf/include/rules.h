@@ -9,7 +9,7 @@
 #ifndef MPBPF_BPF_RULES_H
 #define MPBPF_BPF_RULES_H
 
-#include "packet.h"
+#include "limit.h"
 #include "quota.h"
 
 enum rule_result { RULE_FITS, RULE_WOULD_DROP, RULE_OVER };
@@ -140,8 +140,7 @@ __noinline int rules_judge(struct packet *pkt, const struct policy *policy, stru
 	run.len = pkt->len;
 	run.dest_port = pkt->dest_port;
 	run.bucket = policy->rate_flags & RATE_BUCKET;
-	run.time = run.bucket ? bpf_ktime_get_ns() : bpf_ktime_get_coarse_ns();
-	run.time = run.bucket ? run.time * BUCKET_TICKS : (__u32)(run.time / policy->window_ns);
+	run.time = run.bucket ? bpf_ktime_get_ns() * BUCKET_TICKS : limit_window(policy);
 	classes = rate_classes_of(pkt);
 #pragma unroll
 	for (i = 0; i < RATE_CLASS_MAX; i++)

@@ -3,6 +3,7 @@
 #include "flow.h"
 #include "l4.h"
 #include "packet_event.h"
+#include "packet_quick.h"
 #include "syn_guard.h"
 
 SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
@@ -17,7 +18,7 @@ SEC("xdp.frags") int xdp_ingress(struct xdp_md *ctx)
 	stats = bpf_map_lookup_elem(&xdp_stats, &zero);
 	if (!stats)
 		return XDP_PASS;
-	malformed = packet_parse(ctx, &pkt);
+	malformed = packet_read(ctx, &pkt);
 	stats->packets++;
 	stats->bytes += pkt.len;
 	policy = policy_get();

@@ -47,7 +47,7 @@ struct policy {
 	__u8 conn_mode; /* enum rate_mode, of connections by source */
 	__u8 conn_pad;
 	__u32 conn_open; /* a source may have so many; 0: as many as it likes */
-	__u32 conn_pad2;
+	__u32 jiffy_ns;  /* length of a jiffy, by which windows go */
 	__u64 conn_interval; /* from one SYN to the next, as in struct limit */
 	__u64 conn_burst;
 };

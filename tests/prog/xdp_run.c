@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "core/clock.h"
 #include "packets.h"
 #include "tap.h"
 #include "xdp_run.h"
@@ -90,6 +91,8 @@ void xdp_write_policy(struct xdp_run *run, uint32_t slot, const struct policy *p
 void xdp_set_policy(struct xdp_run *run, struct policy policy)
 {
 	policy.generation = run->generation + 1;
+	if (!policy.jiffy_ns)
+		policy.jiffy_ns = clock_jiffy_ns();
 	xdp_write_policy(run, policy.generation & 1, &policy);
 	xdp_write_control(run, policy.generation);
 }
