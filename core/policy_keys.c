@@ -13,6 +13,7 @@
 #include "core/util.h"
 
 #define LICENSE_COMMUNITY_PROXIES 3
+#define LEASE_PART 200	       /* of a limit: what a CPU takes at once from it, shared among CPUs */
 #define AHEAD_MAX (1ULL << 62) /* ticks, two years: the sum with the present fits into a word */
 
 uint32_t generation_next(uint32_t generation)
@@ -66,6 +67,15 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 	}
 	if (asks->enabled)
 		bucket_of(asks->rate, asks->burst, &ret->ask_interval, &ret->ask_burst);
+}
+
+uint8_t lease_of(uint32_t packets, int n_cpus)
+{
+	uint32_t most = n_cpus > 0 ? packets / (LEASE_PART * n_cpus) : 0;
+
+	if (most > MPBPF_LEASE_MAX)
+		return MPBPF_LEASE_MAX;
+	return most ?: 1;
 }
 
 void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret)

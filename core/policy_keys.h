@@ -12,6 +12,8 @@
 uint32_t generation_next(uint32_t generation);
 
 void policy_of(const struct config *config, uint32_t generation, struct policy *ret);
+/* How many packets a CPU of so many may take at once, so that what all of them can leave unused is under 1 % of the limit. */
+uint8_t lease_of(uint32_t packets, int n_cpus);
 void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret);
 /* Key and value of listener `i`, whose number in `names` (value.name) is left 0. 0 or -ENOMEM. */
 int listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,

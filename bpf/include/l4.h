@@ -9,6 +9,18 @@
 #include "openers.h"
 #include "rules.h"
 
+static __always_inline __u32 found_place(const struct addr *addr)
+{
+	return (addr->w[0] ^ addr->w[1] ^ addr->w[2] ^ addr->w[3]) * LEASE_SPREAD >> LEASE_SHIFT;
+}
+
+static __always_inline bool found_is(const struct cidr_found *found, const struct addr *addr, __u32 generation)
+{
+	const __u64 *a = (const __u64 *)&found->addr, *b = (const __u64 *)addr;
+
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1])) && found->generation == generation;
+}
+
 static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generation, enum cidr_list list)
 {
 	struct cidr_key key = {
@@ -19,6 +31,26 @@ static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generati
 	};
 
 	return bpf_map_lookup_elem(&cidrs, &key);
+}
+
+/*
+ * On which list of the configuration the source is: 1 + enum cidr_list, 0: on none. The networks of a generation never change
+ * while it is in force, so what was found once holds for all of it.
+ */
+static __always_inline __u32 cidr_list_of(const struct packet *pkt, const struct policy *policy)
+{
+	__u32 at = found_place(&pkt->source), list = 0;
+	struct cidr_found *found = bpf_map_lookup_elem(&cidrs_found, &at);
+
+	if (found && likely(found_is(found, &pkt->source, policy->generation)))
+		return found->list;
+	if (policy->has_deny && cidr_listed(pkt, policy->generation, CIDR_DENY))
+		list = 1 + CIDR_DENY;
+	else if (policy->has_allow && cidr_listed(pkt, policy->generation, CIDR_ALLOW))
+		list = 1 + CIDR_ALLOW;
+	if (found)
+		*found = (struct cidr_found){ .addr = pkt->source, .generation = policy->generation, .list = list };
+	return list;
 }
 
 /*
@@ -62,6 +94,7 @@ static __always_inline enum xdp_reason l4_decide(struct packet *pkt, const struc
 						 enum malformed malformed, struct xdp_stats *stats)
 {
 	enum xdp_reason reason;
+	__u32 list = 0;
 
 	if (unlikely(malformed)) {
 		l4_malformed(stats, malformed);
@@ -71,9 +104,11 @@ static __always_inline enum xdp_reason l4_decide(struct packet *pkt, const struc
 	}
 	if (!policy || pkt->l3_proto == L3_OTHER)
 		return XDP_REASON_PASS;
-	if ((policy->has_deny && cidr_listed(pkt, policy->generation, CIDR_DENY)) || list_holds(pkt, CIDR_DENY))
+	if (policy->has_deny | policy->has_allow)
+		list = cidr_list_of(pkt, policy);
+	if (list == 1 + CIDR_DENY || list_holds(pkt, CIDR_DENY))
 		return XDP_REASON_DENIED;
-	if ((policy->has_allow && cidr_listed(pkt, policy->generation, CIDR_ALLOW)) || list_holds(pkt, CIDR_ALLOW))
+	if (list == 1 + CIDR_ALLOW || list_holds(pkt, CIDR_ALLOW))
 		return XDP_REASON_PASS;
 	if (policy->ban_failures && !pkt->on_link && source_banned(limit_key(pkt)))
 		return XDP_REASON_BANNED;

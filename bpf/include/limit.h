@@ -3,8 +3,8 @@
 #ifndef MPBPF_BPF_LIMIT_H
 #define MPBPF_BPF_LIMIT_H
 
+#include "lease.h"
 #include "packet.h"
-#include "window.h"
 
 /* By what the packet is, not by how its address looks: a mapped one in an IPv6 header must not count against an IPv4 source. */
 static __always_inline struct source_key limit_key(const struct packet *pkt)
@@ -26,30 +26,57 @@ static __always_inline __u32 limit_window(const struct policy *policy)
 	return bpf_jiffies64() * policy->jiffy_ns / policy->window_ns;
 }
 
+/* Adds `n` packets to the count of the source; how many there were before, the same one if there is no room for it. */
+static __always_inline __u32 limit_take(const struct source_key *key, __u32 window, __u32 n)
+{
+	struct source *source = bpf_map_lookup_elem(&sources, key), first;
+
+	if (unlikely(!source)) {
+		first.window_count = (__u64)window << 32 | n;
+		if (!bpf_map_update_elem(&sources, key, &first, BPF_NOEXIST))
+			return 0;
+		/* Another CPU was first; or all room is being recycled at this moment: then it passes uncounted. */
+		source = bpf_map_lookup_elem(&sources, key);
+		if (!source)
+			return 0;
+	}
+	return window_take(source, window, n) - n;
+}
+
 /*
- * Packets over the limit count as well: what a window saw is what came, not what was let through, so that `sources`
- * shows how far over the limit a source is; and it costs no second atomic operation to take them back.
+ * Packets over the limit count as well, up to the one by which a CPU knows it: so it costs no second atomic operation to take
+ * them back.
  */
 static __always_inline bool limit_exceeded(const struct packet *pkt, const struct policy *policy)
 {
 	struct source_key key = limit_key(pkt);
-	struct source *source, first;
-	__u32 window;
+	struct lease *lease = NULL;
+	__u32 window, before, n = 1;
 
 	if (unlikely(!policy->window_ns))
 		return false;
 	window = limit_window(policy);
-	source = bpf_map_lookup_elem(&sources, &key);
-	if (unlikely(!source)) {
-		first.window_count = (__u64)window << 32 | 1;
-		if (!bpf_map_update_elem(&sources, &key, &first, BPF_NOEXIST))
-			return !policy->packets;
-		/* Another CPU was first; or all room is being recycled at this moment: then it passes uncounted. */
-		source = bpf_map_lookup_elem(&sources, &key);
-		if (!source)
-			return false;
+	if (likely(policy->lease))
+		lease = lease_place(&key);
+	if (lease && lease_is_of(lease, policy->generation, window)) {
+		if (likely(lease_has(lease, &key))) {
+			if (likely(lease->left)) {
+				lease->left--;
+				return false;
+			}
+			if (lease->over)
+				return true;
+			n = policy->lease;
+		} else if (lease->left) {
+			lease = NULL;
+		}
 	}
-	return window_count(source, window) > policy->packets;
+	before = limit_take(&key, window, n);
+	if (lease) {
+		*lease = (struct lease){ .source = key, .generation = policy->generation, .window = window };
+		lease_note(lease, n, before, policy->packets);
+	}
+	return before >= policy->packets;
 }
 
 #endif

@@ -70,6 +70,22 @@ struct {
 	__type(value, struct source);
 } sources __weak SEC(".maps");
 
+/* XDP alone: see lease.h. No place is free: the source asks for each packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MPBPF_LEASES);
+	__type(key, __u32);
+	__type(value, struct lease);
+} leases __weak SEC(".maps");
+
+/* XDP alone: what `cidrs` said of an address last. Another address in its place: it is asked again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MPBPF_LEASES);
+	__type(key, __u32);
+	__type(value, struct cidr_found);
+} cidrs_found __weak SEC(".maps");
+
 /* Agent fills the half of the next generation; XDP reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

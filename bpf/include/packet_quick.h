@@ -10,9 +10,12 @@
 
 #define IPV4_FIRST_BYTE 0x45 /* version 4, five words */
 #define IPV6_VERSION 0x60
+#define FRAME_SHORTEST 60 /* of Ethernet, without its checksum */
 
-/* Where IP's payload is. */
+/* Where IP is, and then its payload. */
 struct quick {
+	struct xdp_md *ctx;
+	void *data;
 	void *l4;
 	void *data_end;
 	__u32 off; /* of it in the frame */
@@ -69,8 +72,20 @@ static __always_inline bool quick_l4(struct packet *pkt, const struct quick *qui
 	return proto == IP_PROTO_UDP && quick_udp(pkt, quick);
 }
 
-/* `len`: of the frame from IP on. */
-static __always_inline bool quick_ipv4(struct packet *pkt, struct quick *quick, __u32 len)
+/*
+ * The length of the frame. Drivers fill the linear part first, so where that ends with the packet, or is as short as frames of
+ * Ethernet can be, it is all: to ask costs as much as the rest of this file. What is shorter still comes from virtual devices.
+ */
+static __always_inline __u32 quick_len(const struct quick *quick, __u32 packet)
+{
+	__u32 linear = quick->data_end - quick->data, end = quick->off + packet;
+
+	if (likely(linear == FRAME_SHORTEST || (linear == end && linear > FRAME_SHORTEST)))
+		return linear;
+	return bpf_xdp_get_buff_len(quick->ctx);
+}
+
+static __always_inline bool quick_ipv4(struct packet *pkt, struct quick *quick)
 {
 	struct iphdr *ip = quick->l4;
 	__u32 total;
@@ -78,7 +93,9 @@ static __always_inline bool quick_ipv4(struct packet *pkt, struct quick *quick, 
 	if ((void *)(ip + 1) > quick->data_end || *(__u8 *)ip != IPV4_FIRST_BYTE || ip->saddr == ip->daddr)
 		return false;
 	total = bpf_ntohs(ip->tot_len);
-	if (total < sizeof(*ip) || total > len || ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
+	pkt->len = quick_len(quick, total);
+	if (total < sizeof(*ip) || quick->off + total > pkt->len ||
+	    ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
 		return false;
 	pkt->l3_proto = L3_IPV4;
 	pkt->source.w[2] = bpf_htonl(0xffff);
@@ -91,7 +108,7 @@ static __always_inline bool quick_ipv4(struct packet *pkt, struct quick *quick, 
 	return quick_l4(pkt, quick, ip->protocol);
 }
 
-static __always_inline bool quick_ipv6(struct packet *pkt, struct quick *quick, __u32 len)
+static __always_inline bool quick_ipv6(struct packet *pkt, struct quick *quick)
 {
 	struct ipv6hdr *ip = quick->l4;
 	__u32 payload;
@@ -99,7 +116,9 @@ static __always_inline bool quick_ipv6(struct packet *pkt, struct quick *quick, 
 	if ((void *)(ip + 1) > quick->data_end || (*(__u8 *)ip & 0xf0) != IPV6_VERSION)
 		return false;
 	payload = bpf_ntohs(ip->payload_len);
-	if (!payload || payload + sizeof(*ip) > len || !__builtin_memcmp(&ip->saddr, &ip->daddr, sizeof(ip->saddr)))
+	pkt->len = quick_len(quick, sizeof(*ip) + payload);
+	if (!payload || quick->off + sizeof(*ip) + payload > pkt->len ||
+	    !__builtin_memcmp(&ip->saddr, &ip->daddr, sizeof(ip->saddr)))
 		return false;
 	pkt->l3_proto = L3_IPV6;
 	__builtin_memcpy(&pkt->source, &ip->saddr, sizeof(pkt->source));
@@ -111,21 +130,23 @@ static __always_inline bool quick_ipv6(struct packet *pkt, struct quick *quick, 
 }
 
 /* Fills *pkt, which must be zero. False: it is as it was, or no more is right than that it must be read anew. Global. */
-__noinline int packet_quick(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline int packet_quick(struct xdp_md *ctx, struct packet *pkt)
 {
-	struct quick quick = { .data_end = (void *)(long)ctx->data_end, .off = sizeof(struct ethhdr) };
-	struct ethhdr *eth = (void *)(long)ctx->data;
-	__u32 len;
+	struct quick quick = {
+		.ctx = ctx,
+		.data = (void *)(long)ctx->data,
+		.data_end = (void *)(long)ctx->data_end,
+		.off = sizeof(struct ethhdr),
+	};
+	struct ethhdr *eth = quick.data;
 
-	if (!pkt || (void *)(eth + 1) > quick.data_end)
+	if ((void *)(eth + 1) > quick.data_end)
 		return false;
-	len = bpf_xdp_get_buff_len(ctx);
-	pkt->len = len;
 	pkt->l3_off = sizeof(*eth);
 	quick.l4 = eth + 1;
 	if (eth->h_proto == bpf_htons(ETH_TYPE_IPV4))
-		return quick_ipv4(pkt, &quick, len - sizeof(*eth));
-	return eth->h_proto == bpf_htons(ETH_TYPE_IPV6) && quick_ipv6(pkt, &quick, len - sizeof(*eth));
+		return quick_ipv4(pkt, &quick);
+	return eth->h_proto == bpf_htons(ETH_TYPE_IPV6) && quick_ipv6(pkt, &quick);
 }
 
 /* Fills *pkt, which must be zero. Returns enum malformed, as packet_parse(). */

@@ -10,7 +10,7 @@
 
 #include "maps.h"
 
-#define WINDOW_COUNT_MAX 0xffff0000u /* counting stops here: 65535 CPUs may overshoot it, none reaches the window */
+#define WINDOW_COUNT_MAX 0xffff0000u /* counting stops here: 1023 CPUs may overshoot it, none reaches the window */
 #define WINDOW_SWAPS_MAX 4	     /* lost swaps before a packet is counted in whatever window there is */
 
 /*
@@ -33,10 +33,10 @@ static __always_inline struct source_key source_key_of(const struct addr *addr)
 	return key;
 }
 
-/* How much the source has to its count in its present window, this one included. */
-static __always_inline __u32 window_count(struct source *source, __u32 window)
+/* How much the source has to its count in its present window, with these `n`. */
+static __always_inline __u32 window_take(struct source *source, __u32 window, __u32 n)
 {
-	__u64 old, first = (__u64)window << 32 | 1;
+	__u64 old, first = (__u64)window << 32 | n;
 	__s32 ahead;
 	__u32 i;
 
@@ -46,11 +46,16 @@ static __always_inline __u32 window_count(struct source *source, __u32 window)
 		if (ahead <= 0 && ahead >= -WINDOW_LATE_MAX)
 			break;
 		if (__sync_val_compare_and_swap(&source->window_count, old, first) == old)
-			return 1;
+			return n;
 	}
 	if ((__u32)old >= WINDOW_COUNT_MAX)
 		return (__u32)old;
-	return (__u32)__sync_fetch_and_add(&source->window_count, 1) + 1;
+	return (__u32)__sync_fetch_and_add(&source->window_count, n) + n;
+}
+
+static __always_inline __u32 window_count(struct source *source, __u32 window)
+{
+	return window_take(source, window, 1);
 }
 
 #endif

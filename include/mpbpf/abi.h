@@ -30,6 +30,8 @@
 #define MPBPF_LIST_REASON_SIZE 64   /* the longest reason, its terminator included */
 #define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
 #define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
+#define MPBPF_LEASES 256	    /* sources that a CPU knows at hand */
+#define MPBPF_LEASE_MAX 64	    /* packets that a CPU takes at once from what a source may have */
 #define MPBPF_QUOTAS_MAX 65536	    /* default number of counters of bytes and of classes that are remembered */
 #define MPBPF_CLASSES_MAX 16	    /* rate limits by class of one configuration: bits of a word */
 #define MPBPF_OVERRIDES_MAX 1024    /* networks with a rate limit of their own in one configuration */

@@ -45,9 +45,9 @@ struct policy {
 	__u8 syn_mode;	/* enum syn_mode */
 	__u8 syn_named; /* it guards the ports in `syn_ports`, not every port that is listened on */
 	__u8 conn_mode; /* enum rate_mode, of connections by source */
-	__u8 conn_pad;
-	__u32 conn_open; /* a source may have so many; 0: as many as it likes */
-	__u32 jiffy_ns;  /* length of a jiffy, by which windows go */
+	__u8 lease; /* packets that a CPU takes at once from the count of a source, 1 to MPBPF_LEASE_MAX; 0: it asks for each */
+	__u32 conn_open;     /* a source may have so many; 0: as many as it likes */
+	__u32 jiffy_ns;	     /* length of a jiffy, by which windows go */
 	__u64 conn_interval; /* from one SYN to the next, as in struct limit */
 	__u64 conn_burst;
 };
@@ -114,6 +114,22 @@ struct source {
 	__u64 window_count;
 };
 
+/* leases[i], per CPU, XDP's own: of a source, what this CPU may let pass in this window without asking `sources`. */
+struct lease {
+	struct source_key source;
+	__u32 generation; /* of the policy */
+	__u32 window;
+	__u16 left;
+	__u16 over; /* the source is over its limit for the rest of the window */
+};
+
+/* cidrs_found[i], per CPU, XDP's own: on which list of `cidrs` an address is. */
+struct cidr_found {
+	struct addr addr;
+	__u32 generation;
+	__u32 list; /* 1 + enum cidr_list; 0: on none */
+};
+
 #define MEASURE_SHIFT 8
 
 /*
@@ -176,6 +192,8 @@ MPBPF_ASSERT_SIZE(struct list_lengths, 688);
 MPBPF_ASSERT_SIZE(struct list_reason, MPBPF_LIST_REASON_SIZE);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
+MPBPF_ASSERT_SIZE(struct lease, 20);
+MPBPF_ASSERT_SIZE(struct cidr_found, 24);
 MPBPF_ASSERT_SIZE(struct rate_rule, 48);
 MPBPF_ASSERT_SIZE(struct quota_key, 16);
 MPBPF_ASSERT_SIZE(struct quota, 8);

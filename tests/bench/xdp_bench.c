@@ -13,6 +13,7 @@
 
 #define ROUNDS_MAX 101
 #define SOURCES 1000
+#define LEASE 25 /* of the default limit, with two CPUs */
 #define GET "GET /index.html HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"
 #define BROWSER                                                                                              \
 	"GET /chat HTTP/1.1\r\nHost: www.example.com\r\nConnection: Upgrade\r\nPragma: no-cache\r\n"         \
@@ -23,17 +24,24 @@
 /* clang-format off */
 static const struct policy off = { .drop_invalid = 1 };
 static const struct policy limit = {
-	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .drop_invalid = 1
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .lease = LEASE, .drop_invalid = 1
 };
 /* The defaults of a configuration: the limit, and flows. */
 static const struct policy flows = {
-	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .drop_invalid = 1, .flows = 1, GRPC_DEFAULT
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .lease = LEASE, .drop_invalid = 1, .flows = 1, GRPC_DEFAULT
 };
 static const struct policy tight = {
-	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = 1, .drop_invalid = 1
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = 1, .lease = 1, .drop_invalid = 1
 };
 static const struct policy deny = {
-	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .drop_invalid = 1, .has_deny = 1
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .lease = LEASE, .drop_invalid = 1, .has_deny = 1
+};
+
+/* All that has no cost per request configured: a deny list of others, connections of a source, the SYN guard at rest, events. */
+static const struct policy all = {
+	.rate_mode = RATE_ENFORCE, .window_ns = 1000000000, .packets = UINT32_MAX, .lease = LEASE, .drop_invalid = 1, .has_deny = 1,
+	.flows = 1, GRPC_DEFAULT, .syn_mode = SYN_AUTO, .syn_rate = 1000, .conn_mode = RATE_ENFORCE, .conn_open = 1000,
+	.conn_interval = 1, .conn_burst = UINT32_MAX, .events = 100, .event_jiffies = 250
 };
 
 static const struct bench {
@@ -68,6 +76,11 @@ static const struct bench {
 	  &flows, NULL, XDP_PASS },
 	{ { .name = "pass, flows, HTTP GET of curl", .family = 4, .proto = PROTO_TCP, .payload = GET },
 	  &flows, NULL, XDP_PASS },
+	{ { .name = "pass, all on", .family = 4, .proto = PROTO_TCP }, &all, "203.0.113.7", XDP_PASS },
+	{ { .name = "pass, all on, IPv6", .family = 6, .proto = PROTO_TCP }, &all, "203.0.113.7", XDP_PASS },
+	{ { .name = "pass, all on, TLS application data", .family = 4, .proto = PROTO_TCP, .dest_port = 443,
+	    .payload = "\x17\x03\x03", .zeros = 1400 }, &all, "203.0.113.7", XDP_PASS },
+	{ { .name = "drop, all on, deny list", .family = 4, .proto = PROTO_TCP }, &all, "192.0.2.1", XDP_DROP },
 	{ { .name = "pass, flows, HTTP GET of a browser", .family = 4, .proto = PROTO_TCP, .payload = BROWSER },
 	  &flows, NULL, XDP_PASS },
 };

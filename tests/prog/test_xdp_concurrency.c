@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests: no packet is lost from the count of a source that all CPUs see at the same time. */
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -12,11 +11,10 @@
 #include "packets.h"
 #include "tap.h"
 #include "xdp_run.h"
+#include "xdp_workers.h"
 
-#define THREADS_MAX 64
 #define PACKETS 1000000 /* of each CPU */
 #define SOURCES 20000
-#define SPINS 20000
 #define BURST 20000			    /* each call costs milliseconds outside the packets */
 #define WINDOW_BEFORE 0xffffffff00000000ULL /* window -1, where the one in force is 0 */
 #define WINDOW_NS 5000000ULL
@@ -24,94 +22,16 @@
 #define WINDOW_MS 300
 #define SOURCE "192.0.2.1"
 
-struct worker {
-	pthread_t thread;
-	int cpu;
-	struct frame frame;
-	uint64_t packets;
-};
-
 static struct xdp_run run;
-static struct worker workers[THREADS_MAX];
-static int n_workers;
-static atomic_uint arrived;
 static atomic_bool stop;
-
-/* One worker on each CPU that this process may use. */
-static void find_cpus(void)
-{
-	struct packet_spec spec = { .family = 4, .proto = PROTO_TCP, .source = SOURCE };
-	cpu_set_t cpus;
-	int cpu;
-
-	if (sched_getaffinity(0, sizeof(cpus), &cpus))
-		tap_bail("cannot read the CPU affinity");
-	for (cpu = 0; cpu < CPU_SETSIZE && n_workers < THREADS_MAX; cpu++) {
-		if (!CPU_ISSET(cpu, &cpus))
-			continue;
-		workers[n_workers].cpu = cpu;
-		packet_build(&spec, &workers[n_workers++].frame);
-	}
-}
-
-static void pin(const struct worker *w)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(w->cpu, &cpus);
-	if (pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus))
-		tap_bail("cannot run on CPU %d", w->cpu);
-}
-
-static void send_packets(struct worker *w, uint32_t n)
-{
-	if (xdp_run_frame(&run, w->frame.bytes, w->frame.len, ALL_LINEAR, n) < 0)
-		tap_bail("test run failed");
-	w->packets += n;
-}
-
-/*
- * Lets all workers go within a few nanoseconds of each other, which waking them up would not. `round` counts from 1 and
- * is the same for all of them.
- */
-static void meet(unsigned int round)
-{
-	unsigned int spins = 0;
-
-	atomic_fetch_add(&arrived, 1);
-	while (atomic_load(&arrived) < round * n_workers) {
-		if (++spins % SPINS == 0)
-			sched_yield();
-	}
-}
-
-/* Runs `body` on every CPU at the same time; returns the packets that were sent. */
-static uint64_t run_everywhere(void *(*body)(void *))
-{
-	uint64_t sum = 0;
-	int i;
-
-	atomic_store(&arrived, 0);
-	for (i = 0; i < n_workers; i++) {
-		workers[i].packets = 0;
-		if (pthread_create(&workers[i].thread, NULL, body, &workers[i]))
-			tap_bail("cannot start a thread");
-	}
-	for (i = 0; i < n_workers; i++) {
-		pthread_join(workers[i].thread, NULL);
-		sum += workers[i].packets;
-	}
-	return sum;
-}
 
 static void *same_source(void *arg)
 {
 	struct worker *w = arg;
 
-	pin(w);
-	meet(1);
-	send_packets(w, PACKETS);
+	worker_pin(w);
+	workers_meet(1);
+	worker_send(w, PACKETS);
 	return NULL;
 }
 
@@ -124,7 +44,7 @@ static void test_same_source(void)
 	xdp_set_policy(&run,
 		       (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = 1000 });
 	xdp_read_stats(&run, &before);
-	sent = run_everywhere(same_source);
+	sent = workers_run(same_source);
 	moved = xdp_stats_since(&run, &before);
 	CHECK(xdp_read_source(&run, &key, &value) && value == sent, "sent %lu, counted %lu", sent, value);
 	CHECK(moved.packets == sent && moved.reasons[XDP_REASON_PASS] == 1000 &&
@@ -151,11 +71,11 @@ static void *first_packets(void *arg)
 	struct worker *w = arg;
 	uint32_t i;
 
-	pin(w);
+	worker_pin(w);
 	for (i = 0; i < SOURCES; i++) {
 		set_source(w, i);
-		meet(i + 1);
-		send_packets(w, 1);
+		workers_meet(i + 1);
+		worker_send(w, 1);
 	}
 	return NULL;
 }
@@ -174,7 +94,7 @@ static void send_first_packets(void)
 	uint64_t value, sum = 0, sent;
 	uint32_t i;
 
-	sent = run_everywhere(first_packets);
+	sent = workers_run(first_packets);
 	for (i = 0; i < SOURCES; i++) {
 		key = numbered_source(i);
 		value = 0;
@@ -205,11 +125,11 @@ static void *until_stopped(void *arg)
 {
 	struct worker *w = arg;
 
-	pin(w);
+	worker_pin(w);
 	memcpy(w->frame.bytes + w->frame.l3 + 12, (uint8_t[]){ 192, 0, 2, 2 }, 4);
-	meet(1);
+	workers_meet(1);
 	while (!atomic_load(&stop))
-		send_packets(w, BURST);
+		worker_send(w, BURST);
 	return NULL;
 }
 
@@ -242,7 +162,7 @@ static void test_window_changes(void)
 	start = clock_now();
 	if (pthread_create(&clock, NULL, stop_later, NULL))
 		tap_bail("cannot start a thread");
-	sent = run_everywhere(until_stopped);
+	sent = workers_run(until_stopped);
 	pthread_join(clock, NULL);
 	/* One that had begun, and one that has, by jiffies. */
 	windows = (clock_now() - start) / WINDOW_NS + 2;
@@ -278,7 +198,7 @@ static void test_bytes(void)
 					      .packets = UINT32_MAX,
 					      .rate_flags = RATE_BYTES });
 	xdp_read_stats(&run, &before);
-	sent = run_everywhere(same_source);
+	sent = workers_run(same_source);
 	moved = xdp_stats_since(&run, &before);
 	CHECK(moved.reasons[XDP_REASON_PASS] == 1000, "%llu of %lu passed", moved.reasons[XDP_REASON_PASS], sent);
 	tap_result("bytes of one source, all CPUs, one window: exactly the limit passes");
@@ -300,7 +220,7 @@ static void test_bucket(void)
 	start = clock_now();
 	if (pthread_create(&clock, NULL, stop_later, NULL))
 		tap_bail("cannot start a thread");
-	sent = run_everywhere(until_stopped);
+	sent = workers_run(until_stopped);
 	pthread_join(clock, NULL);
 	most = burst + (clock_now() - start) / interval;
 	moved = xdp_stats_since(&run, &before);
@@ -313,8 +233,8 @@ static void test_bucket(void)
 int main(void)
 {
 	tap_start();
-	find_cpus();
 	xdp_run_open(&run, 0);
+	workers_find(&run, SOURCE);
 	test_same_source();
 	test_first_packets();
 	test_window_changes();

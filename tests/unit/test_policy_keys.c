@@ -61,6 +61,17 @@ static void a_policy_is_off_when_the_limit_is(void **state)
 	assert_int_equal(p.has_allow, 0);
 }
 
+static void a_lease_is_a_small_part_of_the_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(lease_of(10000, 2), 25);
+	assert_int_equal(lease_of(100, 2), 1);
+	assert_int_equal(lease_of(10000, 1024), 1);
+	assert_int_equal(lease_of(UINT32_MAX, 1), MPBPF_LEASE_MAX);
+	assert_int_equal(lease_of(0, 1), 1);
+	assert_int_equal(lease_of(10000, -1), 1);
+}
+
 static void a_policy_says_what_clients_may_ask(void **state)
 {
 	struct config config = { .clients = { .max_waiting = 77, .asks = { .rate = 100, .burst = 1 } } };
@@ -258,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_next_generation_has_the_other_slot_and_is_never_none),
+		cmocka_unit_test(a_lease_is_a_small_part_of_the_limit),
 		cmocka_unit_test(a_policy_is_off_when_the_limit_is),
 		cmocka_unit_test(a_policy_says_what_clients_may_ask),
 		cmocka_unit_test(a_policy_says_which_protocols_are_told),
