@@ -117,8 +117,9 @@ layers: $(PROGRAMS) ## fail on an include that points up
 demo: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## real requests and a packet flood against a guarded nginx (root)
 	@tests/demo/demo.sh
 
-bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk five ways and XDP ns per packet (root); ROUNDS, SECONDS
+bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk five ways, XDP ns per packet, clients in a flood (root); ROUNDS, SECONDS
 	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/bench.sh
+	@tests/bench/flood.sh
 
 bench-memory: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## memory for each open connection, direct and guarded (root); CONNECTIONS, ROUNDS
 	@ROUNDS='$(ROUNDS)' CONNECTIONS='$(CONNECTIONS)' tests/bench/memory.sh
@@ -240,7 +241,7 @@ $(PROG): | $(BPF_OBJECT) $(PROG_BPF)
 $(BENCH_TOOLS): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(PROG_HELPERS)) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
-$(BENCH_TOOLS): | $(BPF_OBJECT)
+$(BENCH_TOOLS): | $(BPF_OBJECT) $(PROG_BPF)
 
 $(E2E_TOOLS): $(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o
 	@mkdir -p $(@D)

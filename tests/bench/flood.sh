@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# `make bench`: what 100 keep-alive clients get of nginx while a flood comes in by the same interface: without protection, with
+# mpbpf (XDP, and the guard on the service), with XDP alone, and with an nftables rule set that limits each source at the device's
+# ingress hook, and does no more than XDP alone.
+# Floods: SYNs of one source, UDP of one source, SYNs of 131,072 made-up sources. Namespaces of its own, bounded in rate and time:
+# FLOOD_ROUNDS (3), FLOOD_SECONDS (3) a run, FLOOD_RATE (300000) packets a second.
+#
+# The sender shares the processors with what it loads. It sends past its own stack (floodgen.c), and the rate is held, not raised
+# to what goes out: the line `sent` says what really left.
+# shellcheck source-path=SCRIPTDIR/../e2e source=../e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+
+rounds=${FLOOD_ROUNDS:-3}
+seconds=${FLOOD_SECONDS:-3}
+rate=${FLOOD_RATE:-300000}
+limit=10000 # packets a second of a source, in both
+port=8080
+time_limit=$((rounds * 16 * (seconds + 6) + 120))
+sandbox "$@"
+
+ways='off mpbpf xdp nftables'
+floods='none syn udp spoofed'
+
+describe() {
+	echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, Linux $(uname -r)"
+	echo "flood:   $rate packets a second by one veth pair, for $seconds s; clients: wrk, 1 thread, 100 keep-alive connections" \
+		"from one address, which both rule sets allow; nginx: 1 worker"
+	echo "limits:  $limit packets a second of a source; mpbpf: SYN guard auto at its default rate; $(nft --version)"
+	echo
+}
+
+nginx_flood_config() {
+	mkdir -p "$work/nginx"
+	chown www-data "$work/nginx"
+	cat <<-END
+		daemon off;
+		user www-data;
+		worker_processes 1;
+		pid $work/nginx/pid;
+		error_log $work/nginx-error.log;
+		events { worker_connections 1024; }
+		http {
+			access_log off;
+			client_body_temp_path $work/nginx/body;
+			proxy_temp_path $work/nginx/proxy;
+			fastcgi_temp_path $work/nginx/fastcgi;
+			uwsgi_temp_path $work/nginx/uwsgi;
+			scgi_temp_path $work/nginx/scgi;
+			keepalive_requests 1000000000;
+			server {
+				listen $server_ip:$port;
+				location / { return 200 "$(head -c 100 /dev/zero | tr '\0' x)"; }
+			}
+		}
+	END
+}
+
+nginx_up() {
+	nginx_flood_config >"$work/nginx.conf"
+	in_cgroup "$cgroup" nginx -c "$work/nginx.conf" -p "$work" >>"$work/nginx-error.log" 2>&1 </dev/null &
+	wait_for 10 test -s "$work/nginx/pid" || bail "nginx does not start: $(cat "$work/nginx-error.log")"
+	# Answers to made-up sources go where the flood came from.
+	ip -n server route add 198.18.0.0/15 via "$client_ip"
+	# Frames that XDP sends back need a program on the veth's other end.
+	"$tools/xdppass" eth0 || bail "no XDP program on the client's side"
+}
+
+nft_rules() {
+	cat <<-END
+		table netdev flood {
+			set sources {
+				type ipv4_addr
+				size 1048576
+				flags dynamic, timeout
+				timeout 60s
+			}
+			chain ingress {
+				type filter hook ingress device "eth0" priority -500; policy accept;
+				ip saddr $client_ip accept
+				add @sources { ip saddr limit rate over $limit/second burst $limit packets } counter drop
+			}
+		}
+	END
+}
+
+way_up() {
+	case $1 in
+	mpbpf | xdp)
+		local members=(rate_limit.packets="$limit" rate_limit.max_sources= cache.max_verdicts=
+			"ddos.allow=[\"$client_ip/32\"]" 'ddos.syn_cookies="auto"')
+		[ "$1" = mpbpf ] || members+=('listeners=[]')
+		config_write "${members[@]}"
+		mpbpf_load
+		;;
+	nftables) nft_rules | in_server nft -f - || bail "nftables does not take the rules" ;;
+	esac
+}
+
+way_down() {
+	case $1 in
+	mpbpf | xdp) mpbpf unload >>"$log" 2>&1 || bail "unload failed: $(tail "$log")" ;;
+	nftables) in_server nft delete table netdev flood ;;
+	esac
+}
+
+# stopped WAY: packets that it has dropped or answered
+stopped() {
+	case $1 in
+	off) echo 0 ;;
+	nftables) in_server nft list chain netdev flood ingress | sed -n 's/.*counter packets \([0-9]*\).*/\1/p' ;;
+	*) mpbpf stats --json | jq '.xdp | .dropped.rate_limit + .dropped.syn_guard + .syn_guard.cookies_sent' ;;
+	esac
+}
+
+# measure WAY FLOOD: appends "WAY FLOOD REQUESTS_PER_SECOND P50_US P99_US ERRORS SENT_PER_SECOND STOPPED_PER_SECOND"
+measure() {
+	local flood= sent=0 before
+	before=$(stopped "$1")
+	: >"$work/sent"
+	if [ "$2" != none ]; then
+		"$build/tests/bench/floodgen" eth0 "$mac" "$other_ip" "$server_ip" "$port" "$2" "$rate" $((seconds + 2)) \
+			>"$work/sent" 2>>"$log" &
+		flood=$!
+		pause 500
+	fi
+	timeout $((seconds + 10)) wrk -t 1 -c 100 -d "$seconds" --timeout 5s -H "$auth" -s "$top/tests/bench/report.lua" \
+		"http://$server_ip:$port/" >"$work/wrk" 2>&1
+	[ -z "$flood" ] || wait "$flood" || bail "the flood failed: $(tail -n 3 "$log")"
+	[ -z "$flood" ] || sent=$(cat "$work/sent")
+	before=$((($(stopped "$1") - before) / (seconds + 2)))
+	awk -v way="$1" -v flood="$2" -v sent="$sent" -v stopped="$before" '/^report / {
+		printf "%s %s %.0f %.0f %.0f %d %d %d\n", way, flood, $2 / ($3 / 1e6), $4, $5, $6, sent, stopped; done = 1 }
+		END { if (!done) printf "%s %s 0 0 0 100 %d %d\n", way, flood, sent, stopped }' "$work/wrk" >>"$work/figures"
+}
+
+# median WAY FLOOD COLUMN
+median() {
+	awk -v way="$1" -v flood="$2" -v column="$3" '$1 == way && $2 == flood { print $column }' "$work/figures" | sort -n |
+		awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+}
+
+net_up
+nginx_up
+auth=$(bearer "$(token bench 86400)")
+mac=$(ip -n server -json link show eth0 | jq -r '.[0].address')
+describe
+for _ in $(seq "$rounds"); do
+	for way in $ways; do
+		way_up "$way"
+		# The helper has seen the token, and the guard keeps the verdict.
+		[ "$(curl -s -o /dev/null -w '%{http_code}' -H "$auth" "http://$server_ip:$port/")" = 200 ] ||
+			bail "$way: no answer before the flood"
+		for flood in $floods; do
+			measure "$way" "$flood"
+		done
+		way_down "$way"
+	done
+done
+
+printf '%-10s %-10s %12s %10s %10s %8s %10s %10s %12s\n' \
+	medians flood requests/s 'p50 us' 'p99 us' errors 'sent/s' 'stopped/s' 'x nftables'
+for flood in $floods; do
+	for way in $ways; do
+		rps=$(median "$way" "$flood" 3)
+		printf '%-10s %-10s %12.0f %10.0f %10.0f %8.0f %10.0f %10.0f %12s\n' "$way" "$flood" "$rps" "$(median "$way" "$flood" 4)" \
+			"$(median "$way" "$flood" 5)" "$(median "$way" "$flood" 6)" "$(median "$way" "$flood" 7)" "$(median "$way" "$flood" 8)" \
+			"$(awk -v a="$rps" -v b="$(median nftables "$flood" 3)" 'BEGIN { if (b) printf "%.2f", a / b; else print "-" }')"
+	done
+done
