@@ -12,7 +12,6 @@
 #include "gateway/backend.h"
 #include "gateway/session.h"
 
-#define TICK_MS 500
 #define TELL_LIMIT_S 60
 /* After so much work in the relays' priority the loop looks whether the agent calls. */
 #define DISPATCH_MS 5
@@ -49,15 +48,6 @@ int gateway_event(struct gateway *gateway, struct event *event, int fd, short wh
 }
 
 /* ---- the loop ---- */
-
-static void on_tick(evutil_socket_t fd, short what, void *data)
-{
-	struct gateway *gateway = data;
-
-	(void)fd;
-	(void)what;
-	pipes_retry(&gateway->pipes);
-}
 
 static void on_call(evutil_socket_t fd, short what, void *data)
 {
@@ -141,19 +131,13 @@ static struct event_base *base_new(void)
 
 static int gateway_events(struct gateway *gateway)
 {
-	static const struct timeval tick = { .tv_sec = TICK_MS / 1000, .tv_usec = TICK_MS % 1000 * 1000 };
-
 	gateway->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (gateway->call_fd < 0)
 		return -errno;
-	if (gateway_event(gateway, &gateway->call_event, gateway->call_fd, EV_READ | EV_PERSIST, on_call, gateway) <
-		    0 ||
-	    gateway_event(gateway, &gateway->tick, -1, EV_PERSIST, on_tick, gateway) < 0)
+	if (gateway_event(gateway, &gateway->call_event, gateway->call_fd, EV_READ | EV_PERSIST, on_call, gateway) < 0)
 		return -ENOMEM;
 	event_priority_set(&gateway->call_event, PRIORITY_CALL);
-	if (event_add(&gateway->call_event, NULL) < 0 || event_add(&gateway->tick, &tick) < 0)
-		return -ENOMEM;
-	return 0;
+	return event_add(&gateway->call_event, NULL) < 0 ? -ENOMEM : 0;
 }
 
 int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret)
@@ -168,7 +152,6 @@ int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret)
 	TAILQ_INIT(&gateway->gates);
 	TAILQ_INIT(&gateway->backends);
 	pipes_init(&gateway->pipes);
-	pipes_reserve(&gateway->pipes);
 	pthread_mutex_init(&gateway->lock, NULL);
 	pthread_cond_init(&gateway->called, NULL);
 	gateway->base = base_new();
@@ -220,7 +203,6 @@ void gateway_close(struct gateway *gateway)
 	pipes_close(&gateway->pipes);
 	if (gateway->base) {
 		event_del(&gateway->call_event);
-		event_del(&gateway->tick);
 		event_base_free(gateway->base);
 	}
 	close_fd(&gateway->call_fd);

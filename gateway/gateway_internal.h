@@ -69,7 +69,6 @@ struct gateway {
 	TAILQ_HEAD(, backend) backends;
 	struct backend **served; /* by the index of config->services; NULL: memory was short */
 	struct pipes pipes;
-	struct event tick;
 	struct evdns_base *dns; /* NULL: no name was to be resolved yet */
 	size_t questions;	/* to name servers, without answer yet */
 	struct event *names_timer;

@@ -11,7 +11,6 @@ void pipes_init(struct pipes *pipes)
 {
 	*pipes = (struct pipes){};
 	SLIST_INIT(&pipes->idle);
-	TAILQ_INIT(&pipes->waiters);
 }
 
 static void pipe_close(struct pipes *pipes, struct pipe *pipe)
@@ -35,7 +34,7 @@ void pipes_close(struct pipes *pipes)
 
 static struct pipe *pipe_open(struct pipes *pipes)
 {
-	struct pipe *pipe = calloc(1, sizeof(*pipe));
+	struct pipe *pipe = pipes->n_open < PIPES_MAX ? calloc(1, sizeof(*pipe)) : NULL;
 	int fd[2];
 
 	if (!pipe || pipe2(fd, O_NONBLOCK | O_CLOEXEC) < 0) {
@@ -57,68 +56,22 @@ static void pipe_keep(struct pipes *pipes, struct pipe *pipe)
 	pipes->n_idle++;
 }
 
-void pipes_reserve(struct pipes *pipes)
-{
-	struct pipe *pipe;
-
-	for (int i = 0; i < PIPES_RESERVED; i++) {
-		pipe = pipe_open(pipes);
-		if (pipe)
-			pipe_keep(pipes, pipe);
-	}
-}
-
-struct pipe *pipes_take(struct pipes *pipes, struct pipe_waiter *waiter)
+struct pipe *pipes_take(struct pipes *pipes)
 {
 	struct pipe *pipe = SLIST_FIRST(&pipes->idle);
 
-	if (pipe) {
-		SLIST_REMOVE_HEAD(&pipes->idle, link);
-		pipes->n_idle--;
-		return pipe;
-	}
-	pipe = pipe_open(pipes);
-	if (!pipe && !waiter->waiting) {
-		waiter->waiting = true;
-		TAILQ_INSERT_TAIL(&pipes->waiters, waiter, link);
-	}
+	if (!pipe)
+		return pipe_open(pipes);
+	SLIST_REMOVE_HEAD(&pipes->idle, link);
+	pipes->n_idle--;
 	return pipe;
 }
 
-void pipes_leave(struct pipes *pipes, struct pipe_waiter *waiter)
-{
-	if (!waiter->waiting)
-		return;
-	TAILQ_REMOVE(&pipes->waiters, waiter, link);
-	waiter->waiting = false;
-}
-
-static void waiter_wake(struct pipes *pipes)
-{
-	struct pipe_waiter *waiter = TAILQ_FIRST(&pipes->waiters);
-
-	if (!waiter)
-		return;
-	pipes_leave(pipes, waiter);
-	waiter->wake(waiter);
-}
-
-void pipes_retry(struct pipes *pipes)
-{
-	while (!TAILQ_EMPTY(&pipes->waiters))
-		waiter_wake(pipes);
-}
-
-/* One that holds something is replaced, at once, before its descriptors are others'. */
+/* One that holds something is no good any more. */
 void pipes_give(struct pipes *pipes, struct pipe *pipe)
 {
-	if (pipe->held) {
-		pipe_close(pipes, pipe);
-		pipe = pipe_open(pipes);
-	}
-	if (pipe && pipes->n_idle < PIPES_IDLE_MAX)
+	if (!pipe->held && pipes->n_idle < PIPES_IDLE_MAX)
 		pipe_keep(pipes, pipe);
-	else if (pipe)
+	else
 		pipe_close(pipes, pipe);
-	waiter_wake(pipes);
 }

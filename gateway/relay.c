@@ -2,8 +2,11 @@
 /* Floor 4: the relay of one connection. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <linux/tcp.h>
 #include <event2/event.h>
 
 #include "core/util.h"
@@ -11,14 +14,14 @@
 #include "gateway/socket.h"
 
 enum flow_result {
-	FLOW_WAIT,  /* for one of the sockets, or for a pipe; or it is over */
+	FLOW_WAIT,  /* for one of the sockets; or it is over */
 	FLOW_AGAIN, /* its turn is over, it could do more */
 	FLOW_RESET, /* one of the sockets is of no more use */
 };
 
 static bool flow_holds(const struct relay_flow *flow)
 {
-	return flow->pipe && flow->pipe->held;
+	return flow->rest || (flow->pipe && flow->pipe->held);
 }
 
 static void flow_release(struct relay *relay, struct relay_flow *flow)
@@ -27,24 +30,121 @@ static void flow_release(struct relay *relay, struct relay_flow *flow)
 		pipes_give(relay->pipes, TAKE_PTR(flow->pipe));
 }
 
-/* The pipe is empty, so that "try again" can only mean the socket. Returns what splice(2) does, or -EBUSY: no pipe. */
-static ssize_t flow_fill(struct relay *relay, int from)
+/* ---- copied ---- */
+
+/*
+ * As recv(2). The kernel tells how much is left, or 1 at the end of the stream: a short read alone would not say that all was
+ * read, for reading stops before an urgent byte as well.
+ */
+static ssize_t side_read(struct relay_side *side, uint8_t *data, size_t len)
+{
+	union {
+		struct cmsghdr head;
+		uint8_t room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = { .iov_base = data, .iov_len = len };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
+	ssize_t n = recvmsg(side->fd, &message, 0);
+	const struct cmsghdr *head;
+	int left;
+
+	if (n < 0)
+		return -errno;
+	head = CMSG_FIRSTHDR(&message);
+	if (head && head->cmsg_level == IPPROTO_TCP && head->cmsg_type == TCP_CM_INQ) {
+		memcpy(&left, CMSG_DATA(head), sizeof(left));
+		side->readable = left != 0;
+	}
+	return n;
+}
+
+/* Returns what the target has taken, or -errno, which is never -EAGAIN. */
+static ssize_t side_write(struct relay_side *side, const uint8_t *data, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = send(side->fd, data, len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN)
+		return -errno;
+	if (n < (ssize_t)len)
+		side->writable = false;
+	return n < 0 ? 0 : n;
+}
+
+static int rest_keep(struct relay_flow *flow, const uint8_t *data, size_t len)
+{
+	flow->rest = malloc(sizeof(*flow->rest) + len);
+	if (!flow->rest)
+		return -ENOMEM;
+	flow->rest->at = 0;
+	flow->rest->len = len;
+	memcpy(flow->rest->data, data, len);
+	return 0;
+}
+
+static ssize_t flow_copy(struct relay *relay, int from)
+{
+	struct relay_flow *flow = &relay->flow[from];
+	uint8_t data[RELAY_COPY_BYTES];
+	ssize_t n, sent;
+
+	n = side_read(&relay->side[from], data, sizeof(data));
+	if (n <= 0)
+		return n;
+	flow->bulk = n == sizeof(data);
+	sent = side_write(&relay->side[!from], data, n);
+	if (sent > 0)
+		relay->hooks->moved(relay, from, sent);
+	if (sent >= 0 && sent < n)
+		sent = rest_keep(flow, data + sent, n - sent);
+	return sent < 0 ? sent : n;
+}
+
+static ssize_t rest_empty(struct relay *relay, int from)
+{
+	struct relay_flow *flow = &relay->flow[from];
+	struct relay_rest *rest = flow->rest;
+	ssize_t n = side_write(&relay->side[!from], rest->data + rest->at, rest->len - rest->at);
+
+	if (n <= 0)
+		return n ?: -EAGAIN;
+	relay->hooks->moved(relay, from, n);
+	rest->at += n;
+	if (rest->at == rest->len) {
+		free(rest);
+		flow->rest = NULL;
+	}
+	return n;
+}
+
+/* ---- spliced ---- */
+
+/*
+ * -EAGAIN: there is no pipe, or nothing to be had by splice(2), which means the socket, for the pipe is empty. That need not
+ * mean that there is nothing: splice(2) stops at an urgent byte for good, and calls it the end if the stream ends behind it.
+ */
+static ssize_t flow_splice(struct relay *relay, int from)
 {
 	struct relay_flow *flow = &relay->flow[from];
 	ssize_t n;
 
 	if (!flow->pipe)
-		flow->pipe = pipes_take(relay->pipes, &relay->waiter);
+		flow->pipe = pipes_take(relay->pipes);
 	if (!flow->pipe)
-		return -EBUSY;
+		return -EAGAIN;
 	n = splice(relay->side[from].fd, NULL, flow->pipe->in, NULL, PIPE_BYTES_MAX, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-	if (n < 0)
-		return -errno;
+	if (n <= 0)
+		return n == 0 ? -EAGAIN : -errno;
 	flow->pipe->held = n;
+	flow->bulk = n >= RELAY_COPY_BYTES;
 	return n;
 }
 
-static ssize_t flow_empty(struct relay *relay, int from)
+static ssize_t pipe_empty(struct relay *relay, int from)
 {
 	struct relay_flow *flow = &relay->flow[from];
 	ssize_t n;
@@ -56,6 +156,21 @@ static ssize_t flow_empty(struct relay *relay, int from)
 	flow->pipe->held -= n;
 	relay->hooks->moved(relay, from, n);
 	return n;
+}
+
+/* ---- either ---- */
+
+/* Nothing is held. 0: the source has ended; -EAGAIN: it has nothing now. */
+static ssize_t flow_fill(struct relay *relay, int from)
+{
+	ssize_t n = relay->flow[from].bulk ? flow_splice(relay, from) : -EAGAIN;
+
+	return n == -EAGAIN ? flow_copy(relay, from) : n;
+}
+
+static ssize_t flow_empty(struct relay *relay, int from)
+{
+	return relay->flow[from].rest ? rest_empty(relay, from) : pipe_empty(relay, from);
 }
 
 /* Passes the end on, once nothing is before it. */
@@ -72,7 +187,7 @@ static enum flow_result flow_end(struct relay *relay, int from)
 	return shutdown(relay->side[!from].fd, SHUT_WR) < 0 ? FLOW_RESET : FLOW_WAIT;
 }
 
-/* One splice(2), out of the pipe if it holds something, else into it. Returns bytes; 0 with *ret_result: it rests. */
+/* Out of what is held, if something is, else on from the source. Returns bytes; 0 with *ret_result: it rests. */
 static ssize_t flow_step(struct relay *relay, int from, enum flow_result *ret_result)
 {
 	struct relay_side *source = &relay->side[from], *target = &relay->side[!from];
@@ -81,12 +196,12 @@ static ssize_t flow_step(struct relay *relay, int from, enum flow_result *ret_re
 	ssize_t n;
 
 	*ret_result = FLOW_WAIT;
-	if (out ? !target->writable : !source->readable && !flow->ended)
-		return 0;
 	if (!out && flow->ended) {
 		*ret_result = flow_end(relay, from);
 		return 0;
 	}
+	if (!target->writable || (!out && !source->readable))
+		return 0;
 	do
 		n = out ? flow_empty(relay, from) : flow_fill(relay, from);
 	while (n == -EINTR);
@@ -94,7 +209,7 @@ static ssize_t flow_step(struct relay *relay, int from, enum flow_result *ret_re
 		flow->ended = true;
 	if (n == -EAGAIN)
 		*(out ? &target->writable : &source->readable) = false;
-	else if (n < 0 && n != -EBUSY)
+	else if (n < 0)
 		*ret_result = FLOW_RESET;
 	return n < 0 ? 0 : n ?: 1;
 }
@@ -118,12 +233,10 @@ static enum flow_result flow_run(struct relay *relay, int from)
 	return FLOW_AGAIN;
 }
 
-/* A reset shows when a socket is read; one that is not read just now, because it has ended or must wait, is asked. */
-static bool side_is_reset(const struct relay *relay, int i)
+/* libevent tells an error as both. Who does not read or write there just now does not meet it. */
+static bool side_is_reset(const struct relay *relay, int i, short what)
 {
-	const struct relay_flow *flow = &relay->flow[i];
-
-	return (flow->ended || flow_holds(flow)) && socket_error(relay->side[i].fd);
+	return (what & EV_READ) && (what & EV_WRITE) && socket_error(relay->side[i].fd);
 }
 
 /* What a side sent before its reset still goes to the other, as far as that takes it now. */
@@ -149,19 +262,12 @@ static void on_side(evutil_socket_t fd, short what, void *data)
 	relay->side[i].writable |= !!(what & EV_WRITE);
 	a = flow_run(relay, 0);
 	b = flow_run(relay, 1);
-	if (a == FLOW_RESET || b == FLOW_RESET || side_is_reset(relay, i))
+	if (a == FLOW_RESET || b == FLOW_RESET || side_is_reset(relay, i, what))
 		relay_break(relay);
 	else if (relay->flow[0].shut && relay->flow[1].shut)
 		relay->hooks->over(relay, false);
 	else if (a == FLOW_AGAIN || b == FLOW_AGAIN)
 		event_active(&relay->side[i].event, EV_TIMEOUT, 0);
-}
-
-static void on_pipe(struct pipe_waiter *waiter)
-{
-	struct relay *relay = (struct relay *)((char *)waiter - offsetof(struct relay, waiter));
-
-	event_active(&relay->side[0].event, EV_TIMEOUT, 0);
 }
 
 int relay_open(struct relay *relay, struct event_base *base, struct pipes *pipes, const struct relay_hooks *hooks,
@@ -170,9 +276,10 @@ int relay_open(struct relay *relay, struct event_base *base, struct pipes *pipes
 	const int fds[2] = { a, b };
 	int i;
 
-	*relay = (struct relay){ .hooks = hooks, .pipes = pipes, .waiter.wake = on_pipe };
+	*relay = (struct relay){ .hooks = hooks, .pipes = pipes };
 	for (i = 0; i < 2; i++) {
 		relay->side[i].fd = fds[i];
+		relay->side[i].writable = true;
 		if (event_assign(&relay->side[i].event, base, fds[i], EV_READ | EV_WRITE | EV_PERSIST | EV_ET, on_side,
 				 relay) < 0 ||
 		    event_add(&relay->side[i].event, NULL) < 0) {
@@ -188,10 +295,10 @@ void relay_close(struct relay *relay, bool reset)
 {
 	int i;
 
-	pipes_leave(relay->pipes, &relay->waiter);
 	for (i = 0; i < 2; i++) {
 		event_del(&relay->side[i].event);
 		flow_release(relay, &relay->flow[i]);
+		free(TAKE_PTR(relay->flow[i].rest));
 		if (reset)
 			socket_reset_on_close(relay->side[i].fd);
 		close(relay->side[i].fd);

@@ -3,10 +3,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/tcp.h>
 
 #include "core/config.h"
 #include "core/util.h"
@@ -83,6 +83,8 @@ static void option_set(int fd, int level, int option, int value)
 void socket_tune(int fd)
 {
 	option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	option_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	option_set(fd, IPPROTO_TCP, TCP_INQ, 1);
 	option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);

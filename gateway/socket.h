@@ -29,7 +29,10 @@ void place_text(const struct place *place, char ret[PLACE_TEXT_MAX]);
 int socket_error(int fd);
 /* close(2) will send RST, and throw away what was not sent. */
 void socket_reset_on_close(int fd);
-/* What every relayed socket has: no delay of small segments; the peer's silent death is noticed. */
+/*
+ * What every relayed socket has: no delay of small segments; urgent bytes in their place; recvmsg(2) tells what is left; the
+ * peer's silent death is noticed.
+ */
 void socket_tune(int fd);
 
 /*

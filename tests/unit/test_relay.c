@@ -302,6 +302,14 @@ static void test_a_reset_that_is_met_while_writing_is_no_end(void **state)
 	assert_int_equal(got, 3000);
 }
 
+/* What the relay has of what side `from` sent. */
+static size_t held(int from)
+{
+	const struct relay_flow *flow = &t.relay.flow[from];
+
+	return (flow->pipe ? flow->pipe->held : 0) + (flow->rest ? flow->rest->len - flow->rest->at : 0);
+}
+
 static void test_a_slow_reader_stops_the_sender(void **state)
 {
 	size_t sent = 0, was = 0, got = 0;
@@ -317,7 +325,7 @@ static void test_a_slow_reader_stops_the_sender(void **state)
 		was = sent;
 		assert_true(sent < 64 << 20);
 	}
-	assert_true(t.relay.flow[0].pipe && t.relay.flow[0].pipe->held <= PIPE_BYTES_MAX);
+	assert_true(held(0) > 0 && held(0) <= PIPE_BYTES_MAX + RELAY_COPY_BYTES);
 	for (i = 0; i < 100000 && got < sent; i++) {
 		turn();
 		take(t.server, &got, SIZE_MAX);
@@ -325,30 +333,95 @@ static void test_a_slow_reader_stops_the_sender(void **state)
 	assert_int_equal(got, sent);
 }
 
-/* No descriptor is left for a pipe: it waits, and goes on when there is one. */
-static void test_without_a_pipe_it_waits(void **state)
+/* No descriptor is left, or slow readers have all that there may be. */
+static void test_without_a_pipe_bytes_go_all_the_same(void **state)
 {
-	struct rlimit limit, none;
-	size_t sent = 0, got = 0;
-	int fd = dup(0);
+	size_t total = 2000000, sent = 0, got = 0;
+	size_t n_open = t.pipes.n_open;
+
+	(void)state;
+	t.pipes.n_open = PIPES_MAX;
+	for (int i = 0; i < 100000 && got < total; i++) {
+		if (sent < total)
+			give(t.client, &sent, total - sent);
+		turn();
+		take(t.server, &got, SIZE_MAX);
+		assert_null(t.relay.flow[0].pipe);
+	}
+	t.pipes.n_open = n_open;
+	assert_int_equal(got, total);
+}
+
+static void test_as_many_pipes_as_there_may_be(void **state)
+{
+	static struct pipe *taken[PIPES_MAX];
+	struct rlimit limit, wide;
+	int i;
 
 	(void)state;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	none = limit;
-	none.rlim_cur = fd + 1;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	give(t.client, &sent, 1000);
-	turns(5);
-	pipes_retry(&t.pipes);
-	turns(5);
+	wide = limit;
+	wide.rlim_cur = limit.rlim_max < 4 * PIPES_MAX ? limit.rlim_max : 4 * PIPES_MAX;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &wide), 0);
+	for (i = 0; i < PIPES_MAX; i++) {
+		taken[i] = pipes_take(&t.pipes);
+		assert_non_null(taken[i]);
+	}
+	assert_null(pipes_take(&t.pipes));
+	while (i--)
+		pipes_give(&t.pipes, taken[i]);
+	assert_int_equal(t.pipes.n_idle, PIPES_IDLE_MAX);
+	assert_int_equal(t.pipes.n_open, PIPES_IDLE_MAX);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	close(fd);
-	assert_int_equal(take(t.server, &got, SIZE_MAX), -EAGAIN);
-	assert_true(t.relay.waiter.waiting);
-	pipes_retry(&t.pipes);
-	turns(20);
+}
+
+/* splice(2) would stop there for good, and recv(2) skip the byte. */
+static void test_an_urgent_byte_keeps_its_place(void **state)
+{
+	size_t before = *(size_t *)*state, sent = 0, got = 0;
+	uint8_t urgent;
+
+	while (sent < before) {
+		give(t.client, &sent, before - sent);
+		turns(1);
+		take(t.server, &got, SIZE_MAX);
+	}
+	urgent = byte_at(sent);
+	assert_int_equal(send(t.client, &urgent, 1, MSG_OOB), 1);
+	sent++;
+	give(t.client, &sent, 50000);
+	shutdown(t.client, SHUT_WR);
+	expect(t.server, -EPIPE, &got);
+	assert_int_equal(got, sent);
+}
+
+/* All is there, the end included, before the relay looks for the first time. */
+static void test_an_end_that_is_there_already_is_seen(void **state)
+{
+	size_t sent = 0, got = 0;
+
+	(void)state;
+	give(t.client, &sent, 100);
+	shutdown(t.client, SHUT_WR);
+	expect(t.server, -EPIPE, &got);
+	assert_int_equal(got, 100);
+}
+
+/* The kernel says what is left, so that one call is enough for a message. */
+static void test_a_message_leaves_nothing_to_ask(void **state)
+{
+	size_t sent = 0, got = 0;
+
+	(void)state;
+	turns(2);
+	give(t.client, &sent, 100);
+	for (int i = 0; i < TURNS && !t.moved[0]; i++)
+		turns(1);
+	assert_false(t.relay.side[0].readable);
+	assert_null(t.relay.flow[0].pipe);
+	turns(2);
 	assert_int_equal(take(t.server, &got, SIZE_MAX), 0);
-	assert_int_equal(got, 1000);
+	assert_int_equal(got, 100);
 }
 
 int main(void)
@@ -356,6 +429,7 @@ int main(void)
 	/* As the agent does: splice() knows no MSG_NOSIGNAL. */
 	signal(SIGPIPE, SIG_IGN);
 	static bool by_server = true;
+	static size_t little = 100, much = 300000, bound = RELAY_COPY_BYTES;
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_an_idle_connection_has_no_pipe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bytes_arrive_in_their_order, setup, teardown),
@@ -368,7 +442,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bytes_before_a_reset_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_reset_that_is_met_while_writing_is_no_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_slow_reader_stops_the_sender, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_without_a_pipe_it_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_a_pipe_bytes_go_all_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_as_many_pipes_as_there_may_be, setup, teardown),
+		cmocka_unit_test_prestate_setup_teardown(test_an_urgent_byte_keeps_its_place, setup, teardown, &little),
+		cmocka_unit_test_prestate_setup_teardown(test_an_urgent_byte_keeps_its_place, setup, teardown, &bound),
+		cmocka_unit_test_prestate_setup_teardown(test_an_urgent_byte_keeps_its_place, setup, teardown, &much),
+		cmocka_unit_test_setup_teardown(test_an_end_that_is_there_already_is_seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_message_leaves_nothing_to_ask, setup, teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
