@@ -247,6 +247,7 @@ struct service_config {
 	uint32_t *weights; /* one for each host, 0 to 1000, not all 0; NULL: 1 for each. 0: no new connections */
 	size_t n_weights;  /* 0 or n_hosts */
 	enum proxy_protocol proxy_protocol; /* the header that connections to it begin with, default off */
+	bool proxy_unique_id;		    /* a header of version 2 names the connection, default false */
 	enum balance_policy policy;	    /* default round robin */
 	struct health_config health;
 	uint32_t drain_s; /* how long connections may go on to an endpoint that is gone, 0 to 86400, default 30 */

@@ -103,6 +103,10 @@ static int service_finish(struct reader *r, void *object)
 	if (err < 0)
 		return err;
 	path_restore(r, before);
+	if (new->proxy_unique_id &&new->proxy_protocol != PROXY_V2) {
+		path_key(r, "proxy_unique_id");
+		return reader_fail(r, "true", "false, or the \"proxy_protocol\" \"v2\"");
+	}
 	if (!new->protocol)
 		new->protocol = strdup("http");
 	return new->protocol ? 0 : reader_nomem(r);
@@ -122,6 +126,7 @@ static const struct rule service_rules[] = {
 	     "\"round_robin\", \"random\", \"least_conn\" or \"source_hash\""),
 	NAME("proxy_protocol", struct service_config, proxy_protocol, proxy_protocols, PROXY_OFF,
 	     "\"off\", \"v1\" or \"v2\""),
+	BOOL("proxy_unique_id", struct service_config, proxy_unique_id),
 	{ .key = "health_check",
 	  .read = read_health,
 	  .expected = "an object",

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "gateway/session.h"
+#include "gateway/unique_id.h"
 
 /* ---- from the client ---- */
 
@@ -109,12 +110,15 @@ void preface_await(struct session *session)
 
 /* ---- to the endpoint ---- */
 
-static size_t header_write(const struct session *session, uint8_t *out)
+/* One that came with the client's header stays: it names the connection all the way. Returns the length or -errno. */
+static ssize_t header_write(const struct session *session, uint8_t *out)
 {
 	const struct service_config *service = session->upstream->backend->service;
 	struct proxy_header header = session->opening->header;
+	char id[UNIQUE_ID_LEN];
+	int r;
 
-	if (!service || service->proxy_protocol == PROXY_OFF)
+	if (service->proxy_protocol == PROXY_OFF)
 		return 0;
 	header.version = service->proxy_protocol == PROXY_V1 ? 1 : 2;
 	header.known = true;
@@ -122,6 +126,12 @@ static size_t header_write(const struct session *session, uint8_t *out)
 	header.source_port = session->source.port;
 	header.destination = session->destination.addr;
 	header.destination_port = session->destination.port;
+	if (service->proxy_unique_id && !header.unique_id.len) {
+		r = unique_id_make(id);
+		if (r < 0)
+			return r;
+		header.unique_id = (struct proxy_value){ .data = (uint8_t *)id, .len = sizeof(id) };
+	}
 	return proxy_encode(&header, out);
 }
 
@@ -130,19 +140,22 @@ int preface_send(const struct session *session)
 {
 	const struct session_opening *opening = session->opening;
 	uint8_t header[PROXY_READ_MAX];
-	struct iovec parts[2] = { { .iov_base = header, .iov_len = header_write(session, header) },
+	struct iovec parts[2] = { { .iov_base = header },
 				  { .iov_base = (void *)opening->data, .iov_len = opening->len } };
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-	size_t len = parts[0].iov_len + parts[1].iov_len;
 	ssize_t n;
 
 	/* A reload took the service away meanwhile: nobody knows any more which header it wants. */
 	if (!session->upstream->backend->service)
 		return -ESTALE;
-	if (!len)
+	n = header_write(session, header);
+	if (n < 0)
+		return n;
+	parts[0].iov_len = n;
+	if (!parts[0].iov_len && !parts[1].iov_len)
 		return 0;
 	n = sendmsg(session->server, &message, MSG_NOSIGNAL);
 	if (n < 0)
 		return -errno;
-	return (size_t)n == len ? 0 : -EIO;
+	return (size_t)n == parts[0].iov_len + parts[1].iov_len ? 0 : -EIO;
 }

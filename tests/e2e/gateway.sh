@@ -30,7 +30,7 @@ in_host() {
 }
 
 # echo_start I [PORT]: an nginx on host I that tells who it is and whom it takes for its client. Port 80 and PORT: plain, 81:
-# PROXY headers are expected.
+# PROXY headers are expected. `nginx_locations` are more of port 80.
 echo_start() {
 	local dir=$work/host$1
 	mkdir -p "$dir/tmp"
@@ -50,6 +50,7 @@ echo_start() {
 			scgi_temp_path $dir/tmp/scgi;
 			server {
 				listen 80; listen [::]:80; ${2:+listen $2;}
+				${nginx_locations:-}
 				location = /health { return ${health:-204}; }
 				location / { return 200 "host$1 \$remote_addr\n"; }
 			}

@@ -21,7 +21,7 @@ cat >"$work/haproxy.cfg" <<-END
 		timeout server 5s
 	frontend in
 		bind [::]:82 v4v6 accept-proxy
-		http-request return status 200 content-type text/plain lf-string "haproxy %[src] %[dst]:%[dst_port]\n"
+		http-request return status 200 content-type text/plain lf-string "haproxy %[src] %[dst]:%[dst_port] %[fc_pp_unique_id] %[fc_pp_authority]\n"
 END
 in_host 2 haproxy -f "$work/haproxy.cfg" >>"$work/haproxy.log" 2>&1 </dev/null &
 wait_for 10 in_host 2 bash -c ': >/dev/tcp/127.0.0.1/82' || bail "haproxy does not start: $(<"$work/haproxy.log")"
@@ -35,14 +35,15 @@ gateways=(
 	'{"name": "half", "port": 8006, "mode": "gateway", "protocol": "tcp", "cluster_name": "half"}'
 	'{"name": "believes", "port": 8007, "mode": "gateway", "protocol": "tcp", "cluster_name": "v1",
 		"accept_proxy_protocol": {"trusted": ["10.77.0.2/32"]}}'
+	'{"name": "named", "port": 8009, "mode": "gateway", "protocol": "tcp", "cluster_name": "haproxy", "accept_proxy_protocol": true}'
 	'{"name": "web", "port": 8080}'
 )
 services="[
 	{\"name\": \"plain1\", \"hosts\": [\"$host1_ip\"], \"port\": 80},
 	{\"name\": \"plain2\", \"hosts\": [\"$host2_ip\"], \"port\": 80},
 	{\"name\": \"v1\", \"hosts\": [\"$host1_ip\"], \"port\": 81, \"proxy_protocol\": \"v1\"},
-	{\"name\": \"v2\", \"hosts\": [\"$host2_ip6\"], \"port\": 81, \"proxy_protocol\": \"v2\"},
-	{\"name\": \"haproxy\", \"hosts\": [\"$host2_ip\"], \"port\": 82, \"proxy_protocol\": \"v2\"},
+	{\"name\": \"v2\", \"hosts\": [\"$host2_ip6\"], \"port\": 81, \"proxy_protocol\": \"v2\", \"proxy_unique_id\": true},
+	{\"name\": \"haproxy\", \"hosts\": [\"$host2_ip\"], \"port\": 82, \"proxy_protocol\": \"v2\", \"proxy_unique_id\": true},
 	{\"name\": \"bytes\", \"hosts\": [\"$host1_ip\"], \"port\": 90},
 	{\"name\": \"dead\", \"hosts\": [\"$host1_ip\", \"$host2_ip\"], \"port\": 9},
 	{\"name\": \"half\", \"hosts\": [\"$host2_ip\", \"$host1_ip\"], \"port\": 83}]"
@@ -66,12 +67,16 @@ is "$(asked 8002 "$client_ip6")" "host1 fd77::2 fd77::1:8002" "the same of clien
 is "$(asked 8002 "$other_ip6")" "host2 fd77::3 fd77::1:8002" "in version 2 as well"
 matches "$(asked 8003)" "Connection refused" "a listener with an address listens there alone"
 host=$server_ip
-is "$(asked 8003)" "haproxy 10.77.0.2 10.77.0.1:8003" "HAProxy understands it too"
+first=$(asked 8003)
+second=$(asked 8003)
+matches "$first" '^haproxy 10\.77\.0\.2 10\.77\.0\.1:8003 [0-9a-f]{32} -?$' "HAProxy understands it too, with a name for the connection"
+matches "$second" '^haproxy 10\.77\.0\.2 10\.77\.0\.1:8003 [0-9a-f]{32} -?$' "so it does the next one"
+check "whose name is another" test "$first" != "$second"
 
 # A client that speaks for another is believed where the listener says so.
 told() {
 	script <<-END
-		connect $server_ip 8007 $1
+		connect $server_ip ${3:-8007} $1
 		send $2GET / HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n
 		status
 		body
@@ -84,6 +89,10 @@ is "$(told "$client_ip" "$v1" | joined)" "200 host1 192.0.2.7 198.51.100.9:443 e
 is "$(told "$client_ip" "$v2" | joined)" "200 host1 192.0.2.7 198.51.100.9:443 eof" "of version 2 in version 1"
 is "$(told "$client_ip" 'PROXY UNKNOWN\r\n' | joined)" "200 host1 10.77.0.2 10.77.0.1:8007 eof" "one that says nothing changes nothing"
 is "$(told "$other_ip" '' | joined)" "200 host1 10.77.0.3 10.77.0.1:8007 eof" "others need none"
+tlvs='\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x20\xc0\0\x02\x07\xc6\x33\x64\x09\x12\x67\x01\xbb\x02\0\x0bexample.org\x05\0\x03abc'
+is "$(told "$client_ip" "$tlvs" 8009 | joined)" "200 haproxy 192.0.2.7 198.51.100.9:443 abc example.org eof" \
+	"the name that the connection has, and whom the client wanted, are passed on"
+matches "$(told "$client_ip" "$v1" 8009 | joined)" '^200 haproxy 192\.0\.2\.7 198\.51\.100\.9:443 [0-9a-f]{32} +(- )?eof$' "one that has none gets one"
 refused() {
 	script <<-END
 		connect $server_ip $1 ${2:-}

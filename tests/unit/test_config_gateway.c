@@ -27,6 +27,7 @@ static void full_example_gateways(void **state)
 	assert_int_equal(egress->weights[0], 3);
 	assert_int_equal(egress->policy, BALANCE_SOURCE_HASH);
 	assert_int_equal(egress->proxy_protocol, PROXY_V2);
+	assert_true(egress->proxy_unique_id);
 	assert_int_equal(egress->drain_s, 60);
 	assert_int_equal(egress->health.type, HEALTH_HTTP);
 	assert_string_equal(egress->health.path, "/healthz");
@@ -47,6 +48,7 @@ static void service_defaults(void **state)
 	assert_null(plain->weights);
 	assert_int_equal(plain->policy, BALANCE_ROUND_ROBIN);
 	assert_int_equal(plain->proxy_protocol, PROXY_OFF);
+	assert_false(plain->proxy_unique_id);
 	assert_int_equal(plain->health.type, HEALTH_NONE);
 	assert_int_equal(plain->drain_s, 30);
 	assert_int_equal(checked->policy, BALANCE_LEAST_CONN);
