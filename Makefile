@@ -29,7 +29,7 @@ say = @printf '  %-7s %s\n' '$(1)' '$(2)';
 endif
 
 # Targets that promise to work on a bare machine install what is missing before the first compiler runs.
-ifneq ($(filter deps check check-% demo bench bench-memory fuzz vmtest,$(MAKECMDGOALS)),)
+ifneq ($(filter deps check check-% demo bench bench-% soak fuzz vmtest,$(MAKECMDGOALS)),)
 DEPS := deps
 endif
 
@@ -85,7 +85,7 @@ SMUGGLE := $(BUILD)/tests/smuggle/smuggle
 
 # ---- targets ----
 
-.PHONY: all check check-unit check-prog check-fuzz check-e2e layers demo bench bench-memory fuzz install clean deps lint format help
+.PHONY: all check check-unit check-prog check-fuzz check-e2e layers demo bench bench-memory bench-gateway bench-gateway-memory soak fuzz install clean deps lint format help
 .PHONY: kselftest kselftest-install vmtest kernels-doc
 
 all: $(PROGRAMS) ## build mpbpf and mpbpfd (default)
@@ -123,6 +123,15 @@ bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk five ways, XDP n
 
 bench-memory: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## memory for each open connection, direct and guarded (root); CONNECTIONS, ROUNDS
 	@ROUNDS='$(ROUNDS)' CONNECTIONS='$(CONNECTIONS)' tests/bench/memory.sh
+
+bench-gateway: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## gateways against HAProxy and nginx: requests, connections, bulk (root); ROUNDS, SECONDS
+	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/gateway.sh
+
+bench-gateway-memory: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## memory of 10,000 connections through a gateway (root); CONNECTIONS
+	@CONNECTIONS='$(CONNECTIONS)' tests/bench/gateway_memory.sh
+
+soak: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## GB (20) through a gateway, byte by byte (root); SOAK_PATH: relay or steer
+	@GATEWAY_SOAK_GB='$(or $(GB),20)' GATEWAY_SOAK_PATH='$(or $(SOAK_PATH),relay)' tests/e2e/t_gateway_soak.sh
 
 fuzz: $(FUZZ) $(FUZZ_TOOLS) $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## a long fuzz run, smuggling too (root); FUZZ_SECONDS
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/long.sh

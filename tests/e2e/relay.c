@@ -4,9 +4,10 @@
  *
  *   relay serve PORT...
  *     on both families, until SIGTERM; prints its pid, and in the end what it saw.
- *   relay run [-c CONNECTIONS] [-t SECONDS] [-n TOTAL] [-s SEED] HOST PORT
- *     keeps CONNECTIONS (8) busy for SECONDS (2) or up to TOTAL: of any size, in pieces of any size, with pauses, half-closed
- *     in any order; some of them reset by the client, some by the server.
+ *   relay run [-c CONNECTIONS] [-t SECONDS] [-n TOTAL] [-b BYTES] [-x FACTOR] [-s SEED] HOST PORT
+ *     keeps CONNECTIONS (8) busy for SECONDS (2), up to TOTAL, or until BYTES have arrived at this end or gone from it: of any
+ *     size, FACTOR (1) times as large as usual, in pieces of any size, with pauses, half-closed in any order; some of them reset
+ *     by the client, some by the server, some read slowly.
  *   relay push HOST PORT BYTES PAUSE_MS
  *     one connection whose server does not read for so long; prints "stalled=N" with what was taken by then, and goes on.
  *
@@ -36,47 +37,38 @@ static void client_new(const struct addrinfo *to, const struct plan *plan)
 	c->plan = *plan;
 	c->planned = true;
 	c->random = plan->seed ^ 0x5555;
-}
-
-static uint32_t size_by(uint64_t *random)
-{
-	switch (rnd(random) % 8) {
-	case 0: return 0;
-	case 1: return rnd(random) % 3000000;
-	case 2:
-	case 3: return rnd(random) % 200000;
-	default: return rnd(random) % 3000;
-	}
-}
-
-static struct plan plan_by(uint64_t *random)
-{
-	uint32_t how = rnd(random) % 8;
-
-	return (struct plan){
-		.seed = (uint64_t)rnd(random) << 32 | rnd(random),
-		.up = size_by(random),
-		.down = size_by(random),
-		.how = how == 1	  ? CLIENT_RESETS
-		       : how == 2 ? SERVER_RESETS
-				  : ENDS,
-	};
+	c->lazy = plan->slow == 2;
 }
 
 static int total(void)
 {
 	printf("connections=%lu ended=%lu resets=%lu bytes=%llu faults=%lu\n", started, ended, resets, bytes, faults);
+	printf("sent=%llu\n", sent);
 	return faults ? 1 : 0;
 }
 
-static int run(const struct addrinfo *to, int n_conns, double seconds, unsigned long most, uint64_t seed)
+/* How much there is to do. */
+struct work {
+	int n_conns;
+	double seconds;
+	unsigned long conns;
+	unsigned long long bytes;
+	uint32_t factor; /* of sizes */
+};
+
+static bool is_over(const struct work *work, int64_t end)
 {
-	int64_t end = now_ms() + seconds * 1000;
+	return now_ms() >= end || started >= work->conns || bytes + sent >= work->bytes;
+}
+
+static int run(const struct addrinfo *to, const struct work *work, uint64_t seed)
+{
+	int64_t end = now_ms() + work->seconds * 1000;
 
 	printf("seed=%llu\n", (unsigned long long)seed);
-	while (!faults && ((now_ms() < end && started < most) || ended < started)) {
-		while (now_ms() < end && started < most && started - ended < (unsigned long)n_conns) {
-			struct plan plan = plan_by(&seed);
+	while (!faults && (!is_over(work, end) || ended < started)) {
+		while (!is_over(work, end) && started - ended < (unsigned long)work->n_conns) {
+			struct plan plan = plan_by(&seed, work->factor);
 
 			client_new(to, &plan);
 		}
@@ -146,10 +138,9 @@ static struct addrinfo *resolve(const char *host, const char *port)
 
 int main(int argc, char **argv)
 {
-	unsigned long most = -1UL;
+	struct work work = { .n_conns = 8, .seconds = -1, .conns = -1UL, .bytes = -1ULL, .factor = 1 };
 	uint64_t seed = now_ms();
-	double seconds = 2;
-	int n_conns = 8, o;
+	int o;
 
 	slow = getenv("MPBPF_SLOW") ? atoi(getenv("MPBPF_SLOW")) : 1;
 	for (int i = 0; i < CONNS_MAX; i++)
@@ -158,11 +149,13 @@ int main(int argc, char **argv)
 		return serve(argv + 2);
 	if (argc == 6 && !strcmp(argv[1], "push"))
 		return push(resolve(argv[2], argv[3]), atoi(argv[4]), atoi(argv[5]));
-	while ((o = getopt(argc - 1, argv + 1, "c:t:n:s:")) > 0) {
+	while ((o = getopt(argc - 1, argv + 1, "c:t:n:b:x:s:")) > 0) {
 		switch (o) {
-		case 'c': n_conns = atoi(optarg); break;
-		case 't': seconds = atof(optarg); break;
-		case 'n': most = strtoul(optarg, NULL, 10); break;
+		case 'c': work.n_conns = atoi(optarg); break;
+		case 't': work.seconds = atof(optarg); break;
+		case 'n': work.conns = strtoul(optarg, NULL, 10); break;
+		case 'b': work.bytes = strtoull(optarg, NULL, 10); break;
+		case 'x': work.factor = atoi(optarg); break;
 		case 's': seed = strtoull(optarg, NULL, 10); break;
 		default: return 2;
 		}
@@ -172,5 +165,7 @@ int main(int argc, char **argv)
 			"usage: relay serve PORT... | run [options] HOST PORT | push HOST PORT BYTES PAUSE_MS\n");
 		return 2;
 	}
-	return run(resolve(argv[optind + 1], argv[optind + 2]), n_conns, seconds, most, seed);
+	if (work.seconds < 0)
+		work.seconds = work.bytes == -1ULL ? 2 : 1e6;
+	return run(resolve(argv[optind + 1], argv[optind + 2]), &work, seed);
 }

@@ -8,26 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "relay_plan.h"
+
 #define CONNS_MAX 1024
 #define STALL_MS 10000
 
-enum { ENDS, CLIENT_RESETS, SERVER_RESETS };
-
-struct plan {
-	uint64_t seed;
-	uint32_t up, down; /* bytes from the client, to it */
-	uint32_t how;
-	uint32_t pause_ms; /* before the server does anything */
-};
-
 struct conn {
 	int fd;
-	bool server, planned, in_done, out_done;
+	bool server, planned, in_done, out_done, lazy;
 	struct plan plan;
 	size_t plan_len, in, out;
 	int64_t not_before, moved; /* ms */
@@ -37,25 +31,13 @@ struct conn {
 static struct conn conns[CONNS_MAX];
 static int listeners[16], n_listeners, slow = 1;
 static unsigned long started, ended, resets, faults;
-static unsigned long long bytes;
-
+static unsigned long long bytes, sent;
 static int64_t now_ms(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
-static uint32_t rnd(uint64_t *state)
-{
-	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return *state >> 33;
-}
-
-static uint8_t byte_at(uint64_t seed, size_t i)
-{
-	return (seed >> (i % 7 * 8)) + i + i / 257 + i / 65537;
 }
 
 static void fault(const struct conn *c, const char *what)
@@ -102,7 +84,7 @@ static void conn_failed(struct conn *c, const char *what)
 
 static void conn_read(struct conn *c)
 {
-	static uint8_t data[65536];
+	static uint8_t data[65536], right[sizeof(data) + 16];
 	size_t want = c->server ? c->plan.up : c->plan.down;
 	uint64_t seed = c->server ? c->plan.seed : ~c->plan.seed;
 	ssize_t n = recv(c->fd, data, 1 + rnd(&c->random) % sizeof(data), MSG_DONTWAIT);
@@ -120,28 +102,28 @@ static void conn_read(struct conn *c)
 		c->in_done = true;
 		return;
 	}
-	for (ssize_t i = 0; i < n; i++, c->in++)
-		if (c->in >= want || data[i] != byte_at(seed, c->in)) {
-			errno = 0;
-			fault(c, "byte");
-			conn_close(c);
-			return;
-		}
+	if (c->in + n > want || memcmp(data, stream(seed, c->in, right, n), n) != 0) {
+		errno = 0;
+		fault(c, "byte");
+		conn_close(c);
+		return;
+	}
+	c->in += n;
 	bytes += n;
+	if (c->lazy)
+		c->not_before = now_ms() + rnd(&c->random) % 10;
 }
 
 static void conn_write(struct conn *c)
 {
-	static uint8_t data[65536];
+	static uint8_t data[65536 + 16];
 	size_t want = c->server ? c->plan.down : c->plan.up, len;
 	uint64_t seed = c->server ? ~c->plan.seed : c->plan.seed;
 	ssize_t n;
 
-	len = 1 + rnd(&c->random) % (rnd(&c->random) % 4 ? sizeof(data) : 100);
+	len = 1 + rnd(&c->random) % (rnd(&c->random) % 4 ? 65536 : 100);
 	len = len < want - c->out ? len : want - c->out;
-	for (size_t i = 0; i < len; i++)
-		data[i] = byte_at(seed, c->out + i);
-	n = len ? send(c->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+	n = len ? send(c->fd, stream(seed, c->out, data, len), len, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
 	if (n < 0) {
 		if (errno != EAGAIN)
 			conn_failed(c, "send");
@@ -149,6 +131,7 @@ static void conn_write(struct conn *c)
 	}
 	c->moved = now_ms();
 	c->out += n;
+	sent += n;
 	if (c->out < want)
 		return;
 	c->out_done = true;
@@ -171,6 +154,7 @@ static void plan_read(struct conn *c)
 	c->plan_len += n;
 	c->planned = c->plan_len == sizeof(c->plan);
 	c->random = c->plan.seed;
+	c->lazy = c->plan.slow == 1;
 	c->not_before = now_ms() + c->plan.pause_ms;
 }
 
