@@ -613,6 +613,7 @@ struct file {
 
 struct socket {
 	struct file *file;
+	struct sock *sk;
 };
 
 struct netns_ipv4 {
@@ -633,6 +634,8 @@ typedef struct {
 } atomic64_t;
 
 struct sock_common {
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	possible_net_t skc_net;
 	atomic64_t skc_cookie;
 };
@@ -708,6 +711,10 @@ struct tcp_sock {
 
 struct bpf_iter__tcp {
 	struct sock_common *sk_common;
+};
+
+struct bpf_iter__task_file {
+	struct file *file;
 };
 
 #pragma clang attribute pop

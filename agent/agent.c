@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/gateways.h"
 #include "agent/porter.h"
+#include "agent/steerwatch.h"
 #include "core/clock.h"
 #include "core/pins.h"
 #include "core/policy.h"
@@ -221,11 +222,13 @@ int agent_reload(struct agent *agent, const char *path, struct apply_report *ret
 	config_free(agent->config);
 	agent->config = TAKE_PTR(config);
 	strcpy(agent->config_path, chosen);
+	steerwatch_look(agent->steer);
 	return EXIT_DONE;
 }
 
 void agent_close(struct agent *agent)
 {
+	steerwatch_close(agent->steer);
 	gateways_close(agent);
 	if (agent->helper)
 		helper_close(agent->helper);

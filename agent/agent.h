@@ -16,6 +16,7 @@ struct event_base;
 struct gateway;
 struct helper;
 struct porter;
+struct steerwatch;
 
 struct agent_options {
 	char pin_root[PATH_MAX];
@@ -39,6 +40,7 @@ struct agent {
 	struct event_base *base;
 	struct helper *helper;	 /* NULL without L7 programs */
 	struct gateway *gateway; /* NULL: no configuration had one yet */
+	struct steerwatch *steer; /* NULL: nothing is steered */
 	bool serving;		 /* all is open, privileges are dropped */
 	int conn_update_fd;
 	bool config_wrong; /* agent_open() failed for that */

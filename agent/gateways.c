@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <cjson/cJSON.h>
 
 #include "agent/agent.h"
 #include "agent/gateways.h"
+#include "core/steer.h"
 #include "gateway/gateway.h"
 #include "loader/log.h"
 
@@ -68,7 +70,31 @@ void gateways_close(struct agent *agent)
 	agent->gateway = NULL;
 }
 
+/* What passes mpbpfd by. */
+static bool add_steered(const struct agent *agent, const struct listener_config *listener, cJSON *gateway)
+{
+	cJSON *path = cJSON_GetObjectItemCaseSensitive(gateway, "path");
+	struct steer_stats stats;
+
+	steer_stats_read(&agent->maps, listener, &stats);
+	return cJSON_AddNumberToObject(path, "steer", stats.steered) &&
+	       cJSON_AddNumberToObject(gateway, "steer_missed", stats.absent);
+}
+
+static bool add_all_steered(const struct agent *agent, cJSON *json)
+{
+	const struct config *config = agent->config;
+	cJSON *gateways = cJSON_GetObjectItemCaseSensitive(json, "gateway"), *one;
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		one = cJSON_GetObjectItemCaseSensitive(gateways, config->listeners[i].name);
+		if (one && !add_steered(agent, &config->listeners[i], one))
+			return false;
+	}
+	return true;
+}
+
 bool gateways_stats(struct agent *agent, struct cJSON *json)
 {
-	return !agent->gateway || gateway_stats(agent->gateway, json);
+	return !agent->gateway || (gateway_stats(agent->gateway, json) && add_all_steered(agent, json));
 }

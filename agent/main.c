@@ -19,6 +19,7 @@
 #include "agent/porter.h"
 #include "agent/privileges.h"
 #include "agent/revocations.h"
+#include "agent/steerwatch.h"
 #include "agent/synwatch.h"
 #include "core/system.h"
 #include "core/util.h"
@@ -193,6 +194,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 		r = keywatch_open(agent, &s->keys);
 	if (r == 0)
 		r = synwatch_open(agent, &s->syns);
+	if (r == 0)
+		r = steerwatch_open(agent, &agent->steer);
 	if (r == 0)
 		r = privileges_drop();
 	if (r == 0)

@@ -58,6 +58,13 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_FLOWS] = "flows",
 	[MAP_PROTOCOL_RULES] = "protocol_rules",
 	[MAP_RULE_COUNTS] = "rule_counts",
+	[MAP_GATEWAYS] = "gateways",
+	[MAP_STEERS] = "steers",
+	[MAP_CLUSTERS] = "clusters",
+	[MAP_ENDPOINTS] = "endpoints",
+	[MAP_BACKENDS] = "backends",
+	[MAP_SEARCHES] = "searches",
+	[MAP_STEER_STATS] = "steer_stats",
 };
 
 void maps_close(struct maps *maps)

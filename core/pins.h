@@ -5,8 +5,9 @@
  *
  *	PINROOT/maps/NAME	every map of core/maps.h, and those of core/lists_maps.c
  *	PINROOT/progs/NAME	programs that no link holds, or that user space runs or attaches
- *	PINROOT/links/NAME	sockops_track, cgroup_gate, iter_settle, kprobe_tcp_ioctl and kretprobe_tcp_ioctl where they are
- *				needed, and xdp_IFNAME with the name escaped
+ *	PINROOT/links/NAME	sockops_track, cgroup_gate, iter_settle, iter_listeners, sk_lookup_steer while something is
+ *				steered, kprobe_tcp_ioctl and kretprobe_tcp_ioctl where they are needed, and xdp_IFNAME with
+ *				the name escaped
  */
 #ifndef MPBPF_CORE_PINS_H
 #define MPBPF_CORE_PINS_H

@@ -15,6 +15,7 @@
 #include "core/policy_rates.h"
 #include "core/policy_rules.h"
 #include "core/policy_syn.h"
+#include "core/steer.h"
 #include "core/util.h"
 
 /* Maps whose keys carry a generation, and where in the key it stands. */
@@ -28,6 +29,8 @@ static const struct keyed_map {
 	{ MAP_CIDRS, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
 	{ MAP_OVERRIDES, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
 	{ MAP_SYN_PORTS, sizeof(struct syn_port_key), offsetof(struct syn_port_key, generation) },
+	{ MAP_GATEWAYS, sizeof(struct listener_key), offsetof(struct listener_key, generation) },
+	{ MAP_STEERS, sizeof(struct steer_key), offsetof(struct steer_key, generation) },
 };
 
 /*
@@ -220,6 +223,9 @@ static int write_generation(const struct maps *maps, const struct config *config
 	if (r < 0)
 		return r;
 	r = write_headers(maps->fd[MAP_HEADERS], config, generation);
+	if (r < 0)
+		return r;
+	r = steer_publish(maps, config, generation);
 	if (r < 0)
 		return r;
 	r = names_publish(maps, config, generation, old, numbers);

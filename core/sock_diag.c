@@ -84,6 +84,12 @@ static bool same_cookie(const struct inet_diag_sockid *a, const struct inet_diag
 	return a->idiag_cookie[0] == b->idiag_cookie[0] && a->idiag_cookie[1] == b->idiag_cookie[1];
 }
 
+/* All ones: any socket with these addresses. */
+static bool any_cookie(const struct inet_diag_sockid *id)
+{
+	return id->idiag_cookie[0] == INET_DIAG_NOCOOKIE && id->idiag_cookie[1] == INET_DIAG_NOCOOKIE;
+}
+
 /* What the message says of the memory of received bytes, or 0. */
 static __u32 received_read(const struct nlmsghdr *head)
 {
@@ -116,7 +122,7 @@ static int message_read(const struct nlmsghdr *head, const struct request *req, 
 	case SOCK_DIAG_BY_FAMILY:
 		if (head->nlmsg_len < NLMSG_LENGTH(sizeof(*msg)))
 			return -EIO;
-		if (same_cookie(&msg->id, &req->body.id)) {
+		if (any_cookie(&req->body.id) || same_cookie(&msg->id, &req->body.id)) {
 			reply->found = true;
 			reply->msg = *msg;
 			reply->received = received_read(head);
@@ -199,8 +205,7 @@ static int socket_run(int fd, struct request *req, __u16 type, __u16 flags, stru
 {
 	int r;
 
-	/* All ones would mean any socket with these addresses. */
-	if (req->body.id.idiag_cookie[0] == INET_DIAG_NOCOOKIE && req->body.id.idiag_cookie[1] == INET_DIAG_NOCOOKIE)
+	if (any_cookie(&req->body.id))
 		return -EINVAL;
 	r = request_run(fd, req, type, flags, reply);
 	if (r != -ENOENT)
@@ -256,4 +261,22 @@ int sock_diag_unread(int fd, const struct addr *local, __be16 lport, const struc
 	if (r < 0)
 		return r;
 	return reply.received > INT_MAX ? INT_MAX : (int)reply.received;
+}
+
+int sock_diag_listener(int fd, const struct addr *local, __be16 lport, uint64_t *ret_cookie)
+{
+	static const struct addr nobody4 = { .b = { [10] = 0xff, [11] = 0xff } }, nobody6;
+	const struct addr *remote = is_mapped(local) ? &nobody4 : &nobody6;
+	struct request req;
+	struct reply reply;
+	int r;
+
+	request_init(&req, local, lport, remote, 0, UINT64_MAX);
+	r = request_run(fd, &req, SOCK_DIAG_BY_FAMILY, 0, &reply);
+	if (r < 0)
+		return r;
+	if (!reply.found || reply.msg.idiag_state != TCP_LISTEN)
+		return -ENOENT;
+	*ret_cookie = reply.msg.id.idiag_cookie[0] | (uint64_t)reply.msg.id.idiag_cookie[1] << 32;
+	return 0;
 }

@@ -48,4 +48,12 @@ int sock_diag_unacked(int fd, const struct addr *local, __be16 lport, const stru
 int sock_diag_unread(int fd, const struct addr *local, __be16 lport, const struct addr *remote, __be16 rport,
 		     uint64_t cookie);
 
+/*
+ * sock_diag_listener - the cookie of the socket that a connection from this host to (local, lport) would come to
+ * local: IPv4 addresses mapped
+ *
+ * Of several that share the port (SO_REUSEPORT) it is one. Returns 0, -ENOENT: nobody listens there, or -errno.
+ */
+int sock_diag_listener(int fd, const struct addr *local, __be16 lport, uint64_t *ret_cookie);
+
 #endif

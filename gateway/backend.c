@@ -180,6 +180,7 @@ void backend_refresh(struct backend *backend)
 		if (!upstream_endpoint(upstream) && !upstream->gone)
 			upstream_leave(upstream);
 	}
+	gateway_changed(backend->gateway);
 }
 
 /* ---- configuration ---- */
@@ -280,6 +281,7 @@ void upstream_report(struct upstream *upstream, bool ok, const char *why)
 	if (!endpoint_report(endpoint, &backend->service->health, ok))
 		return;
 	upstream->changes++;
+	gateway_changed(backend->gateway);
 	place_text(&upstream->place, text);
 	gateway_note(backend->gateway, "cluster %s: endpoint %s is %s%s%s", backend->name, text,
 		     endpoint->healthy ? "healthy again" : "not healthy", ok ? "" : ": ", ok ? "" : why);

@@ -13,6 +13,7 @@
 #include "core/config.h"
 
 struct cJSON;
+struct cluster;
 struct gateway;
 struct gateway_plan;
 
@@ -45,6 +46,15 @@ void gateway_abandon(struct gateway_plan *plan);
 
 /* Starts the thread, which has the capabilities and the signal mask of its caller: to be called when both are final. */
 int gateway_start(struct gateway *gateway);
+
+/*
+ * gateway_clusters - calls `each` with the cluster of every service (its index in the configuration in force) as it is now,
+ * while the gateway stands still
+ */
+void gateway_clusters(struct gateway *gateway, void (*each)(size_t service, const struct cluster *cluster, void *data),
+		      void *data);
+/* Grows when what gateway_clusters() tells has changed. Costs nothing. */
+uint32_t gateway_changes(const struct gateway *gateway);
 
 /* Adds the objects `gateway` and `clusters` to `json`. false: out of memory. */
 bool gateway_stats(struct gateway *gateway, struct cJSON *json);

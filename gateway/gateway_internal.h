@@ -72,7 +72,8 @@ struct gateway {
 	struct evdns_base *dns; /* NULL: no name was to be resolved yet */
 	size_t questions;	/* to name servers, without answer yet */
 	struct event *names_timer;
-	int64_t told_of_limit; /* CLOCK_MONOTONIC, ns: when it was last said that descriptors are short */
+	_Atomic uint32_t changes; /* of endpoints and of their health */
+	int64_t told_of_limit;	  /* CLOCK_MONOTONIC, ns: when it was last said that descriptors are short */
 	/* The way in. */
 	pthread_t thread;
 	bool runs;
@@ -88,6 +89,8 @@ void gateway_note(struct gateway *gateway, const char *format, ...) __attribute_
 /* Assigns an event in the relays' priority; event_add() is the caller's. 0 or -ENOMEM. */
 int gateway_event(struct gateway *gateway, struct event *event, int fd, short what, event_callback_fn function,
 		  void *data);
+/* The endpoints of a cluster are others, or their health is. */
+void gateway_changed(struct gateway *gateway);
 /* Descriptors are short: said once in a while. */
 void gateway_note_limit(struct gateway *gateway);
 

@@ -51,6 +51,7 @@ enum check_feature {
 	CHECK_SPLICE,
 	CHECK_TCP_WALK,
 	CHECK_SLEEPABLE_LOCK,
+	CHECK_SK_LOOKUP,
 	CHECK_MAX
 };
 
@@ -140,5 +141,6 @@ int check_tcp_bpf_ioctl(struct check *c);
 int check_splice(struct check *c);
 int check_tcp_walk(struct check *c);
 int check_sleepable_lock(struct check *c);
+int check_sk_lookup(struct check *c);
 
 #endif

@@ -77,6 +77,8 @@ const struct check_row check_rows[CHECK_MAX] = {
 	[CHECK_SLEEPABLE_LOCK] = { "sleepable_lock", 0, NEED(CHECK_BTF),
 				   "connections are changed by a program that never sleeps, on every kernel",
 				   check_sleepable_lock },
+	[CHECK_SK_LOOKUP] = { "sk_lookup", 0, NEED(CHECK_BTF),
+			      "connections of gateways are relayed by mpbpfd, all of them", check_sk_lookup },
 };
 
 int check_ok(struct check *c, const char *format, ...)

@@ -19,12 +19,16 @@ struct routes {
 	uint8_t digest[32]; /* loaded: as it was */
 	struct config *config;
 	struct route_table *table;
+	struct maps maps; /* loaded: of the data path */
+	struct route_live live;
+	bool is_live; /* loaded, and the file is still what was loaded */
 };
+
+#define ROUTES_EMPTY { .maps = MAPS_EMPTY }
 
 /* That of --config, which needs no rights but to read it; else the one in force. */
 static int path_choose(const struct context *c, struct routes *ret)
 {
-	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
 	int r;
 
 	strcpy(ret->path, c->config);
@@ -32,11 +36,11 @@ static int path_choose(const struct context *c, struct routes *ret)
 		return EXIT_DONE;
 	r = context_need_root();
 	if (r == EXIT_DONE)
-		r = view_open(c, &maps);
+		r = view_open(c, &ret->maps);
 	if (r != EXIT_DONE)
 		return r;
-	snprintf(ret->path, sizeof(ret->path), "%s", maps.control->config_path);
-	memcpy(ret->digest, maps.control->digest, sizeof(ret->digest));
+	snprintf(ret->path, sizeof(ret->path), "%s", ret->maps.control->config_path);
+	memcpy(ret->digest, ret->maps.control->digest, sizeof(ret->digest));
 	ret->loaded = true;
 	if (ret->path[0])
 		return EXIT_DONE;
@@ -48,6 +52,7 @@ static void routes_close(struct routes *routes)
 {
 	route_table_free(routes->table);
 	config_free(routes->config);
+	maps_close(&routes->maps);
 }
 
 /* Warnings are for who loads it: they are not printed. */
@@ -62,7 +67,9 @@ static int routes_open(const struct context *c, struct routes *ret)
 	r = config_load(ret->path, &ret->config, &error);
 	if (r == 0)
 		r = route_table_new(ret->config, &ret->table);
-	if (r == 0 && ret->loaded && memcmp(ret->config->digest, ret->digest, sizeof(ret->digest)))
+	ret->live = (struct route_live){ .pin_root = c->pin_root, .maps = &ret->maps };
+	ret->is_live = r == 0 && ret->loaded && !memcmp(ret->config->digest, ret->digest, sizeof(ret->digest));
+	if (r == 0 && ret->loaded && !ret->is_live)
 		log_line("%s has changed since it was loaded: this is what a reload would put in force", ret->path);
 	if (r == 0)
 		return EXIT_DONE;
@@ -95,6 +102,14 @@ static void print_listener(const cJSON *json)
 	       address[0] ? "address " : "any address", address, number_of(json, "port"));
 }
 
+/* `relay: the listener accepts PROXY headers`. */
+static void print_way(const cJSON *json, int width, const char *indent)
+{
+	const char *why = text_of(json, "way_why");
+
+	printf("%s%-*s %s%s%s\n", indent, width, "way", text_of(json, "way"), why[0] ? ": " : "", why);
+}
+
 static void print_endpoints(const cJSON *json)
 {
 	const cJSON *one;
@@ -111,6 +126,7 @@ static void print_rules(const cJSON *json)
 	const cJSON *one;
 
 	print_listener(json);
+	print_way(json, 8, "  ");
 	cJSON_ArrayForEach(one, list_of(json, "source_routes")) {
 		name = text_of(one, "name");
 		printf("  %-8s %s -> %s%s%s\n", "source", text_of(one, "match"), text_of(one, "cluster"),
@@ -129,6 +145,7 @@ static void print_cluster(const cJSON *json)
 	printf("%-10s %s: %s, PROXY header %s, health check %s\n", "cluster", text_of(json, "name"),
 	       text_of(json, "policy"), text_of(json, "proxy_protocol"),
 	       cJSON_IsObject(check) ? text_of(check, "type") : "off");
+	print_way(json, 8, "  ");
 	print_endpoints(json);
 }
 
@@ -175,6 +192,7 @@ static void print_test(const cJSON *json)
 		return;
 	printf("%-10s %s, %s among those that are healthy\n", "cluster", text_of(json, "cluster"),
 	       text_of(json, "policy"));
+	print_way(json, 10, "");
 	print_endpoints(json);
 }
 
@@ -191,11 +209,14 @@ static int show(const struct context *c, cJSON *json, void (*print)(const cJSON 
 
 int cmd_route_list(const struct context *c)
 {
-	_cleanup_(routes_close) struct routes routes = {};
+	_cleanup_(routes_close) struct routes routes = ROUTES_EMPTY;
 	int r;
 
 	r = routes_open(c, &routes);
-	return r == EXIT_DONE ? show(c, route_view_list(routes.config, routes.table), print_list) : r;
+	return r == EXIT_DONE
+		       ? show(c, route_view_list(routes.config, routes.table, routes.is_live ? &routes.live : NULL),
+			      print_list)
+		       : r;
 }
 
 /* The named gateway, or the only one. */
@@ -245,7 +266,7 @@ static int question_read(const struct context *c, const struct routes *routes, s
 
 int cmd_route_test(const struct context *c)
 {
-	_cleanup_(routes_close) struct routes routes = {};
+	_cleanup_(routes_close) struct routes routes = ROUTES_EMPTY;
 	struct route_question question = {};
 	bool found;
 	cJSON *json;
@@ -256,7 +277,7 @@ int cmd_route_test(const struct context *c)
 		r = question_read(c, &routes, &question);
 	if (r != EXIT_DONE)
 		return r;
-	json = route_view_test(routes.config, routes.table, &question, &found);
+	json = route_view_test(routes.config, routes.table, &question, routes.is_live ? &routes.live : NULL, &found);
 	r = show(c, json, print_test);
 	return r == EXIT_DONE && !found ? EXIT_FAILED : r;
 }

@@ -47,6 +47,8 @@ static void print_status(const cJSON *json)
 		       is_true(json, "l7") ? "" : " (the L7 programs are not loaded)");
 	one = cJSON_GetObjectItemCaseSensitive(json, "syn_guard");
 	printf("%-12s %s%s\n", "SYN guard", text_of(one, "mode"), is_true(one, "active") ? ", active now" : "");
+	if (is_true(json, "steering"))
+		printf("%-12s attached (`mpbpf route list` says what is steered)\n", "steering");
 	if (is_true(agent, "running"))
 		printf("%-12s running, pid %.0f\n", "mpbpfd", number_of(agent, "pid"));
 	else

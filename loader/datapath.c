@@ -20,6 +20,7 @@
 #include "loader/netns.h"
 #include "loader/object.h"
 #include "loader/placement.h"
+#include "loader/steering.h"
 #include "loader/syn_links.h"
 #include "loader/syncookies.h"
 #include "loader/unload.h"
@@ -167,6 +168,9 @@ static int attach_everything(const struct load_request *request, const struct mp
 		log_line("%s: pinning: %s", root, strerror(-r));
 		return r;
 	}
+	r = steering_pin(object, root);
+	if (r < 0)
+		return r;
 	if (report->l7) {
 		r = attach_l7(object, maps, request->cgroup, root);
 		if (r < 0)

@@ -8,6 +8,7 @@
 #include "loader/log.h"
 #include "loader/object.h"
 #include "loader/selftest.h"
+#include "loader/steering.h"
 #include "mpbpf.skel.h"
 
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
@@ -42,6 +43,7 @@ static int load_with(const struct config *config, bool l7, bool walk, struct mpb
 	if (!l7)
 		leave_out_l7(object);
 	bpf_program__set_autoload(object->progs.iter_settle, walk);
+	steering_choose(object, steering_try());
 	fionread_choose(object, l7 && fionread_try() == FIONREAD_ADDED);
 	r = bpf_map__set_max_entries(object->maps.sources, config->rate_limit.max_sources);
 	if (r == 0)

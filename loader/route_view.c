@@ -100,6 +100,7 @@ static cJSON *listener_rules(const struct config *config, const struct route_tab
 	struct route_line line;
 	size_t i, rule;
 
+	route_way_listener(json, config, listener);
 	list = cJSON_AddArrayToObject(json, "source_routes");
 	for (i = 0; (rule = route_source_at(table, listener, i)) != SIZE_MAX; i++)
 		cJSON_AddItemToArray(list, source_rule(config, rule));
@@ -133,8 +134,9 @@ static cJSON *endpoints_of(const struct service_config *service, size_t picked)
 	return list;
 }
 
-static cJSON *cluster_of(const struct service_config *service)
+static cJSON *cluster_of(const struct config *config, size_t i, const struct route_live *live)
 {
+	const struct service_config *service = &config->services[i];
 	cJSON *json = cJSON_CreateObject(), *check;
 
 	cJSON_AddStringToObject(json, "name", service->name);
@@ -148,11 +150,12 @@ static cJSON *cluster_of(const struct service_config *service)
 		add_text(check, "path", service->health.path);
 		cJSON_AddNumberToObject(check, "interval_ms", service->health.interval_ms);
 	}
+	route_way_cluster(json, config, i, live);
 	cJSON_AddItemToObject(json, "endpoints", endpoints_of(service, SIZE_MAX));
 	return json;
 }
 
-cJSON *route_view_list(const struct config *config, const struct route_table *table)
+cJSON *route_view_list(const struct config *config, const struct route_table *table, const struct route_live *live)
 {
 	cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "listeners");
 
@@ -161,7 +164,7 @@ cJSON *route_view_list(const struct config *config, const struct route_table *ta
 			cJSON_AddItemToArray(list, listener_rules(config, table, i));
 	list = cJSON_AddArrayToObject(json, "clusters");
 	for (size_t i = 0; i < config->n_services; i++)
-		cJSON_AddItemToArray(list, cluster_of(&config->services[i]));
+		cJSON_AddItemToArray(list, cluster_of(config, i, live));
 	return json;
 }
 
@@ -230,7 +233,7 @@ static void add_answer(cJSON *json, const struct config *config, const struct ro
 }
 
 cJSON *route_view_test(const struct config *config, const struct route_table *table,
-		       const struct route_question *question, bool *ret_found)
+		       const struct route_question *question, const struct route_live *live, bool *ret_found)
 {
 	_cleanup_free_ char *path = question->path ? path_of(question->path) : NULL;
 	cJSON *json = cJSON_CreateObject();
@@ -249,6 +252,9 @@ cJSON *route_view_test(const struct config *config, const struct route_table *ta
 	add_text(json, "host", question->host);
 	add_text(json, "path", path);
 	add_answer(json, config, question, &answer, why);
+	if (answer.service)
+		route_way_test(json, config, question->listener, answer.service - config->services, &question->source,
+			       live);
 	*ret_found = answer.service;
 	return json;
 }

@@ -4,6 +4,7 @@
 #define MPBPF_LOADER_ROUTE_VIEW_H
 
 #include "core/route.h"
+#include "loader/route_way.h"
 
 struct cJSON;
 
@@ -14,11 +15,12 @@ struct route_question {
 	const char *host, *path; /* as given; NULL: not */
 };
 
-/* Gateways with their rules in the order of precedence, and the clusters. */
-struct cJSON *route_view_list(const struct config *config, const struct route_table *table);
+/* Gateways with their rules in the order of precedence, and the clusters. live: NULL, or where `config` is in force */
+struct cJSON *route_view_list(const struct config *config, const struct route_table *table,
+			      const struct route_live *live);
 
 /* The answer, and in *ret_found whether it is a cluster. */
 struct cJSON *route_view_test(const struct config *config, const struct route_table *table,
-			      const struct route_question *question, bool *ret_found);
+			      const struct route_question *question, const struct route_live *live, bool *ret_found);
 
 #endif

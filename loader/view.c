@@ -15,6 +15,7 @@
 #include "loader/datapath.h"
 #include "loader/log.h"
 #include "loader/relink.h"
+#include "loader/steering.h"
 #include "loader/view.h"
 
 int view_open(const struct context *c, struct maps *ret)
@@ -172,6 +173,7 @@ cJSON *view_status(const struct context *c, const struct maps *maps)
 	pins_links(c->pin_root, add_interface, &look);
 	add_listeners(json, maps);
 	add_syn_guard(json, maps);
+	cJSON_AddBoolToObject(json, "steering", steering_attached(c->pin_root));
 	add_agent(json, &runtime);
 	cJSON_AddNumberToObject(json, "generation", maps->control->generation);
 	cJSON_AddStringToObject(json, "config", maps->control->config_path);

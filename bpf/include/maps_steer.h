@@ -23,7 +23,7 @@ struct {
 	__type(value, __u32);
 } steers __weak SEC(".maps");
 
-/* Agent fills the half of the next generation; sk_lookup reads. */
+/* Agent fills the half of the generation in force; sk_lookup reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2 * MPBPF_STEER_CLUSTERS);
@@ -31,15 +31,15 @@ struct {
 	__type(value, struct steer_cluster);
 } clusters __weak SEC(".maps");
 
-/* Agent fills the half of the next generation; sk_lookup reads. */
+/* Who has which place in `backends`: the agent writes, and reads after its start. Full: the cluster is not steered to. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2 * MPBPF_STEER_ENDPOINTS);
+	__uint(max_entries, MPBPF_BACKENDS_MAX);
 	__type(key, __u32);
 	__type(value, struct steer_endpoint);
 } endpoints __weak SEC(".maps");
 
-/* Listening sockets of endpoints: the loader writes, the kernel deletes at close; sk_lookup reads. */
+/* Listening sockets of endpoints: iter_listeners writes, the kernel deletes at close, and so does the agent; sk_lookup reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
 	__uint(max_entries, MPBPF_BACKENDS_MAX);
@@ -47,11 +47,19 @@ struct {
 	__type(value, __u64);
 } backends __weak SEC(".maps");
 
-/* sk_lookup writes. */
+/* Cookies of listening sockets, and their places in `backends`: the agent writes before a walk, iter_listeners deletes. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MPBPF_BACKENDS_MAX);
+	__type(key, __u64);
+	__type(value, __u32);
+} searches __weak SEC(".maps");
+
+/* Agent makes an entry for each gateway; sk_lookup counts in it. Full: that gateway is not counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, MPBPF_LISTENERS_MAX);
+	__type(key, struct listener_key);
 	__type(value, struct steer_stats);
 } steer_stats __weak SEC(".maps");
 

@@ -49,22 +49,27 @@ static __always_inline void steer_read(struct bpf_sk_lookup *ctx, struct steer_f
 	flow->local.w[3] = local4;
 }
 
-/* The gateway at (addr, port): its own address, then any IPv4 address, then any address, as listeners are found. */
-static __always_inline struct gateway *gateway_find(__u32 generation, const struct steer_flow *flow)
+/*
+ * The gateway at (addr, port): its own address, then any IPv4 address, then any address, as listeners are found. `key` is then
+ * its key.
+ */
+static __always_inline struct gateway *gateway_find(const struct steer_flow *flow, struct listener_key *key)
 {
-	struct listener_key key = { .generation = generation, .port = flow->local_port, .addr = flow->local };
-	struct gateway *gateway = bpf_map_lookup_elem(&gateways, &key);
+	struct gateway *gateway;
 
+	key->port = flow->local_port;
+	key->addr = flow->local;
+	gateway = bpf_map_lookup_elem(&gateways, key);
 	if (gateway)
 		return gateway;
-	if (!key.addr.w[0] && !key.addr.w[1] && key.addr.w[2] == bpf_htonl(0xffff)) {
-		key.addr.w[3] = 0;
-		gateway = bpf_map_lookup_elem(&gateways, &key);
+	if (!key->addr.w[0] && !key->addr.w[1] && key->addr.w[2] == bpf_htonl(0xffff)) {
+		key->addr.w[3] = 0;
+		gateway = bpf_map_lookup_elem(&gateways, key);
 		if (gateway)
 			return gateway;
 	}
-	__builtin_memset(&key.addr, 0, sizeof(key.addr));
-	return bpf_map_lookup_elem(&gateways, &key);
+	__builtin_memset(&key->addr, 0, sizeof(key->addr));
+	return bpf_map_lookup_elem(&gateways, key);
 }
 
 /* The cluster that takes a source, or 0. The same order as in core/route.c. */
@@ -77,7 +82,7 @@ static __always_inline __u32 steer_cluster_of(const struct gateway *gateway, __u
 	__u32 *cluster = bpf_map_lookup_elem(&steers, &key);
 	__u32 low = bpf_ntohl(source->w[3]);
 
-	if (cluster)
+	if (cluster && *cluster != STEER_NO_NETWORK)
 		return *cluster;
 	for (__u32 i = 0; i < MPBPF_STEER_RULES; i++) {
 		const struct steer_rule *rule = &gateway->rules[i];
@@ -107,23 +112,20 @@ static __always_inline __u32 steer_flow_slot(const struct steer_flow *flow, cons
 	return out[0] % MPBPF_STEER_SLOTS;
 }
 
-static __always_inline struct steer_endpoint *steer_endpoint_of(__u32 cluster, __u32 generation,
-								const struct steer_flow *flow, const struct control *c)
+/* The place in `backends` counted from 1, or 0. */
+static __always_inline __u32 steer_backend_of(__u32 cluster, __u32 generation, const struct steer_flow *flow,
+					      const struct control *c)
 {
-	__u32 odd = generation & 1, at = odd * MPBPF_STEER_CLUSTERS + cluster - 1, slot;
+	__u32 at = (generation & 1) * MPBPF_STEER_CLUSTERS + cluster - 1, slot;
 	struct steer_cluster *found;
 
 	if (!cluster || cluster > MPBPF_STEER_CLUSTERS)
-		return NULL;
+		return 0;
 	found = bpf_map_lookup_elem(&clusters, &at);
 	if (!found || found->generation != generation)
-		return NULL;
+		return 0;
 	slot = found->by == STEER_BY_SOURCE ? source_slot(&flow->remote) : steer_flow_slot(flow, c);
-	at = found->slots[slot & (MPBPF_STEER_SLOTS - 1)];
-	if (!at || at > MPBPF_STEER_ENDPOINTS)
-		return NULL;
-	at += odd * MPBPF_STEER_ENDPOINTS - 1;
-	return bpf_map_lookup_elem(&endpoints, &at);
+	return found->slots[slot & (MPBPF_STEER_SLOTS - 1)];
 }
 
 /* true: the socket took it. A socket for IPv6 alone refuses IPv4. */
@@ -133,8 +135,6 @@ static __always_inline bool steer_assign(struct bpf_sk_lookup *ctx, __u32 backen
 	__u32 at = backend - 1;
 	long err;
 
-	if (!backend)
-		return false;
 	sk = bpf_map_lookup_elem(&backends, &at);
 	if (!sk)
 		return false;
@@ -143,11 +143,12 @@ static __always_inline bool steer_assign(struct bpf_sk_lookup *ctx, __u32 backen
 	return !err;
 }
 
-static __always_inline void steer_count(bool steered)
+static __always_inline void steer_count(struct listener_key *key, bool steered)
 {
-	__u32 zero = 0;
-	struct steer_stats *stats = bpf_map_lookup_elem(&steer_stats, &zero);
+	struct steer_stats *stats;
 
+	key->generation = 0;
+	stats = bpf_map_lookup_elem(&steer_stats, key);
 	if (!stats)
 		return;
 	if (steered)
@@ -160,23 +161,21 @@ static __always_inline void steer_count(bool steered)
 static __always_inline void steer(struct bpf_sk_lookup *ctx)
 {
 	struct control *c = control_get();
+	struct listener_key key = {};
 	struct steer_flow flow = {};
-	struct steer_endpoint *endpoint;
 	struct gateway *gateway;
-	__u32 generation;
+	__u32 generation, backend;
 
 	if (!c)
 		return;
-	generation = READ_ONCE(c->generation);
+	generation = key.generation = READ_ONCE(c->generation);
 	steer_read(ctx, &flow);
-	gateway = gateway_find(generation, &flow);
+	gateway = gateway_find(&flow, &key);
 	if (!gateway)
 		return;
-	endpoint = steer_endpoint_of(steer_cluster_of(gateway, generation, &flow.remote), generation, &flow, c);
-	if (!endpoint)
-		return;
-	steer_count(steer_assign(ctx, endpoint->backends[0]) || steer_assign(ctx, endpoint->backends[1]) ||
-		    steer_assign(ctx, endpoint->backends[2]));
+	backend = steer_backend_of(steer_cluster_of(gateway, generation, &flow.remote), generation, &flow, c);
+	if (backend)
+		steer_count(&key, steer_assign(ctx, backend));
 }
 
 #endif

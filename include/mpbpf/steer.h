@@ -10,15 +10,14 @@
 
 #include "mpbpf/abi.h"
 
-#define MPBPF_STEERS_MAX 65536	  /* networks of source routes, of two generations */
-#define MPBPF_STEER_RULES 16	  /* other source rules of one gateway */
-#define MPBPF_STEER_CLUSTERS 64	  /* clusters that are steered to, of one configuration */
-#define MPBPF_STEER_SLOTS 4096	  /* of a cluster; power of two */
-#define MPBPF_STEER_ENDPOINTS 512 /* endpoints that are steered to, of one configuration */
-#define MPBPF_STEER_BINDINGS 3	  /* ways in which a service may listen for an address */
-#define MPBPF_BACKENDS_MAX 2048	  /* listening sockets */
+#define MPBPF_STEERS_MAX 65536	/* networks of source routes, of two generations */
+#define MPBPF_STEER_RULES 16	/* other source rules of one gateway */
+#define MPBPF_STEER_CLUSTERS 64 /* clusters that are steered to, of one configuration */
+#define MPBPF_STEER_SLOTS 4096	/* of a cluster; power of two */
+#define MPBPF_BACKENDS_MAX 2048 /* endpoints that are steered to */
 
 /* Clusters are counted from 1; 0 stands for "not steered", wherever one may be named. */
+#define STEER_NO_NETWORK (~0U) /* in `steers`: as if no network covered the source */
 
 /* low 32 bits of the source % mod == equals */
 struct steer_rule {
@@ -35,7 +34,7 @@ struct gateway {
 	struct steer_rule rules[MPBPF_STEER_RULES];
 };
 
-/* Key of `steers` (LPM): the networks of a gateway. The value is a cluster. prefixlen = 64 + prefix. */
+/* Key of `steers` (LPM): the networks of a gateway. The value is a cluster, or STEER_NO_NETWORK. prefixlen = 64 + prefix. */
 struct steer_key {
 	__u32 prefixlen;
 	__u32 generation;
@@ -48,22 +47,38 @@ enum steer_by {
 	STEER_BY_FLOW,	 /* a keyed hash of addresses and ports */
 };
 
+/* Why connections of a listener, or to a cluster, are relayed. */
+enum steer_why {
+	STEER_WORKS,
+	STEER_HTTP,	   /* the listener's protocol: what is asked for decides */
+	STEER_READS_PROXY, /* the listener accepts PROXY headers */
+	STEER_RULES,	   /* the listener has more than MPBPF_STEER_RULES source routes that are no networks */
+	STEER_SENDS_PROXY, /* the cluster's endpoints get PROXY headers */
+	STEER_LEAST_CONN,  /* the policy counts connections */
+	STEER_GUARDED,	   /* a guard listens on the endpoints' port, and would not know the connection */
+	STEER_CLUSTERS,	   /* there are more than MPBPF_STEER_CLUSTERS, or endpoints than MPBPF_BACKENDS_MAX */
+	STEER_FAR,	   /* an endpoint that has to have its share is not on this node */
+	STEER_NOBODY,	   /* no endpoint is healthy and has a weight */
+	STEER_UNKNOWN,	   /* the agent has not looked at this configuration yet */
+	STEER_WHY_MAX
+};
+
 /* `clusters`: [(generation & 1) * MPBPF_STEER_CLUSTERS + cluster - 1]. */
 struct steer_cluster {
 	__u32 generation;
-	__u32 by;			/* enum steer_by */
-	__u16 slots[MPBPF_STEER_SLOTS]; /* 1 + an endpoint; 0: none */
+	__u16 by;			/* enum steer_by */
+	__u16 why;			/* enum steer_why: for those who look at it */
+	__u16 slots[MPBPF_STEER_SLOTS]; /* 1 + a place in `backends`; 0: none */
 };
 
-/*
- * `endpoints`: [(generation & 1) * MPBPF_STEER_ENDPOINTS + endpoint]. 1 + the places in `backends` of sockets that listen on
- * its own address, on any IPv4 address, on any address; 0: none. The first that is there takes the connection.
- */
+/* `endpoints`: whose listening socket has the same place in `backends`. It keeps it as long as any cluster has it. */
 struct steer_endpoint {
-	__u32 backends[MPBPF_STEER_BINDINGS];
-	__u32 pad;
+	struct addr addr;
+	__be16 port; /* 0: the place is free */
+	__u16 pad[3];
 };
 
+/* `steer_stats`, whose key is that of the gateway, with generation 0. */
 struct steer_stats {
 	__u64 steered; /* connections given to an endpoint's socket */
 	__u64 absent;  /* connections whose endpoint does not listen: they went on to the gateway */
@@ -72,7 +87,7 @@ struct steer_stats {
 MPBPF_ASSERT_SIZE(struct gateway, 16 + 12 * MPBPF_STEER_RULES);
 MPBPF_ASSERT_SIZE(struct steer_key, 28);
 MPBPF_ASSERT_SIZE(struct steer_cluster, 8 + 2 * MPBPF_STEER_SLOTS);
-MPBPF_ASSERT_SIZE(struct steer_endpoint, 16);
+MPBPF_ASSERT_SIZE(struct steer_endpoint, 24);
 MPBPF_ASSERT_SIZE(struct steer_stats, 16);
 
 #endif

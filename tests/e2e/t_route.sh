@@ -59,12 +59,14 @@ route 1 '[null,null,null,"the path is refused: servers do not agree on what it m
 	--listener web --source 10.1.2.3 --host api.example.com --path /api%2fx
 
 ask test --config "$gateways" --listener egress --source 10.1.2.3 >"$work/text" 2>>"$log"
-is "$(tail -n 4 "$work/text")" 'rule       source_routes[2] "lab": 10.1.0.0/16
+is "$(tail -n 5 "$work/text")" 'rule       source_routes[2] "lab": 10.1.0.0/16
 cluster    one, source_hash among those that are healthy
+way        steer: where the endpoint is on this node, and listens
   endpoint 10.0.1.1 port 80, weight 3: takes it while healthy
   endpoint 10.0.1.2 port 80, weight 1' "the same for people"
 ask list --config "$gateways" >"$work/text" 2>>"$log"
-is "$(grep -A 4 egress: "$work/text")" 'listener   egress: tcp, any address, port 3128
+is "$(grep -A 5 egress: "$work/text")" 'listener   egress: tcp, any address, port 3128
+  way      steer
   source   10.1.0.0/16 -> one, lab
   source   10.0.0.0/8 -> two
   source   mod 4 equals 1 -> two

@@ -113,13 +113,15 @@ static inline void object_load(void)
 		tap_bail("the object has no program sk_lookup_steer");
 }
 
-static inline struct steer_stats stats_read(void)
+/* gateway: its key, of whatever generation */
+static inline struct steer_stats stats_read(const struct listener_key *gateway)
 {
 	int n = libbpf_num_possible_cpus();
+	struct listener_key key = *gateway;
 	struct steer_stats each[n], sum = {};
-	__u32 zero = 0;
 
-	if (bpf_map_lookup_elem(map_fd("steer_stats"), &zero, each))
+	key.generation = 0;
+	if (bpf_map_lookup_elem(map_fd("steer_stats"), &key, each))
 		tap_bail("steer_stats: %s", strerror(errno));
 	for (int i = 0; i < n; i++) {
 		sum.steered += each[i].steered;

@@ -23,7 +23,8 @@
 #define ODD (GENERATION & 1)
 
 enum { ONE, TWO, SIX, SOCKETS }; /* listening sockets: IPv4, IPv6 and IPv4, IPv6 alone */
-enum { TO_ONE = 1, TO_TWO, BY_SOURCE, BY_FLOW, TO_NOBODY, STALE, SIX_FIRST }; /* clusters */
+enum { TO_ONE = 1, TO_TWO, BY_SOURCE, BY_FLOW, TO_NOBODY, STALE, TO_SIX }; /* clusters */
+#define NOWHERE 1000							   /* a place in `backends` that nobody has */
 
 static int sockets[SOCKETS];
 static __u64 cookies[SOCKETS];
@@ -50,22 +51,7 @@ static void sockets_open(void)
 		backend_put(i, sockets[i], &cookies[i]);
 }
 
-/* Endpoints 0 and 1 are ONE and TWO, the latter bound to any address as it were; 2 listens nowhere; 3 has SIX, then ONE. */
-static void endpoints_fill(void)
-{
-	static const struct steer_endpoint list[] = { { .backends = { 1 + ONE } },
-						      { .backends = { 0, 0, 1 + TWO } },
-						      { .backends = { 1000, 1001, MPBPF_BACKENDS_MAX + 5 } },
-						      { .backends = { 1 + SIX, 0, 1 + ONE } } };
-
-	for (__u32 i = 0; i < ARRAY_SIZE(list); i++) {
-		__u32 at = ODD * MPBPF_STEER_ENDPOINTS + i;
-
-		put("endpoints", &at, &list[i]);
-	}
-}
-
-/* Slots take turns between two endpoints, counted from 1. */
+/* Slots take turns between two places, counted from 1. */
 static void cluster_fill(__u32 cluster, __u32 by, __u32 generation, __u16 even, __u16 odd)
 {
 	struct steer_cluster value = { .generation = generation, .by = by };
@@ -76,6 +62,7 @@ static void cluster_fill(__u32 cluster, __u32 by, __u32 generation, __u16 even, 
 	put("clusters", &at, &value);
 }
 
+/* prefix: of 128 */
 static void network_add(__u32 gateway, const char *network, unsigned int prefix, __u32 cluster)
 {
 	struct steer_key key = {
@@ -85,13 +72,36 @@ static void network_add(__u32 gateway, const char *network, unsigned int prefix,
 	put("steers", &key, &cluster);
 }
 
+/* Gateways, as they are counted. */
+static struct listener_key gateways[16];
+static size_t n_gateways;
+
 static void gateway_add(const char *address, int port, struct gateway gateway)
 {
 	struct listener_key key = { .generation = GENERATION, .port = htons(port) };
+	struct steer_stats none[libbpf_num_possible_cpus()];
 
 	if (address)
 		key.addr = addr_of(address);
 	put("gateways", &key, &gateway);
+	key.generation = 0;
+	memset(none, 0, sizeof(none));
+	put("steer_stats", &key, none);
+	gateways[n_gateways++] = key;
+}
+
+/* What was counted of all of them. */
+static struct steer_stats stats_sum(void)
+{
+	struct steer_stats sum = {};
+
+	for (size_t i = 0; i < n_gateways; i++) {
+		struct steer_stats one = stats_read(&gateways[i]);
+
+		sum.steered += one.steered;
+		sum.absent += one.absent;
+	}
+	return sum;
 }
 
 static void maps_fill(void)
@@ -100,14 +110,13 @@ static void maps_fill(void)
 	__u32 zero = 0;
 
 	put("control", &zero, &control);
-	endpoints_fill();
 	cluster_fill(TO_ONE, STEER_BY_SOURCE, GENERATION, 1, 1);
 	cluster_fill(TO_TWO, STEER_BY_SOURCE, GENERATION, 2, 2);
 	cluster_fill(BY_SOURCE, STEER_BY_SOURCE, GENERATION, 1, 2);
 	cluster_fill(BY_FLOW, STEER_BY_FLOW, GENERATION, 1, 2);
-	cluster_fill(TO_NOBODY, STEER_BY_SOURCE, GENERATION, 3, 3);
+	cluster_fill(TO_NOBODY, STEER_BY_SOURCE, GENERATION, NOWHERE, MPBPF_BACKENDS_MAX + 5);
 	cluster_fill(STALE, STEER_BY_SOURCE, GENERATION - 2, 1, 1);
-	cluster_fill(SIX_FIRST, STEER_BY_SOURCE, GENERATION, 4, 4);
+	cluster_fill(TO_SIX, STEER_BY_SOURCE, GENERATION, 3, 3);
 	/* Any address: networks, then rules in order, then nothing. */
 	gateway_add(NULL, PORT,
 		    (struct gateway){ .number = 1, .n_rules = 2, .rules = { { 4, 1, TO_TWO }, { 2, 1, TO_ONE } } });
@@ -122,8 +131,13 @@ static void maps_fill(void)
 	gateway_add(NULL, PORT + 3, (struct gateway){ .number = 5, .rest = BY_FLOW });
 	gateway_add(NULL, PORT + 4, (struct gateway){ .number = 6, .rest = TO_NOBODY });
 	gateway_add(NULL, PORT + 5, (struct gateway){ .number = 7, .rest = STALE });
-	gateway_add(NULL, PORT + 6, (struct gateway){ .number = 8, .rest = SIX_FIRST });
+	gateway_add(NULL, PORT + 6, (struct gateway){ .number = 8, .rest = TO_SIX });
 	gateway_add(NULL, PORT + 7, (struct gateway){ .number = 9, .rest = MPBPF_STEER_CLUSTERS + 1 });
+	/* All of IPv6, which has ::ffff:0.0.0.0/96 in it and is not for that. */
+	gateway_add(NULL, PORT + 8, (struct gateway){ .number = 10, .n_rules = 1, .rules = { { 2, 1, TO_ONE } } });
+	network_add(10, "::", 0, TO_TWO);
+	network_add(10, "::ffff:0.0.0.0", 96, STEER_NO_NETWORK);
+	network_add(10, "10.0.0.0", 104, TO_TWO);
 }
 
 /* ---- single runs ---- */
@@ -157,9 +171,13 @@ static const struct steer_case {
 	{ "10.1.0.2", "127.0.0.1", PORT + 1, ONE, STEERED },
 	{ "192.0.2.6", "127.0.0.1", PORT + 4, SOCKETS, ABSENT },
 	{ "192.0.2.6", "127.0.0.1", PORT + 5, SOCKETS, NOTHING },
-	{ "192.0.2.6", "127.0.0.1", PORT + 6, ONE, STEERED },
+	{ "192.0.2.6", "127.0.0.1", PORT + 6, SOCKETS, ABSENT },
 	{ "2001:db8::2", "::1", PORT + 6, SIX, STEERED },
 	{ "192.0.2.6", "127.0.0.1", PORT + 7, SOCKETS, NOTHING },
+	{ "2001:db8::2", "::1", PORT + 8, TWO, STEERED },
+	{ "192.0.2.7", "127.0.0.1", PORT + 8, ONE, STEERED },
+	{ "192.0.2.6", "127.0.0.1", PORT + 8, SOCKETS, NOTHING },
+	{ "10.0.0.1", "127.0.0.1", PORT + 8, TWO, STEERED },
 	{ "192.0.2.6", "127.0.0.1", 80, SOCKETS, NOTHING },
 };
 
@@ -167,10 +185,10 @@ static void test_table(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct steer_case *c = &cases[i];
-		struct steer_stats before = stats_read(), after;
+		struct steer_stats before = stats_sum(), after;
 		__u64 got = run(c->source, 1000, c->local, c->port, IPPROTO_TCP);
 
-		after = stats_read();
+		after = stats_sum();
 		CHECK(got == (c->want < SOCKETS ? cookies[c->want] : 0), "%s to %s port %d: cookie %llu", c->source,
 		      c->local, c->port, (unsigned long long)got);
 		CHECK(after.steered - before.steered == (c->counted == STEERED) &&
@@ -182,6 +200,11 @@ static void test_table(void)
 	tap_result("each source goes to the socket that its rule names, and is counted");
 	CHECK(!run("10.9.0.2", 1000, "127.0.0.1", PORT, IPPROTO_UDP), "UDP was steered");
 	tap_result("UDP is left alone");
+	/* PORT + 1 is two of them. */
+	CHECK(stats_read(&gateways[1]).steered == 2 && stats_read(&gateways[2]).steered == 1, "%llu and %llu",
+	      (unsigned long long)stats_read(&gateways[1]).steered,
+	      (unsigned long long)stats_read(&gateways[2]).steered);
+	tap_result("each gateway has its own counters");
 }
 
 static void test_source_slots(void)

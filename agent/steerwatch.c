@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Floor 5: what is steered follows the gateways.
+ *
+ * Endpoints and their health are the gateway's, which stands still for a moment when they have changed and no other time. Then
+ * slots are given to those that are on this node. Which sockets listen for them is looked at all the time.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <event2/event.h>
+
+#include "agent/agent.h"
+#include "agent/steer_places.h"
+#include "agent/steerwatch.h"
+#include "core/local_addr.h"
+#include "core/pins.h"
+#include "core/steer.h"
+#include "core/util.h"
+#include "gateway/gateway.h"
+#include "loader/log.h"
+#include "loader/steering.h"
+
+#define LOOK_USEC 200000
+
+/* A cluster that is steered to, as the gateway had it. */
+struct steered {
+	uint32_t number; /* 0: it is not */
+	struct cluster cluster;
+	uint32_t *places; /* of its endpoints, as steer_cluster_of() takes them */
+	bool changed;	  /* `clusters` has another state of it */
+};
+
+struct steerwatch {
+	struct agent *agent;
+	struct event *timer;
+	struct steer_places *places;
+	int routes;
+	uint32_t generation, changes; /* of which the rest is a picture */
+	struct steered *clusters;     /* by the index of config->services */
+	size_t n;
+	int error; /* of attaching: logged already */
+};
+
+/* ---- the picture ---- */
+
+static void picture_free(struct steerwatch *watch)
+{
+	for (size_t i = 0; i < watch->n; i++) {
+		cluster_free(&watch->clusters[i].cluster);
+		free(watch->clusters[i].places);
+	}
+	free(watch->clusters);
+	watch->clusters = NULL;
+	watch->n = 0;
+}
+
+/* Without memory it has no endpoints, and is relayed. */
+static void on_cluster(size_t service, const struct cluster *cluster, void *data)
+{
+	struct steerwatch *watch = data;
+	struct steered *steered = &watch->clusters[service];
+	size_t n = cluster->n_endpoints;
+
+	if (service >= watch->n || !steered->number || !n)
+		return;
+	cluster_init(&steered->cluster, cluster->policy, 0);
+	steered->places = calloc(n, sizeof(*steered->places));
+	steered->cluster.endpoints = calloc(n, sizeof(struct endpoint));
+	if (!steered->places || !steered->cluster.endpoints)
+		return;
+	memcpy(steered->cluster.endpoints, cluster->endpoints, n * sizeof(struct endpoint));
+	steered->cluster.n_endpoints = n;
+}
+
+static int picture_take(struct steerwatch *watch)
+{
+	const struct config *config = watch->agent->config;
+	_cleanup_free_ uint32_t *numbers = calloc(config->n_services ?: 1, sizeof(*numbers));
+
+	picture_free(watch);
+	watch->clusters = calloc(config->n_services ?: 1, sizeof(*watch->clusters));
+	if (!numbers || !watch->clusters)
+		return -ENOMEM;
+	watch->n = config->n_services;
+	steer_numbers(config, numbers);
+	for (size_t i = 0; i < watch->n; i++)
+		watch->clusters[i] = (struct steered){ .number = numbers[i], .changed = true };
+	if (watch->agent->gateway)
+		gateway_clusters(watch->agent->gateway, on_cluster, watch);
+	return 0;
+}
+
+/* Is it one of what is in force? What changes after `changes` was read is seen the next time. */
+static int picture_renew(struct steerwatch *watch)
+{
+	const struct agent *agent = watch->agent;
+	uint32_t generation = agent->maps.control->generation;
+	uint32_t changes = agent->gateway ? gateway_changes(agent->gateway) : 0;
+	int r;
+
+	if (watch->clusters && watch->generation == generation && watch->changes == changes)
+		return 0;
+	r = picture_take(watch);
+	if (r < 0)
+		return r;
+	if (watch->generation != generation)
+		steer_stats_purge(&agent->maps, agent->config);
+	watch->generation = generation;
+	watch->changes = changes;
+	return 0;
+}
+
+/* ---- slots ---- */
+
+/* Those that are not on this node have no place; nor has any where none is free. */
+static void places_find(struct steerwatch *watch, struct steered *steered)
+{
+	for (size_t i = 0; i < steered->cluster.n_endpoints; i++) {
+		const struct endpoint *endpoint = &steered->cluster.endpoints[i];
+		uint32_t place = 0;
+
+		if (local_addr_is(watch->routes, &endpoint->addr) == 1)
+			place = steer_places_get(watch->places, &endpoint->addr, endpoint->port);
+		steered->changed |= place != steered->places[i];
+		steered->places[i] = place;
+	}
+}
+
+static void slots_write(struct steerwatch *watch, struct steered *steered)
+{
+	__u32 at = (watch->generation & 1) * MPBPF_STEER_CLUSTERS + steered->number - 1;
+	_cleanup_free_ struct steer_cluster *value = malloc(sizeof(*value));
+
+	if (!value)
+		return;
+	steer_cluster_of(&steered->cluster, steered->places, watch->generation, value);
+	if (bpf_map_update_elem(watch->agent->maps.fd[MAP_CLUSTERS], &at, value, BPF_ANY) == 0)
+		steered->changed = false;
+}
+
+static void slots_follow(struct steerwatch *watch)
+{
+	steer_places_begin(watch->places);
+	for (size_t i = 0; i < watch->n; i++)
+		if (watch->clusters[i].number)
+			places_find(watch, &watch->clusters[i]);
+	for (size_t i = 0; i < watch->n; i++)
+		if (watch->clusters[i].number && watch->clusters[i].changed)
+			slots_write(watch, &watch->clusters[i]);
+	steer_places_end(watch->places);
+	steer_places_follow(watch->places);
+}
+
+/* Without a gateway that is steered no connection of this network namespace has to pass the program. */
+static void attachment_follow(struct steerwatch *watch)
+{
+	const char *pin_root = watch->agent->options->pin_root;
+	int r = steer_wanted(watch->agent->config) ? steering_attach(pin_root) : steering_detach(pin_root);
+
+	if (r < 0 && r != watch->error)
+		log_line("steering is not attached, so that connections of gateways are relayed: %s", strerror(-r));
+	watch->error = r;
+}
+
+void steerwatch_look(struct steerwatch *watch)
+{
+	if (!watch || picture_renew(watch) < 0)
+		return;
+	slots_follow(watch);
+	attachment_follow(watch);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *data)
+{
+	(void)fd;
+	(void)what;
+	steerwatch_look(data);
+}
+
+/* ---- its beginning and end ---- */
+
+static int watch_open(struct steerwatch *watch, int walk)
+{
+	static const struct timeval look = { .tv_usec = LOOK_USEC };
+	int r = steer_places_open(&watch->agent->maps, walk, &watch->places);
+
+	if (r < 0) {
+		close(walk);
+		return r;
+	}
+	r = local_addr_open(&watch->routes);
+	if (r < 0)
+		return r;
+	watch->timer = event_new(watch->agent->base, -1, EV_PERSIST, on_look, watch);
+	return watch->timer && event_add(watch->timer, &look) == 0 ? 0 : -ENOMEM;
+}
+
+int steerwatch_open(struct agent *agent, struct steerwatch **ret)
+{
+	struct steerwatch *watch;
+	char path[PIN_PATH_MAX];
+	int walk, r;
+
+	r = pins_path(path, agent->options->pin_root, "links", "iter_listeners");
+	r = walk = r < 0 ? r : bpf_obj_get(path);
+	if (r == -ENOENT) {
+		if (steer_wanted(agent->config))
+			log_line(
+				"this kernel cannot steer (`mpbpf check` says why): connections of gateways are relayed");
+		return 0;
+	}
+	watch = r < 0 ? NULL : calloc(1, sizeof(*watch));
+	if (!watch) {
+		close_fd(&walk);
+		return r < 0 ? r : -ENOMEM;
+	}
+	*watch = (struct steerwatch){ .agent = agent, .routes = -1 };
+	r = watch_open(watch, walk);
+	if (r < 0) {
+		steerwatch_close(watch);
+		return r;
+	}
+	steerwatch_look(watch);
+	*ret = watch;
+	return 0;
+}
+
+void steerwatch_close(struct steerwatch *watch)
+{
+	if (!watch)
+		return;
+	if (watch->timer)
+		event_free(watch->timer);
+	picture_free(watch);
+	steer_places_close(watch->places);
+	close_fd(&watch->routes);
+	free(watch);
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+/* Floor 5: the programs of steering: whether this kernel takes them, their pins, and the network namespace they work in. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "core/pins.h"
+#include "core/util.h"
+#include "loader/log.h"
+#include "loader/object.h"
+#include "loader/steering.h"
+#include "mpbpf.skel.h"
+
+#define PROGRAM "sk_lookup_steer"
+#define WALK "iter_listeners"
+/* Below progs/: from there a new link is renamed over the old one. */
+#define STAGED "sk_lookup_link"
+
+/* ---- loading ---- */
+
+static bool is_needed(const struct mpbpf *object, const struct bpf_map *map)
+{
+	const struct bpf_map *needed[] = { object->maps.control,    object->maps.gateways, object->maps.steers,
+					   object->maps.clusters,   object->maps.backends, object->maps.searches,
+					   object->maps.steer_stats };
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (map == needed[i])
+			return true;
+	return bpf_map__is_internal(map);
+}
+
+void steering_choose(struct mpbpf *object, bool with)
+{
+	bpf_program__set_autoload(object->progs.sk_lookup_steer, with);
+	bpf_program__set_autoload(object->progs.iter_listeners, with);
+}
+
+int steering_load(struct mpbpf **ret)
+{
+	_cleanup_(object_free) struct mpbpf *object = mpbpf__open();
+	struct bpf_program *program;
+	struct bpf_map *map;
+	int r;
+
+	if (!object)
+		return -errno;
+	bpf_object__for_each_program(program, object->obj) bpf_program__set_autoload(program, false);
+	bpf_object__for_each_map(map, object->obj) bpf_map__set_autocreate(map, is_needed(object, map));
+	steering_choose(object, true);
+	r = mpbpf__load(object);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(object);
+	return 0;
+}
+
+bool steering_try(void)
+{
+	_cleanup_(object_free) struct mpbpf *object = NULL;
+	static bool tried, found;
+
+	if (tried)
+		return found;
+	found = steering_load(&object) == 0;
+	log_libbpf_forget();
+	tried = true;
+	return found;
+}
+
+/* ---- pins ---- */
+
+static int pin(int fd, const char *pin_root, const char *dir, const char *name)
+{
+	char path[PIN_PATH_MAX];
+	int r = pins_path(path, pin_root, dir, name);
+
+	return r < 0 ? r : bpf_obj_pin(fd, path);
+}
+
+int steering_pin(const struct mpbpf *object, const char *pin_root)
+{
+	_cleanup_close_ int link = -1;
+	int r;
+
+	if (bpf_program__fd(object->progs.sk_lookup_steer) < 0)
+		return 0;
+	r = pin(bpf_program__fd(object->progs.sk_lookup_steer), pin_root, "progs", PROGRAM);
+	/* Attached to nothing: the agent begins a walk by it. */
+	if (r == 0)
+		r = link = bpf_link_create(bpf_program__fd(object->progs.iter_listeners), 0, BPF_TRACE_ITER, NULL);
+	if (r >= 0)
+		r = pin(link, pin_root, "links", WALK);
+	if (r < 0)
+		log_line("pinning " PROGRAM " and the link of " WALK ": %s", strerror(-r));
+	return r;
+}
+
+/* ---- where it works ---- */
+
+static int open_pin(const char *pin_root, const char *dir, const char *name)
+{
+	char path[PIN_PATH_MAX];
+	int r = pins_path(path, pin_root, dir, name);
+
+	return r < 0 ? r : bpf_obj_get(path);
+}
+
+static int link_info(int link, struct bpf_link_info *ret)
+{
+	__u32 len = sizeof(*ret);
+
+	memset(ret, 0, sizeof(*ret));
+	return bpf_obj_get_info_by_fd(link, ret, &len);
+}
+
+static int program_id(int program, __u32 *ret)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int r = bpf_obj_get_info_by_fd(program, &info, &len);
+
+	*ret = info.id;
+	return r;
+}
+
+/* The link that is there: 0: it does, or does now; -ESTALE: it is another namespace's, or was of one that is gone. */
+static int link_keep(int link, int program, ino_t netns)
+{
+	struct bpf_link_info info;
+	__u32 id = 0;
+	int r = link_info(link, &info);
+
+	if (r == 0)
+		r = program_id(program, &id);
+	if (r < 0)
+		return r;
+	if (info.netns.netns_ino != netns)
+		return -ESTALE;
+	return info.prog_id == id ? 0 : bpf_link_update(link, program, NULL);
+}
+
+static int link_put(int link, const char *pin_root)
+{
+	char staged[PIN_PATH_MAX], path[PIN_PATH_MAX];
+	int r;
+
+	r = pins_path(staged, pin_root, "progs", STAGED);
+	if (r == 0)
+		r = pins_path(path, pin_root, "links", PROGRAM);
+	if (r < 0)
+		return r;
+	unlink(staged);
+	r = bpf_obj_pin(link, staged);
+	if (r == 0 && rename(staged, path) < 0)
+		r = -errno;
+	return r;
+}
+
+int steering_attach(const char *pin_root)
+{
+	_cleanup_close_ int program = open_pin(pin_root, "progs", PROGRAM), link = -1, netns = -1, new = -1;
+	struct stat st;
+	int r;
+
+	if (program < 0)
+		return program;
+	netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (netns < 0 || fstat(netns, &st) < 0)
+		return -errno;
+	link = open_pin(pin_root, "links", PROGRAM);
+	r = link < 0 ? link : link_keep(link, program, st.st_ino);
+	if (r != -ESTALE && r != -ENOENT)
+		return r;
+	new = bpf_link_create(program, netns, BPF_SK_LOOKUP, NULL);
+	return new < 0 ? new : link_put(new, pin_root);
+}
+
+int steering_detach(const char *pin_root)
+{
+	_cleanup_close_ int link = open_pin(pin_root, "links", PROGRAM);
+	char path[PIN_PATH_MAX];
+	int r;
+
+	if (link < 0)
+		return link == -ENOENT ? 0 : link;
+	r = pins_path(path, pin_root, "links", PROGRAM);
+	if (r == 0 && unlink(path) < 0)
+		r = -errno;
+	/* Whoever else holds the link does not keep it attached. */
+	bpf_link_detach(link);
+	return r;
+}
+
+bool steering_attached(const char *pin_root)
+{
+	_cleanup_close_ int link = open_pin(pin_root, "links", PROGRAM);
+	struct bpf_link_info info;
+
+	return link >= 0 && link_info(link, &info) == 0 && info.netns.netns_ino;
+}
