@@ -23,6 +23,8 @@
 #include "loader/steering.h"
 
 #define LOOK_USEC 200000
+/* Endpoints by whose draws slots are given in one look, some tens of milliseconds; the rest has its turn in the next. */
+#define WORK_MAX 64
 
 /* A cluster that is steered to, as the gateway had it. */
 struct steered {
@@ -40,30 +42,35 @@ struct steerwatch {
 	uint32_t generation, changes; /* of which the rest is a picture */
 	struct steered *clusters;     /* by the index of config->services */
 	size_t n;
-	int error; /* of attaching: logged already */
+	bool wanted; /* something is steered */
+	int error;   /* of attaching: logged already */
 };
 
 /* ---- the picture ---- */
 
-static void picture_free(struct steerwatch *watch)
+static void clusters_free(struct steered *clusters, size_t n)
 {
-	for (size_t i = 0; i < watch->n; i++) {
-		cluster_free(&watch->clusters[i].cluster);
-		free(watch->clusters[i].places);
+	for (size_t i = 0; i < n; i++) {
+		cluster_free(&clusters[i].cluster);
+		free(clusters[i].places);
 	}
-	free(watch->clusters);
-	watch->clusters = NULL;
-	watch->n = 0;
+	free(clusters);
 }
+
+/* What the gateway is asked for, and where it goes. */
+struct taking {
+	struct steered *clusters;
+	size_t n;
+};
 
 /* Without memory it has no endpoints, and is relayed. */
 static void on_cluster(size_t service, const struct cluster *cluster, void *data)
 {
-	struct steerwatch *watch = data;
-	struct steered *steered = &watch->clusters[service];
+	const struct taking *taking = data;
+	struct steered *steered = &taking->clusters[service];
 	size_t n = cluster->n_endpoints;
 
-	if (service >= watch->n || !steered->number || !n)
+	if (service >= taking->n || !steered->number || !n)
 		return;
 	cluster_init(&steered->cluster, cluster->policy, 0);
 	steered->places = calloc(n, sizeof(*steered->places));
@@ -74,21 +81,59 @@ static void on_cluster(size_t service, const struct cluster *cluster, void *data
 	steered->cluster.n_endpoints = n;
 }
 
-static int picture_take(struct steerwatch *watch)
+/* Do they share connections out in the same way? */
+static bool is_same(const struct cluster *a, const struct cluster *b)
+{
+	if (a->policy != b->policy || a->n_endpoints != b->n_endpoints)
+		return false;
+	for (size_t i = 0; i < a->n_endpoints; i++) {
+		const struct endpoint *one = &a->endpoints[i], *other = &b->endpoints[i];
+
+		if (memcmp(&one->addr, &other->addr, sizeof(one->addr)) || one->port != other->port ||
+		    one->weight != other->weight || one->healthy != other->healthy)
+			return false;
+	}
+	return true;
+}
+
+/* Under the same configuration, what is as it was has its slots already. */
+static void keep_unchanged(const struct steerwatch *watch, struct steered *clusters, size_t n)
+{
+	for (size_t i = 0; i < n && i < watch->n; i++) {
+		const struct steered *was = &watch->clusters[i];
+
+		if (was->changed || !is_same(&was->cluster, &clusters[i].cluster))
+			continue;
+		clusters[i].changed = false;
+		if (was->places && clusters[i].places)
+			memcpy(clusters[i].places, was->places, was->cluster.n_endpoints * sizeof(*was->places));
+	}
+}
+
+static int picture_take(struct steerwatch *watch, bool anew)
 {
 	const struct config *config = watch->agent->config;
 	_cleanup_free_ uint32_t *numbers = calloc(config->n_services ?: 1, sizeof(*numbers));
+	struct taking taking = { .n = config->n_services };
 
-	picture_free(watch);
-	watch->clusters = calloc(config->n_services ?: 1, sizeof(*watch->clusters));
-	if (!numbers || !watch->clusters)
+	taking.clusters = calloc(taking.n ?: 1, sizeof(*taking.clusters));
+	if (!numbers || !taking.clusters) {
+		free(taking.clusters);
 		return -ENOMEM;
-	watch->n = config->n_services;
+	}
 	steer_numbers(config, numbers);
-	for (size_t i = 0; i < watch->n; i++)
-		watch->clusters[i] = (struct steered){ .number = numbers[i], .changed = true };
+	watch->wanted = false;
+	for (size_t i = 0; i < taking.n; i++) {
+		taking.clusters[i] = (struct steered){ .number = numbers[i], .changed = true };
+		watch->wanted |= numbers[i];
+	}
 	if (watch->agent->gateway)
-		gateway_clusters(watch->agent->gateway, on_cluster, watch);
+		gateway_clusters(watch->agent->gateway, on_cluster, &taking);
+	if (!anew)
+		keep_unchanged(watch, taking.clusters, taking.n);
+	clusters_free(watch->clusters, watch->n);
+	watch->clusters = taking.clusters;
+	watch->n = taking.n;
 	return 0;
 }
 
@@ -102,7 +147,7 @@ static int picture_renew(struct steerwatch *watch)
 
 	if (watch->clusters && watch->generation == generation && watch->changes == changes)
 		return 0;
-	r = picture_take(watch);
+	r = picture_take(watch, !watch->clusters || watch->generation != generation);
 	if (r < 0)
 		return r;
 	if (watch->generation != generation)
@@ -140,16 +185,35 @@ static void slots_write(struct steerwatch *watch, struct steered *steered)
 		steered->changed = false;
 }
 
+/* Returns whether all are as they should be. */
+static bool slots_write_all(struct steerwatch *watch)
+{
+	size_t work = 0;
+	bool done = true;
+
+	for (size_t i = 0; i < watch->n; i++) {
+		struct steered *steered = &watch->clusters[i];
+
+		if (!steered->number || !steered->changed)
+			continue;
+		if (work < WORK_MAX)
+			slots_write(watch, steered);
+		if (steered->cluster.policy == BALANCE_SOURCE_HASH)
+			work += steered->cluster.n_endpoints;
+		done &= !steered->changed;
+	}
+	return done;
+}
+
 static void slots_follow(struct steerwatch *watch)
 {
 	steer_places_begin(watch->places);
 	for (size_t i = 0; i < watch->n; i++)
 		if (watch->clusters[i].number)
 			places_find(watch, &watch->clusters[i]);
-	for (size_t i = 0; i < watch->n; i++)
-		if (watch->clusters[i].number && watch->clusters[i].changed)
-			slots_write(watch, &watch->clusters[i]);
-	steer_places_end(watch->places);
+	/* As long as there are old slots no place that they may lead to becomes another's. */
+	if (slots_write_all(watch))
+		steer_places_end(watch->places);
 	steer_places_follow(watch->places);
 }
 
@@ -157,7 +221,7 @@ static void slots_follow(struct steerwatch *watch)
 static void attachment_follow(struct steerwatch *watch)
 {
 	const char *pin_root = watch->agent->options->pin_root;
-	int r = steer_wanted(watch->agent->config) ? steering_attach(pin_root) : steering_detach(pin_root);
+	int r = watch->wanted ? steering_attach(pin_root) : steering_detach(pin_root);
 
 	if (r < 0 && r != watch->error)
 		log_line("steering is not attached, so that connections of gateways are relayed: %s", strerror(-r));
@@ -233,7 +297,7 @@ void steerwatch_close(struct steerwatch *watch)
 		return;
 	if (watch->timer)
 		event_free(watch->timer);
-	picture_free(watch);
+	clusters_free(watch->clusters, watch->n);
 	steer_places_close(watch->places);
 	close_fd(&watch->routes);
 	free(watch);

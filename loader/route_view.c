@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/cluster.h"
+#include "core/steer.h"
 #include "core/util.h"
 #include "loader/route_view.h"
 #include "userspace-auth/path.h"
@@ -134,7 +135,7 @@ static cJSON *endpoints_of(const struct service_config *service, size_t picked)
 	return list;
 }
 
-static cJSON *cluster_of(const struct config *config, size_t i, const struct route_live *live)
+static cJSON *cluster_of(const struct config *config, size_t i, uint32_t number, const struct route_live *live)
 {
 	const struct service_config *service = &config->services[i];
 	cJSON *json = cJSON_CreateObject(), *check;
@@ -150,21 +151,24 @@ static cJSON *cluster_of(const struct config *config, size_t i, const struct rou
 		add_text(check, "path", service->health.path);
 		cJSON_AddNumberToObject(check, "interval_ms", service->health.interval_ms);
 	}
-	route_way_cluster(json, config, i, live);
+	route_way_cluster(json, config, i, number, live);
 	cJSON_AddItemToObject(json, "endpoints", endpoints_of(service, SIZE_MAX));
 	return json;
 }
 
 cJSON *route_view_list(const struct config *config, const struct route_table *table, const struct route_live *live)
 {
+	_cleanup_free_ uint32_t *numbers = calloc(config->n_services ?: 1, sizeof(*numbers));
 	cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "listeners");
 
+	if (numbers)
+		steer_numbers(config, numbers);
 	for (size_t i = 0; i < config->n_listeners; i++)
 		if (config->listeners[i].mode == LISTENER_GATEWAY)
 			cJSON_AddItemToArray(list, listener_rules(config, table, i));
 	list = cJSON_AddArrayToObject(json, "clusters");
 	for (size_t i = 0; i < config->n_services; i++)
-		cJSON_AddItemToArray(list, cluster_of(config, i, live));
+		cJSON_AddItemToArray(list, cluster_of(config, i, numbers ? numbers[i] : 0, live));
 	return json;
 }
 

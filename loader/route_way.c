@@ -24,17 +24,6 @@ static void add_why(cJSON *json, enum steer_why why)
 	add_way(json, why == STEER_WORKS, steer_why_text(why));
 }
 
-/* Its number, or 0. */
-static uint32_t number_of(const struct config *config, size_t service)
-{
-	_cleanup_free_ uint32_t *numbers = calloc(config->n_services ?: 1, sizeof(*numbers));
-
-	if (!numbers)
-		return 0;
-	steer_numbers(config, numbers);
-	return numbers[service];
-}
-
 /* What the kernel goes by. NULL, and why, where nothing is steered to that cluster. */
 static struct steer_cluster *cluster_read(const struct route_live *live, uint32_t number, enum steer_why *ret_why)
 {
@@ -82,11 +71,10 @@ static void add_live(cJSON *json, const struct route_live *live, uint32_t number
 		add_way(json, true, NULL);
 }
 
-static void add_cluster(cJSON *json, const struct config *config, size_t service, const struct addr *source,
-			const struct route_live *live)
+static void add_cluster(cJSON *json, const struct config *config, size_t service, uint32_t number,
+			const struct addr *source, const struct route_live *live)
 {
 	enum steer_why why = steer_service_why(config, service);
-	uint32_t number = number_of(config, service);
 
 	if (why != STEER_WORKS)
 		add_why(json, why);
@@ -104,18 +92,22 @@ void route_way_listener(cJSON *json, const struct config *config, size_t listene
 	add_why(json, steer_listener_why(config, listener));
 }
 
-void route_way_cluster(cJSON *json, const struct config *config, size_t service, const struct route_live *live)
+void route_way_cluster(cJSON *json, const struct config *config, size_t service, uint32_t number,
+		       const struct route_live *live)
 {
-	add_cluster(json, config, service, NULL, live);
+	add_cluster(json, config, service, number, NULL, live);
 }
 
 void route_way_test(cJSON *json, const struct config *config, size_t listener, size_t service,
 		    const struct addr *source, const struct route_live *live)
 {
+	_cleanup_free_ uint32_t *numbers = calloc(config->n_services, sizeof(*numbers));
 	enum steer_why why = steer_listener_why(config, listener);
 
+	if (numbers)
+		steer_numbers(config, numbers);
 	if (why == STEER_WORKS)
-		add_cluster(json, config, service, source, live);
+		add_cluster(json, config, service, numbers ? numbers[service] : 0, source, live);
 	else
 		add_why(json, why);
 }

@@ -19,7 +19,9 @@ struct route_live {
  * live: NULL: the configuration alone is known
  */
 void route_way_listener(struct cJSON *json, const struct config *config, size_t listener);
-void route_way_cluster(struct cJSON *json, const struct config *config, size_t service, const struct route_live *live);
+/* number: of steer_numbers() */
+void route_way_cluster(struct cJSON *json, const struct config *config, size_t service, uint32_t number,
+		       const struct route_live *live);
 /* Of a connection from `source` to that listener, which goes to that service. */
 void route_way_test(struct cJSON *json, const struct config *config, size_t listener, size_t service,
 		    const struct addr *source, const struct route_live *live);
