@@ -14,6 +14,7 @@
 #include "core/policy.h"
 #include "core/policy_keys.h"
 #include "core/util.h"
+#include "mpbpf/steer.h"
 
 #define LISTENERS_ROOM 4
 #define CIDRS_ROOM 8
@@ -67,6 +68,8 @@ static int setup(void **state)
 		make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct protocol_rule), 2 * MPBPF_PROTOCOL_RULES, 0);
 	maps.fd[MAP_RULE_COUNTS] = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct rule_count),
 					MPBPF_NAMES_MAX - MPBPF_LISTENER_NAMES, 0);
+	maps.fd[MAP_GATEWAYS] = make(BPF_MAP_TYPE_HASH, sizeof(struct listener_key), sizeof(struct gateway), 4, 0);
+	maps.fd[MAP_STEERS] = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct steer_key), 4, 4, BPF_F_NO_PREALLOC);
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
 		if (maps.fd[made[i]] < 0)
 			return -1;
@@ -78,7 +81,6 @@ static int teardown(void **state)
 {
 	(void)state;
 	maps_close(&maps);
-	maps = (struct maps)MAPS_EMPTY;
 	return 0;
 }
 

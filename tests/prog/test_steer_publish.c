@@ -16,6 +16,7 @@
 
 #include "core/cidr.h"
 #include "core/maps.h"
+#include "core/policy.h"
 #include "core/route.h"
 #include "core/steer.h"
 #include "core/util.h"
@@ -27,6 +28,7 @@
 
 #define SERVICES 5 /* v2 is the last, and not steered to */
 #define ROUNDS 4000
+#define STEERS_ROOM 16 /* networks that fit */
 
 static const char before[] =
 	"{\"version\": \"1\", \"auth\": {\"require_auth\": false}, \"listeners\": ["
@@ -89,6 +91,7 @@ static struct bpf_object *object_load(void)
 	bpf_object__for_each_program(other, object)
 		bpf_program__set_autoload(other, !strcmp(bpf_program__name(other), "sk_lookup_steer"));
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "sources"), 1024);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "steers"), STEERS_ROOM);
 	if (bpf_object__load(object))
 		tap_bail("it cannot be loaded");
 	program = bpf_object__find_program_by_name(object, "sk_lookup_steer");
@@ -238,6 +241,73 @@ static void compare(const struct config *config, const char *what)
 	route_table_free(table);
 }
 
+/* ---- as a part of the policy ---- */
+
+/* How many keys a map has; `at` is where a key has its generation. generation: 0: of all */
+static int keys(enum map_id id, size_t at, __u32 generation)
+{
+	char key[64];
+	__u32 found;
+	int n = 0;
+
+	for (int r = bpf_map_get_next_key(maps.fd[id], NULL, key); !r;
+	     r = bpf_map_get_next_key(maps.fd[id], key, key)) {
+		memcpy(&found, key + at, sizeof(found));
+		n += !generation || found == generation;
+	}
+	return n;
+}
+
+/* One gateway with so many networks. */
+static struct config *config_with(int networks)
+{
+	char routes[4096] = "", text[8192];
+	size_t len = 0;
+
+	for (int i = 0; i < networks; i++)
+		len += snprintf(
+			routes + len, sizeof(routes) - len,
+			"%s{\"listener\": \"g\", \"match\": {\"cidr\": \"10.%d.0.0/16\"}, \"cluster_name\": \"s\"}",
+			i ? ", " : "", i);
+	snprintf(
+		text, sizeof(text),
+		"{\"version\": \"1\", \"auth\": {\"require_auth\": false}, \"listeners\": ["
+		"{\"name\": \"g\", \"port\": 7, \"mode\": \"gateway\", \"protocol\": \"tcp\", \"cluster_name\": \"s\"}],"
+		"\"services\": [{\"name\": \"s\", \"hosts\": [\"127.0.0.1\"], \"port\": 80}], \"source_routes\": [%s]}",
+		routes);
+	return config_of(text);
+}
+
+static int policy_of(struct config *config)
+{
+	int r = policy_publish(&maps, config, NULL);
+
+	config_free(config);
+	return r;
+}
+
+static void test_policy(void)
+{
+	struct config_error error;
+	struct config *none;
+	__u32 first;
+
+	CHECK(policy_of(config_with(2)) == 0, "it is refused");
+	first = maps.control->generation;
+	/* And what holds for IPv4 without a network. */
+	CHECK(keys(MAP_GATEWAYS, 0, 0) == 1 && keys(MAP_GATEWAYS, 0, first) == 1 && keys(MAP_STEERS, 4, 0) == 3,
+	      "%d gateways, %d networks", keys(MAP_GATEWAYS, 0, 0), keys(MAP_STEERS, 4, 0));
+	tap_result("a policy leaves nothing of those before it");
+	CHECK(policy_of(config_with(STEERS_ROOM - 3)) == -E2BIG, "it fits");
+	CHECK(maps.control->generation == first && keys(MAP_GATEWAYS, 0, 0) == 1 && keys(MAP_STEERS, 4, 0) == 3,
+	      "it has left something");
+	tap_result("one that does not fit changes nothing");
+	if (config_load(NULL, &none, &error) < 0)
+		tap_bail("%s", error.text);
+	CHECK(policy_of(none) == 0 && !keys(MAP_GATEWAYS, 0, 0) && !keys(MAP_STEERS, 4, 0), "some are left");
+	tap_result("one without gateways has none");
+}
+
 int main(void)
 {
 	struct config *one = config_of(before), *two = config_of(after);
@@ -258,6 +328,7 @@ int main(void)
 	compare(two, "once it is, it does; a guard's port is not steered to");
 	CHECK(run(&source, &local, 2) == SERVICES, "a gateway of the generation before takes something");
 	tap_result("gateways of the generation before take nothing");
+	test_policy();
 	bpf_object__close(object);
 	maps_close(&maps);
 	config_free(one);
