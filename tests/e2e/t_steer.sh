@@ -105,12 +105,17 @@ many() {
 	done
 	printf %s "$text" | script | grep -v '^200$' | cut -d ' ' -f 1
 }
-# steered LISTENER: how many were steered, relayed, accepted by mpbpfd, and missed. An agent that has just started may not answer in time.
+# steered LISTENER...: of each, how many were steered, relayed, accepted by mpbpfd, and missed. An agent that has just started may
+# not answer in time.
 steered() {
-	local text=null
+	local name text=
 	for _ in 1 2 3 4; do
-		[[ $text == null* ]] || break
-		text=$(gateway_figure ".gateway.$1 | \"\\(.path.steer) \\(.path.relay) \\(.accepted) \\(.steer_missed)\"" | tr -d '"')
+		figures_read figures
+		[ -z "${figures[gateway.$1.accepted]-}" ] || break
+	done
+	for name in "$@"; do
+		text+="${text:+, }${figures[gateway.$name.path.steer]-} ${figures[gateway.$name.path.relay]-}"
+		text+=" ${figures[gateway.$name.accepted]-} ${figures[gateway.$name.steer_missed]-}"
 	done
 	echo "$text"
 }
@@ -128,7 +133,7 @@ is "$(asked 8002 "$client_ip6")" "any fd77::2 fd77::1:8002" "all of IPv6 is not 
 is "$(asked 8002 "$other_ip6")" "six fd77::3 fd77::1:8002" "an IPv6 network within it"
 is "$(asked 8001 "$client_ip6")" "one 127.0.0.1 127.0.0.1:9001" "a service that listens for IPv4 alone gets IPv6 relayed"
 host=$server_ip
-is "$(steered net) $(steered parity)" "4 0 0 0 2 1 1 1" "which is counted as what it is"
+is "$(steered net parity)" "4 0 0 0, 2 1 1 1" "which is counted as what it is"
 
 # ---- shares ----
 
@@ -137,10 +142,11 @@ mapfile -t got < <(many "$n" 8003 | sort | uniq -c | awk '{ print $1 }')
 between "${got[0]:-0}" $((n * 55 / 100)) $((n * 92 / 100)) "the weights 3 and 1 share connections out"
 is "$((${got[0]:-0} + ${got[1]:-0})) $(steered shares)" "$n $n 0 0 0" "all of them steered"
 for source in "$client_ip" "$other_ip"; do
-	picked=$(mpbpf route test --listener sticky --source "$source" --json | jq -r '.endpoints[] | select(.picked).host')
+	read -r way picked < <(mpbpf route test --listener sticky --source "$source" --json |
+		jq -r '"\(.way) \(.endpoints[] | select(.picked).host)"')
 	want=w1
 	[ "$picked" = 127.0.0.1 ] || want=w2
-	is "$(many 5 8004 "$source" | tally)" "5 $want" "$source stays with the endpoint that the gateway would take, $picked"
+	is "$way $(many 5 8004 "$source" | tally)" "steer 5 $want" "$source stays with the endpoint that the gateway would take, $picked"
 done
 many "$(scaled 100 40)" 8009 | sort -u >"$work/pids"
 is "$(wc -l <"$work/pids")" 2 "workers that share a port all get connections"
@@ -153,21 +159,25 @@ is "$(steered guarded)" "0 2 2 0" "for what a guard judges is not steered"
 is "$(asked 8006)" "host1 10.78.1.1" "with an endpoint elsewhere it is relayed"
 is "$(asked 8007)" "host1 10.77.0.2 10.77.0.1:8007" "so it is with a PROXY header to be sent"
 is "$(asked 8010)" "two 10.77.0.1 10.77.0.1:9002" "or to be read"
-is "$(steered mixed) $(steered proxy) $(steered believes)" "0 1 1 0 0 1 1 0 0 1 1 0" "each counted"
 matches "$(asked 8008)" "$reset" "without an endpoint that listens a connection is reset"
-is "$(gateway_figure .gateway.dead.refused_by.no_endpoint) $(steered dead)" "1 0 0 1 1" "and counted"
+is "$(steered mixed proxy believes dead)" "0 1 1 0, 0 1 1 0, 0 1 1 0, 0 0 1 1" "each counted"
+figures_read figures
+is "${figures[gateway.dead.refused_by.no_endpoint]}" 1 "and why it was reset"
 
-# way LISTENER [SOURCE]: what route test says
-way() {
-	mpbpf route test --listener "$1" --source "${2:-$client_ip}" --json | jq -r '"\(.way) \(.way_why)"'
+ways=$(mpbpf route list --json | jq -r '(.listeners[], .clusters[]) | "\(.name) \(.way) \(.way_why)"')
+told() {
+	[[ $'\n'$ways$'\n' == *$'\n'"$1"$'\n'* ]]
 }
-is "$(way parity) $(way sticky)" "steer null steer null" "route test says what is steered"
-is "$(way guarded)" "relay a guard listens on the cluster's port" "what is not, and why: a guard"
-is "$(way mixed)" "relay an endpoint is not on this node" "an endpoint elsewhere"
-is "$(way proxy)" "relay the cluster gets PROXY headers" "PROXY headers out"
-is "$(way believes)" "relay the listener accepts PROXY headers" "and in"
-matches "$(mpbpf route list)" $'way      relay: a guard listens' "route list says it too"
-is "$(mpbpf status --json | jq .steering)" true "and status that it is attached"
+says() {
+	check "$2" told "$1"
+}
+says 'parity steer null' "route list says which listener is steered"
+says 'one steer null' "and which cluster"
+says "guarded relay a guard listens on the cluster's port" "what is not, and why: a guard"
+says 'mixed relay an endpoint is not on this node' "an endpoint elsewhere"
+says 'proxy relay the cluster gets PROXY headers' "PROXY headers out"
+says 'believes relay the listener accepts PROXY headers' "and in"
+is "$(mpbpf status --json | jq .steering)" true "status says that it is attached"
 
 # ---- services that come and go ----
 
@@ -200,8 +210,8 @@ write "$(services 1 '"127.0.0.1"')"
 check "one that takes an endpoint away" mpbpf reload --config "$config"
 is "$(many 12 8003 | tally)" "12 w1" "takes it at once"
 is "$(session_read held 'send GET / HTTP/1.1\r\nHost: a\r\n\r\n' status)" 200 "an open connection goes on, for it is nobody's but the service's"
-sum=$(gateway_figure .gateway.shares.path.steer)
-between "$sum" $((n + 24)) $((n + 5000)) "counters go on over reloads"
+figures_read figures
+between "${figures[gateway.shares.path.steer]}" $((n + 24)) $((n + 5000)) "counters go on over reloads"
 
 # ---- an agent that is gone ----
 
