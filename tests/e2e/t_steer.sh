@@ -105,14 +105,18 @@ many() {
 	done
 	printf %s "$text" | script | grep -v '^200$' | cut -d ' ' -f 1
 }
-# steered LISTENER...: of each, how many were steered, relayed, accepted by mpbpfd, and missed. An agent that has just started may
-# not answer in time.
-steered() {
-	local name text=
+# agent_figures: reads `figures` with what mpbpfd itself has counted. One that is busy may not answer in time.
+agent_figures() {
 	for _ in 1 2 3 4; do
 		figures_read figures
-		[ -z "${figures[gateway.$1.accepted]-}" ] || break
+		[ -z "${figures[gateway.shares.accepted]-}" ] || break
 	done
+}
+
+# steered LISTENER...: of each, how many were steered, relayed, accepted by mpbpfd, and missed
+steered() {
+	local name text=
+	agent_figures
 	for name in "$@"; do
 		text+="${text:+, }${figures[gateway.$name.path.steer]-} ${figures[gateway.$name.path.relay]-}"
 		text+=" ${figures[gateway.$name.accepted]-} ${figures[gateway.$name.steer_missed]-}"
@@ -161,8 +165,8 @@ is "$(asked 8007)" "host1 10.77.0.2 10.77.0.1:8007" "so it is with a PROXY heade
 is "$(asked 8010)" "two 10.77.0.1 10.77.0.1:9002" "or to be read"
 matches "$(asked 8008)" "$reset" "without an endpoint that listens a connection is reset"
 is "$(steered mixed proxy believes dead)" "0 1 1 0, 0 1 1 0, 0 1 1 0, 0 0 1 1" "each counted"
-figures_read figures
-is "${figures[gateway.dead.refused_by.no_endpoint]}" 1 "and why it was reset"
+agent_figures
+is "${figures[gateway.dead.refused_by.no_endpoint]-none}" 1 "and why it was reset"
 
 ways=$(mpbpf route list --json | jq -r '(.listeners[], .clusters[]) | "\(.name) \(.way) \(.way_why)"')
 told() {
@@ -210,8 +214,8 @@ write "$(services 1 '"127.0.0.1"')"
 check "one that takes an endpoint away" mpbpf reload --config "$config"
 is "$(many 12 8003 | tally)" "12 w1" "takes it at once"
 is "$(session_read held 'send GET / HTTP/1.1\r\nHost: a\r\n\r\n' status)" 200 "an open connection goes on, for it is nobody's but the service's"
-figures_read figures
-between "${figures[gateway.shares.path.steer]}" $((n + 24)) $((n + 5000)) "counters go on over reloads"
+agent_figures
+between "${figures[gateway.shares.path.steer]-0}" $((n + 24)) $((n + 5000)) "counters go on over reloads"
 
 # ---- an agent that is gone ----
 
