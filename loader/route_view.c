@@ -9,7 +9,7 @@
 #include "core/steer.h"
 #include "core/util.h"
 #include "loader/route_view.h"
-#include "userspace-auth/path.h"
+#include "core/path.h"
 
 #define PREFIX_TEXT_MAX (INET6_ADDRSTRLEN + 4)
 

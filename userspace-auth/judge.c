@@ -13,7 +13,7 @@
 #include "core/revocation.h"
 #include "core/util.h"
 #include "siphash.h"
-#include "userspace-auth/path.h"
+#include "core/path.h"
 #include "userspace-auth/token.h"
 
 static int listener_lookup(const struct judge *judge, struct listener_key *key, struct listener *ret)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Unit tests of userspace-auth/path.c: which targets are refused, what the others become, and which are exact. */
+/* Unit tests of core/path.c: which targets are refused, what the others become, and which are exact. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "core/util.h"
 #include "http1_check.h"
-#include "userspace-auth/path.h"
+#include "core/path.h"
 
 /* The target flush against a page that cannot be read, the output in as little memory as is promised. */
 static int normalize(const char *target, size_t len, char **ret_out, bool *ret_exact)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 4: request targets that are not canonical paths, made canonical or refused (RFC 3986, section 6.2.2). */
-#ifndef MPBPF_AUTH_PATH_H
-#define MPBPF_AUTH_PATH_H
+/* Floor 3: request targets that are not canonical paths, made canonical or refused (RFC 3986, section 6.2.2). */
+#ifndef MPBPF_CORE_PATH_H
+#define MPBPF_CORE_PATH_H
 
 #include <stdbool.h>
 #include <stddef.h>

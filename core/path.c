@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 4: normalising request targets. */
-#include "userspace-auth/path.h"
+/* Floor 3: normalising request targets. */
+#include "core/path.h"
 
 #include <ctype.h>
 #include <errno.h>
