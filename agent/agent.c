@@ -200,8 +200,6 @@ int agent_reload(struct agent *agent, const char *path, struct apply_report *ret
 	ret->text[0] = '\0';
 	snprintf(chosen, sizeof(chosen), "%s", path[0] ? path : agent->config_path);
 	r = config_load(chosen[0] ? chosen : NULL, &config, &error);
-	if (r == 0)
-		r = config_unserved(config, chosen, &error);
 	if (r < 0) {
 		snprintf(ret->text, sizeof(ret->text), "%s", error.text);
 		return config_exit_code(r);

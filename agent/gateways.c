@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <bpf/bpf.h>
 #include <cjson/cJSON.h>
 
 #include "agent/agent.h"
 #include "agent/gateways.h"
 #include "core/steer.h"
+#include "core/system.h"
 #include "gateway/gateway.h"
 #include "loader/log.h"
 
@@ -16,11 +19,47 @@ static void on_note(const char *text)
 	log_line("%s", text);
 }
 
-static const struct gateway_hooks hooks = { .note = on_note };
-
-static bool has_gateways(const struct config *config)
+/* The record that sockops makes of a connection under guard. A tunnel is judged no more, or never was; a dry run lets such pass. */
+static bool on_judged(void *data, int fd, bool dry_run, uint32_t *ret_policy)
 {
-	return config_n_guarded(config) < config->n_listeners;
+	const struct agent *agent = data;
+	struct conn conn;
+	uint64_t cookie;
+	socklen_t len = sizeof(cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ||
+	    bpf_map_lookup_elem(agent->maps.fd[MAP_CONNS], &cookie, &conn) < 0)
+		return false;
+	*ret_policy = conn.generation;
+	return dry_run || !(conn.state == CONN_TUNNEL || (conn.listener.flags & LISTENER_GONE));
+}
+
+static uint32_t on_policy(void *data)
+{
+	const struct agent *agent = data;
+
+	return __atomic_load_n(&agent->maps.control->generation, __ATOMIC_ACQUIRE);
+}
+
+static struct gateway_hooks hooks = { .note = on_note, .judged = on_judged, .policy = on_policy };
+
+/* Requests are judged on mpbpfd's own sockets then, by programs of that cgroup. Where it cannot be told, they say so. */
+static int cgroup_judge(const struct agent *agent, const struct config *config, struct config_error *ret_error)
+{
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		const struct listener_config *listener = &config->listeners[i];
+
+		if (listener->mode != LISTENER_GATEWAY || listener->protocol != LISTENER_HTTP ||
+		    system_in_cgroup(agent->options->cgroup) != 0)
+			continue;
+		snprintf(
+			ret_error->text, sizeof(ret_error->text),
+			"listener %s: mpbpfd is not in %.256s, so nobody would judge its requests: start it there, or name "
+			"a cgroup above with --cgroup",
+			listener->name, agent->options->cgroup);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* After the start a new one runs at once; before, gateways_start() sees to that. */
@@ -30,6 +69,7 @@ static int gateways_open(struct agent *agent)
 
 	if (agent->gateway)
 		return 0;
+	hooks.data = agent;
 	r = gateway_open(&hooks, &agent->gateway);
 	return r == 0 && agent->serving ? gateway_start(agent->gateway) : r;
 }
@@ -40,8 +80,11 @@ int gateways_prepare(struct agent *agent, const struct config *config, struct ga
 	int r;
 
 	*ret = NULL;
-	if (!agent->gateway && !has_gateways(config))
+	if (!agent->gateway && !config_n_gateways(config))
 		return 0;
+	r = cgroup_judge(agent, config, ret_error);
+	if (r < 0)
+		return r;
 	r = gateways_open(agent);
 	if (r < 0) {
 		snprintf(ret_error->text, sizeof(ret_error->text), "starting the gateway: %s", strerror(-r));

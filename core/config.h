@@ -335,20 +335,15 @@ void config_free_ptr(struct config **config);
 /* Are the key files still as they were read? 1, 0 (also when one cannot be read any more), or -ENOMEM. */
 int config_keys_current(const struct config *config);
 
-/* Does mpbpf judge the requests on it, on the service's own sockets? */
+/* Does mpbpf judge the requests on it? On the service's own sockets, or on those that a gateway for HTTP accepts. */
 static inline bool listener_is_guarded(const struct listener_config *listener)
 {
-	return listener->mode == LISTENER_GUARD;
+	return listener->mode == LISTENER_GUARD || listener->protocol == LISTENER_HTTP;
 }
 
-/* How many listeners are. */
+/* How many listeners are; and how many are gateways. */
 size_t config_n_guarded(const struct config *config);
-
-/*
- * What can be read and asked about, but this version does not run: gateways. Returns 0, or -EINVAL and err->text (`name`
- * is the file in it).
- */
-int config_unserved(const struct config *config, const char *name, struct config_error *err);
+size_t config_n_gateways(const struct config *config);
 
 /* The service of that name, or NULL. */
 const struct service_config *config_service(const struct config *config, const char *name);

@@ -286,8 +286,9 @@ static int needs(struct reader *r, const char *key, const char *value, const cha
 /* Keys that would be without effect are mistakes: what they promise is not kept. */
 int listener_mode_finish(struct reader *r, const struct listener_config *l)
 {
-	static const char gateway[] = "a listener whose mode is \"gateway\"", http[] = "a listener whose protocol is "
-										       "\"http\"";
+	static const char gateway[] = "a listener whose mode is \"gateway\"";
+	static const char http[] = "a listener whose protocol is \"http\"",
+			  tcp[] = "a gateway whose protocol is \"tcp\"";
 
 	if (l->mode != LISTENER_GATEWAY) {
 		if (l->protocol != LISTENER_HTTP)
@@ -296,8 +297,9 @@ int listener_mode_finish(struct reader *r, const struct listener_config *l)
 			return needs(r, "cluster_name", show_text(l->cluster_name).text, gateway);
 		return l->accept_proxy.enabled ? needs(r, "accept_proxy_protocol", "(given)", gateway) : 0;
 	}
+	/* What is judged is the first byte on, in the kernel, which knows no PROXY header. */
 	if (l->protocol == LISTENER_HTTP)
-		return 0;
+		return l->accept_proxy.enabled ? needs(r, "accept_proxy_protocol", "(given)", tcp) : 0;
 	if (l->auth)
 		return needs(r, "auth", "(an object)", http);
 	if (!l->enforce)

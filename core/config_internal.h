@@ -41,7 +41,6 @@ struct reader {
 enum rule_flags {
 	RULE_REQUIRED = 1 << 0,
 	RULE_SECRET = 1 << 1, /* the value is never quoted */
-	RULE_INERT = 1 << 2,  /* checked and kept, but nothing acts on it: warn */
 };
 
 /*

@@ -115,11 +115,6 @@ static int read_key(struct reader *r, const cJSON *item, const struct rule *rule
 	err = rule->read(r, item, rule, object);
 	if (err < 0)
 		return err;
-	if (rule->flags & RULE_INERT) {
-		err = reader_warn(r, "accepted, but this version does not act on it");
-		if (err < 0)
-			return err;
-	}
 	path_restore(r, before);
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Floor 3: names by which gateways, routes and services refer to each other, and what is not run yet. */
+/* Floor 3: names by which gateways, routes and services refer to each other, and ports that exclude each other. */
 #include <errno.h>
 #include <string.h>
 
@@ -70,7 +70,7 @@ static int port_judge(struct reader *r, size_t i)
 	char port[8];
 
 	for (size_t k = 0; k < r->config->n_listeners; k++) {
-		if (!listener_is_guarded(&listeners[k]) || listeners[k].port != listeners[i].port)
+		if (listeners[k].mode != LISTENER_GUARD || listeners[k].port != listeners[i].port)
 			continue;
 		path_key(r, "listeners");
 		path_index(r, i);
@@ -86,7 +86,7 @@ static int warn_if_unused(struct reader *r)
 {
 	int err;
 
-	if (!r->config->n_services || config_n_guarded(r->config) < r->config->n_listeners)
+	if (!r->config->n_services || config_n_gateways(r->config))
 		return 0;
 	path_key(r, "services");
 	err = reader_warn(r, "no listener is a gateway: nothing goes there");
@@ -146,19 +146,13 @@ size_t config_n_guarded(const struct config *config)
 	return n;
 }
 
-int config_unserved(const struct config *config, const char *name, struct config_error *err)
+size_t config_n_gateways(const struct config *config)
 {
-	struct reader r = { .name = text_tail(name ?: "(defaults)", 160), .err = err };
+	size_t n = 0;
 
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		if (config->listeners[i].mode != LISTENER_GATEWAY || config->listeners[i].protocol != LISTENER_HTTP)
-			continue;
-		path_key(&r, "listeners");
-		path_index(&r, i);
-		path_key(&r, "protocol");
-		return reader_fail(&r, "\"http\"", "\"tcp\": this version runs no gateways for HTTP");
-	}
-	return 0;
+	for (size_t i = 0; i < config->n_listeners; i++)
+		n += config->listeners[i].mode == LISTENER_GATEWAY;
+	return n;
 }
 
 static void services_free(struct config *config)

@@ -166,7 +166,7 @@ const struct rule config_rules[] = {
 	ARRAY("protocol_rules", struct config, protocol_rules, n_protocol_rules, 0, MPBPF_PROTOCOL_RULES,
 	      &protocol_rule_rule),
 	ARRAY("services", struct config, services, n_services, 0, 1024, &service_rule),
-	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule, .flags = RULE_INERT),
+	ARRAY("routes", struct config, routes, n_routes, 0, 1024, &route_rule),
 	ARRAY("source_routes", struct config, source_routes, n_source_routes, 0, 4096, &source_route_rule),
 	{},
 };

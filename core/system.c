@@ -48,6 +48,38 @@ int system_cgroup2(char *ret, size_t size)
 	return r;
 }
 
+/* Of this process, as the kernel says it: from the root of its cgroup namespace on. */
+static int cgroup_path(char *ret, size_t size)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[PATH_MAX + 8];
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "0::/", 4))
+			return copy_string(line + 3, ret, size);
+	}
+	return -ENOENT;
+}
+
+int system_in_cgroup(const char *dir)
+{
+	char mount[PATH_MAX], path[PATH_MAX], own[2 * PATH_MAX + 1], real[PATH_MAX];
+	size_t len = strlen(dir);
+	int r = system_cgroup2(mount, sizeof(mount));
+
+	if (r == 0)
+		r = cgroup_path(path, sizeof(path));
+	if (r < 0)
+		return r;
+	snprintf(own, sizeof(own), "%s%s", mount, path);
+	if (!realpath(own, real))
+		return -errno;
+	return !strncmp(real, dir, len) && (real[len] == '\0' || real[len] == '/');
+}
+
 /* The parent of a process; 0 when there is none or it cannot be told. */
 static pid_t parent_of(pid_t pid)
 {

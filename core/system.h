@@ -13,6 +13,9 @@ int system_fs_is(const char *path, unsigned long magic);
 /* The first cgroup2 mount point of this mount namespace. 0, -ENOENT: there is none, -ENAMETOOLONG, -errno. */
 int system_cgroup2(char *ret, size_t size);
 
+/* Is this process in the cgroup (version 2) of that directory, or below it? 1, 0, or -errno: it cannot be told. */
+int system_in_cgroup(const char *dir);
+
 /*
  * Was this process given a mount namespace that one of its ancestors does not share (ip netns exec does so)? What is
  * mounted there is gone with the last process in it. false also where it cannot be told.

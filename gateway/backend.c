@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/util.h"
 #include "gateway/backend.h"
+#include "gateway/http.h"
 #include "gateway/probe.h"
 #include "gateway/session.h"
 
@@ -78,6 +79,7 @@ static void on_drained(evutil_socket_t fd, short what, void *data)
 {
 	struct upstream *upstream = data;
 	struct session *session, *next;
+	bool http = !TAILQ_EMPTY(&upstream->servers);
 
 	(void)fd;
 	(void)what;
@@ -86,6 +88,8 @@ static void on_drained(evutil_socket_t fd, short what, void *data)
 		next = session_next(session);
 		session_reset(session);
 	}
+	if (http)
+		http_drop_all(upstream);
 }
 
 static struct upstream *upstream_new(struct backend *backend, const struct place *place)
@@ -96,6 +100,8 @@ static struct upstream *upstream_new(struct backend *backend, const struct place
 		return NULL;
 	*upstream = (struct upstream){ .backend = backend, .place = *place };
 	TAILQ_INIT(&upstream->sessions);
+	TAILQ_INIT(&upstream->servers);
+	TAILQ_INIT(&upstream->idle);
 	gateway_event(backend->gateway, &upstream->drain, -1, 0, on_drained, upstream);
 	TAILQ_INSERT_TAIL(&backend->upstreams, upstream, link);
 	return upstream;
@@ -113,13 +119,19 @@ struct upstream *backend_upstream(struct backend *backend, size_t i)
 	return upstream_new(backend, &place);
 }
 
+static bool upstream_is_used(const struct upstream *upstream)
+{
+	return !TAILQ_EMPTY(&upstream->sessions) || !TAILQ_EMPTY(&upstream->servers);
+}
+
 static void upstream_leave(struct upstream *upstream)
 {
 	struct timeval drain = { .tv_sec = upstream->backend->drain_s };
 
+	http_drop_idle(upstream);
 	upstream->gone = true;
 	probe_close(TAKE_PTR(upstream->probe));
-	if (TAILQ_EMPTY(&upstream->sessions))
+	if (!upstream_is_used(upstream))
 		upstream_free(upstream);
 	else
 		event_add(&upstream->drain, &drain);
@@ -251,7 +263,7 @@ void upstream_settle(struct upstream *upstream)
 {
 	struct backend *backend = upstream->backend;
 
-	if (!upstream->gone || !TAILQ_EMPTY(&upstream->sessions))
+	if (!upstream->gone || upstream_is_used(upstream))
 		return;
 	upstream_free(upstream);
 	if (!backend->service && TAILQ_EMPTY(&backend->upstreams))

@@ -16,9 +16,11 @@
 
 struct backend;
 struct probe;
+struct http_server;
 struct session;
 
 TAILQ_HEAD(session_list, session);
+TAILQ_HEAD(http_server_list, http_server);
 
 /* An endpoint. */
 struct upstream {
@@ -29,8 +31,11 @@ struct upstream {
 	uint64_t changes; /* from healthy to not, and back */
 	bool gone;	  /* no endpoint of the cluster any more; ends with its last session */
 	struct session_list sessions;
-	struct event drain;  /* once it is gone: the end of its sessions */
-	struct probe *probe; /* NULL: it is not tried */
+	struct http_server_list servers, idle; /* http: every connection to it, those without a request */
+	size_t n_idle;
+	uint64_t requests, retried; /* http: sent to it; of those, again because a connection had ended */
+	struct event drain;	    /* once it is gone: the end of its sessions */
+	struct probe *probe;	    /* NULL: it is not tried */
 	TAILQ_ENTRY(upstream) link;
 };
 

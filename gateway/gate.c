@@ -6,6 +6,7 @@
 #include <event2/event.h>
 
 #include "core/util.h"
+#include "gateway/http.h"
 #include "gateway/session.h"
 
 #define ACCEPT_TURN 64 /* connections; then others have their turn */
@@ -31,7 +32,10 @@ static int gate_accept(struct gate *gate)
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR || errno == EPROTO ? 0 : -errno;
 	gate->accepted++;
-	session_accept(gate, fd, &peer);
+	if (gate->gateway->config->listeners[gate->index].protocol == LISTENER_HTTP)
+		http_accept(gate, fd, &peer);
+	else
+		session_accept(gate, fd, &peer);
 	return 0;
 }
 
@@ -80,7 +84,7 @@ void gate_stop(struct gate *gate)
 
 void gate_settle(struct gate *gate)
 {
-	if (!gate->gone || !TAILQ_EMPTY(&gate->sessions))
+	if (!gate->gone || !TAILQ_EMPTY(&gate->sessions) || !TAILQ_EMPTY(&gate->clients))
 		return;
 	TAILQ_REMOVE(&gate->gateway->gates, gate, link);
 	free(gate->name);

@@ -10,8 +10,10 @@
 #include "core/clock.h"
 #include "core/util.h"
 #include "gateway/backend.h"
+#include "gateway/http.h"
 #include "gateway/session.h"
 
+#define TICK_MS 500
 #define TELL_LIMIT_S 60
 /* After so much work in the relays' priority the loop looks whether the agent calls. */
 #define DISPATCH_MS 5
@@ -48,6 +50,15 @@ int gateway_event(struct gateway *gateway, struct event *event, int fd, short wh
 }
 
 /* ---- the loop ---- */
+
+static void on_tick(evutil_socket_t fd, short what, void *data)
+{
+	struct gateway *gateway = data;
+
+	(void)fd;
+	(void)what;
+	http_sweep(gateway);
+}
 
 static void on_call(evutil_socket_t fd, short what, void *data)
 {
@@ -131,13 +142,19 @@ static struct event_base *base_new(void)
 
 static int gateway_events(struct gateway *gateway)
 {
+	static const struct timeval tick = { .tv_sec = TICK_MS / 1000, .tv_usec = TICK_MS % 1000 * 1000 };
+
 	gateway->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (gateway->call_fd < 0)
 		return -errno;
-	if (gateway_event(gateway, &gateway->call_event, gateway->call_fd, EV_READ | EV_PERSIST, on_call, gateway) < 0)
+	if (gateway_event(gateway, &gateway->call_event, gateway->call_fd, EV_READ | EV_PERSIST, on_call, gateway) <
+		    0 ||
+	    gateway_event(gateway, &gateway->tick, -1, EV_PERSIST, on_tick, gateway) < 0)
 		return -ENOMEM;
 	event_priority_set(&gateway->call_event, PRIORITY_CALL);
-	return event_add(&gateway->call_event, NULL) < 0 ? -ENOMEM : 0;
+	if (event_add(&gateway->call_event, NULL) < 0 || event_add(&gateway->tick, &tick) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret)
@@ -151,6 +168,7 @@ int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret)
 	gateway->call_fd = -1;
 	TAILQ_INIT(&gateway->gates);
 	TAILQ_INIT(&gateway->backends);
+	http_buffers_init(&gateway->buffers);
 	pipes_init(&gateway->pipes);
 	pthread_mutex_init(&gateway->lock, NULL);
 	pthread_cond_init(&gateway->called, NULL);
@@ -178,6 +196,7 @@ static void gates_close(struct gateway *gateway)
 		gate->gone = false; /* not with its last session, but below */
 		while ((session = TAILQ_FIRST(&gate->sessions)))
 			session_reset(session);
+		http_reset(gate);
 		gate->gone = true;
 		gate_settle(gate);
 	}
@@ -201,8 +220,10 @@ void gateway_close(struct gateway *gateway)
 	backends_free(gateway);
 	names_close(gateway);
 	pipes_close(&gateway->pipes);
+	http_buffers_close(&gateway->buffers);
 	if (gateway->base) {
 		event_del(&gateway->call_event);
+		event_del(&gateway->tick);
 		event_base_free(gateway->base);
 	}
 	close_fd(&gateway->call_fd);

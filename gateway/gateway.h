@@ -20,6 +20,15 @@ struct gateway_plan;
 struct gateway_hooks {
 	/* A line for the log: an endpoint's health has changed, descriptors are short. Called on the gateway's thread. */
 	void (*note)(const char *text);
+	/*
+	 * Is the accepted socket under guard? What it sends has been judged then. dry_run: its listener denies nothing.
+	 * *ret_policy: the generation by which it was judged last; as long as that is in force, the answer stays. Called on the
+	 * gateway's thread, for http; NULL: no socket is.
+	 */
+	bool (*judged)(void *data, int fd, bool dry_run, uint32_t *ret_policy);
+	/* The generation in force. */
+	uint32_t (*policy)(void *data);
+	void *data;
 };
 
 /* An idle gateway, without thread. 0 or -errno. */

@@ -13,10 +13,12 @@
 #include "core/config.h"
 #include "core/route.h"
 #include "gateway/gateway.h"
+#include "gateway/http_flow.h"
 #include "gateway/pipes.h"
 #include "gateway/socket.h"
 
 struct backend;
+struct http_client;
 struct session;
 struct evdns_base;
 
@@ -34,7 +36,20 @@ enum refusal {
 	REFUSED_NO_ENDPOINT, /* none is healthy, or none could be reached */
 	REFUSED_BAD_PROXY,   /* it has to begin with a PROXY header, and did not within the time */
 	REFUSED_RESOURCES,   /* memory, descriptors, ports */
+	REFUSED_UNJUDGED,    /* http: it is not under guard, so nobody would judge what it sends */
 	REFUSAL_MAX
+};
+
+/* What mpbpfd itself answers requests with. */
+enum http_answer {
+	ANSWER_BAD_REQUEST,  /* 400: what the kernel lets pass on a dry run, or a host that is none */
+	ANSWER_TOO_LARGE,    /* 431 */
+	ANSWER_BAD_RESPONSE, /* 502: it is malformed, or broke off before it began */
+	ANSWER_NO_ROUTE,     /* 503 */
+	ANSWER_NO_ENDPOINT,  /* 503 */
+	ANSWER_RESOURCES,    /* 503 */
+	ANSWER_TIMEOUT,	     /* 504 */
+	ANSWER_MAX
 };
 
 /* A listener. */
@@ -50,6 +65,9 @@ struct gate {
 	uint64_t accepted, refused[REFUSAL_MAX];
 	struct traffic traffic;
 	TAILQ_HEAD(, session) sessions;
+	/* http */
+	uint64_t requests, answers[ANSWER_MAX], http_connections;
+	TAILQ_HEAD(, http_client) clients;
 	TAILQ_ENTRY(gate) link;
 };
 
@@ -69,6 +87,8 @@ struct gateway {
 	TAILQ_HEAD(, backend) backends;
 	struct backend **served; /* by the index of config->services; NULL: memory was short */
 	struct pipes pipes;
+	struct http_buffers buffers;
+	struct event tick;
 	struct evdns_base *dns; /* NULL: no name was to be resolved yet */
 	size_t questions;	/* to name servers, without answer yet */
 	struct event *names_timer;

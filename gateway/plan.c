@@ -8,6 +8,7 @@
 
 #include "core/util.h"
 #include "gateway/backend.h"
+#include "gateway/http.h"
 
 struct gateway_plan {
 	const struct config *config;
@@ -52,6 +53,7 @@ static int gate_new(struct gateway *gateway, const struct listener_config *liste
 			       .place = listener_place(listener),
 			       .name = strdup(listener->name) };
 	TAILQ_INIT(&gate->sessions);
+	TAILQ_INIT(&gate->clients);
 	gate->fd = gate->name ? socket_listen(&gate->place, gate->any) : -ENOMEM;
 	if (gate->fd < 0) {
 		int r = gate->fd;
@@ -206,8 +208,11 @@ static void gates_keep(struct gateway *gateway, const struct config *config)
 		if (i < config->n_listeners) {
 			gate->index = i;
 			gate_rename(gate, config->listeners[i].name);
+			if (config->listeners[i].protocol != LISTENER_HTTP)
+				http_leave(gate);
 			continue;
 		}
+		http_leave(gate);
 		gate->gone = true;
 		gate_settle(gate);
 	}

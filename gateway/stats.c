@@ -23,6 +23,24 @@ static bool add_counters(cJSON *object, const struct counter *counters, size_t n
 	add_counters(object, (const struct counter[]){ __VA_ARGS__ }, \
 		     ARRAY_SIZE(((const struct counter[]){ __VA_ARGS__ })))
 
+/* Of those that speak HTTP, or did. */
+static bool add_http(cJSON *object, const struct gate *gate)
+{
+	const uint64_t *answers = gate->answers;
+	cJSON *answered;
+
+	if (!gate->http_connections && !gate->refused[REFUSED_UNJUDGED] &&
+	    (gate->gone || gate->gateway->config->listeners[gate->index].protocol != LISTENER_HTTP))
+		return true;
+	answered = cJSON_AddObjectToObject(object, "answered");
+	return answered && ADD_COUNTERS(object, { "requests", gate->requests }) &&
+	       ADD_COUNTERS(answered, { "bad_request", answers[ANSWER_BAD_REQUEST] },
+			    { "too_large", answers[ANSWER_TOO_LARGE] },
+			    { "bad_response", answers[ANSWER_BAD_RESPONSE] }, { "no_route", answers[ANSWER_NO_ROUTE] },
+			    { "no_endpoint", answers[ANSWER_NO_ENDPOINT] }, { "resources", answers[ANSWER_RESOURCES] },
+			    { "timeout", answers[ANSWER_TIMEOUT] });
+}
+
 static bool add_gate(cJSON *json, const struct gate *gate)
 {
 	const uint64_t *refused = gate->refused;
@@ -38,10 +56,12 @@ static bool add_gate(cJSON *json, const struct gate *gate)
 		return false;
 	why = cJSON_AddObjectToObject(object, "refused_by");
 	path = cJSON_AddObjectToObject(object, "path");
-	return why && path && ADD_COUNTERS(path, { "relay", gate->traffic.connections }) &&
+	return why && path && add_http(object, gate) &&
+	       ADD_COUNTERS(path, { "relay", gate->traffic.connections }, { "http", gate->http_connections }) &&
 	       ADD_COUNTERS(why, { "no_route", refused[REFUSED_NO_ROUTE] },
 			    { "no_endpoint", refused[REFUSED_NO_ENDPOINT] },
-			    { "bad_proxy", refused[REFUSED_BAD_PROXY] }, { "resources", refused[REFUSED_RESOURCES] });
+			    { "bad_proxy", refused[REFUSED_BAD_PROXY] }, { "resources", refused[REFUSED_RESOURCES] },
+			    { "unjudged", refused[REFUSED_UNJUDGED] });
 }
 
 static bool add_target(cJSON *json, const struct upstream *upstream)
@@ -57,7 +77,9 @@ static bool add_target(cJSON *json, const struct upstream *upstream)
 	return object && ADD_COUNTERS(object, { "healthy", endpoint && endpoint->healthy },
 				      { "connections", traffic->connections }, { "open", traffic->open },
 				      { "failed", upstream->failed }, { "changes", upstream->changes },
-				      { "bytes_in", traffic->bytes_in }, { "bytes_out", traffic->bytes_out });
+				      { "bytes_in", traffic->bytes_in }, { "bytes_out", traffic->bytes_out },
+				      { "requests", upstream->requests }, { "retried", upstream->retried },
+				      { "idle", upstream->n_idle });
 }
 
 /* Those that are gone as well, while they have connections. */

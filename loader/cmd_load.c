@@ -21,7 +21,7 @@ static void print_load(const struct context *c, const struct config *config, con
 	for (size_t i = 0; i < facts->n_ifaces; i++)
 		printf("%s: XDP in %s mode\n", facts->ifaces[i].name, xdp_mode_name(facts->ifaces[i].native));
 	for (size_t i = 0; i < config->n_listeners; i++)
-		if (listener_is_guarded(&config->listeners[i]))
+		if (config->listeners[i].mode == LISTENER_GUARD)
 			printf("listener %s: port %u is guarded\n", config->listeners[i].name,
 			       config->listeners[i].port);
 		else

@@ -56,8 +56,6 @@ int context_config(const char *path, struct config **ret)
 	int r;
 
 	r = config_load(path && path[0] ? path : NULL, &config, &error);
-	if (r == 0)
-		r = config_unserved(config, path, &error);
 	if (r < 0) {
 		log_line("%s", error.text);
 		return config_exit_code(r);

@@ -83,10 +83,6 @@ refused 'this command does not take --source' "a list of one source" list --conf
 ask list --pin-root "$pin_root" >"$work/out" 2>"$work/err"
 is $? 1 "nothing is loaded: exit status 1"
 net_up
-mpbpf load --iface eth0 --config "$gateways" --no-agent >"$work/out" 2>&1
-is $? 2 "a gateway is not loaded: exit status 2"
-matches "$(<"$work/out")" 'listeners\[1\]\.protocol: value "http": expected "tcp": this version runs no gateways for HTTP' "and it says so"
-is "$(pins)" "" "nothing is left"
 config_write "$services" 'listeners=[]'
 mpbpf_load --no-agent
 is "$(mpbpf route list --json 2>&1 | jq -c '[.clusters[].name]')" '["one","two"]' "without --config it is what was loaded"

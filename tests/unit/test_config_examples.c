@@ -191,7 +191,7 @@ static void full_example_responses(const struct config *config)
 	assert_string_equal(config->listeners[0].response_headers, "X-Node: node-1\r\n");
 }
 
-static void full_example_inert(const struct config *config)
+static void full_example_services(const struct config *config)
 {
 	assert_int_equal(config->n_services, 4);
 	assert_string_equal(config->services[0].name, "backend-api");
@@ -226,7 +226,7 @@ static void every_value_of_the_full_example(void **state)
 	full_example_license(config);
 	full_example_limits(config);
 	full_example_responses(config);
-	full_example_inert(config);
+	full_example_services(config);
 }
 
 static void the_other_examples_load_without_a_warning(void **state)

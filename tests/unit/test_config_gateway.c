@@ -18,11 +18,11 @@ static void full_example_gateways(void **state)
 
 	(void)state;
 	assert_string_equal(last->cluster_name, "egress1");
-	assert_true(last->accept_proxy.enabled && config->listeners[5].accept_proxy.enabled);
+	assert_true(last->accept_proxy.enabled && !config->listeners[5].accept_proxy.enabled);
 	assert_int_equal(last->accept_proxy.n_trusted, 2);
-	assert_int_equal(config->listeners[5].accept_proxy.n_trusted, 0);
 	assert_cidr(&last->accept_proxy.trusted[1], "2001:db8::", 32);
-	assert_int_equal(config_n_guarded(config), 5);
+	assert_int_equal(config_n_guarded(config), 6);
+	assert_int_equal(config_n_gateways(config), 2);
 	assert_int_equal(egress->n_weights, 2);
 	assert_int_equal(egress->weights[0], 3);
 	assert_int_equal(egress->policy, BALANCE_SOURCE_HASH);
@@ -78,19 +78,6 @@ static void full_example_source_routes(void **state)
 	assert_null(routes[2].name);
 	assert_int_equal(routes[2].match.mod, 4);
 	assert_int_equal(routes[2].match.equals, 1);
-}
-
-static void a_gateway_for_http_is_read_and_not_run(void **state)
-{
-	_cleanup_config_ struct config *full = load_example("full.json");
-	_cleanup_config_ struct config *minimal = load_example("minimal.json");
-	struct config_error err = {};
-
-	(void)state;
-	assert_int_equal(config_unserved(minimal, "x.json", &err), 0);
-	assert_int_equal(config_unserved(full, "x.json", &err), -EINVAL);
-	assert_string_equal(err.text, "x.json: listeners[5].protocol: value \"http\": expected \"tcp\": this "
-				      "version runs no gateways for HTTP");
 }
 
 /* "10.0.0.0/8" may be written as IPv6; "::/0" means no IPv4 address. */
@@ -162,7 +149,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(full_example_gateways),
 	cmocka_unit_test(service_defaults),
 	cmocka_unit_test(full_example_source_routes),
-	cmocka_unit_test(a_gateway_for_http_is_read_and_not_run),
 	cmocka_unit_test(networks_cover_their_own_family),
 	cmocka_unit_test(only_listeners_that_judge_warn_of_missing_keys),
 	cmocka_unit_test(ranges_include_their_ends),

@@ -210,13 +210,18 @@ static void a_listener_key_is_zero_where_any_address_will_do(void **state)
 }
 
 /* Its own address wins over a listener that guards the port on any: what it accepts is not to be judged. */
-static void a_gateway_is_not_guarded(void **state)
+static void a_gateway_for_tcp_is_not_guarded(void **state)
 {
 	struct listener_config listeners[] = {
 		{ .any = true, .port = 80, .enforce = true },
-		{ .address = addr_of("::ffff:10.0.0.1"), .port = 80, .enforce = true, .mode = LISTENER_GATEWAY },
+		{ .address = addr_of("::ffff:10.0.0.1"),
+		  .port = 80,
+		  .enforce = true,
+		  .mode = LISTENER_GATEWAY,
+		  .protocol = LISTENER_TCP },
+		{ .any = true, .port = 81, .enforce = true, .mode = LISTENER_GATEWAY, .protocol = LISTENER_HTTP },
 	};
-	struct config config = { .listeners = listeners, .n_listeners = 2 };
+	struct config config = { .listeners = listeners, .n_listeners = 3 };
 	struct listener_key key;
 	struct listener value;
 
@@ -225,6 +230,8 @@ static void a_gateway_is_not_guarded(void **state)
 	assert_int_equal(value.flags & LISTENER_GONE, 0);
 	listener_of(&config, 1, 1, &key, &value);
 	assert_int_equal(value.flags & LISTENER_GONE, LISTENER_GONE);
+	listener_of(&config, 2, 1, &key, &value);
+	assert_int_equal(value.flags & LISTENER_GONE, 0);
 }
 
 static void a_listener_tells_how_its_exempt_paths_begin(void **state)
@@ -277,7 +284,7 @@ int main(void)
 		cmocka_unit_test(a_path_has_a_key_for_itself_and_one_for_what_is_below),
 		cmocka_unit_test(a_path_fits_with_its_end_or_not_at_all),
 		cmocka_unit_test(a_listener_key_is_zero_where_any_address_will_do),
-		cmocka_unit_test(a_gateway_is_not_guarded),
+		cmocka_unit_test(a_gateway_for_tcp_is_not_guarded),
 		cmocka_unit_test(a_listener_tells_how_its_exempt_paths_begin),
 		cmocka_unit_test(a_listener_covers_what_its_key_matches),
 	};

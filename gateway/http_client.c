@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+/* Floor 4: a client's HTTP connection, from where it is accepted to its end. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <event2/event.h>
+
+#include "core/clock.h"
+#include "core/util.h"
+#include "gateway/http_internal.h"
+
+void http_deadline(struct http_client *client, int64_t seconds)
+{
+	client->deadline = seconds ? clock_ns(CLOCK_MONOTONIC_COARSE) + seconds * NSEC_PER_SEC : 0;
+}
+
+/* ---- the end ---- */
+
+void http_end(struct http_client *client, bool reset)
+{
+	struct gate *gate = client->gate;
+
+	http_server_release(client, false);
+	if (client->own)
+		http_server_close(client->own);
+	flow_clear(&client->request, &client->gateway->buffers);
+	flow_clear(&client->response, &client->gateway->buffers);
+	event_del(&client->event);
+	if (reset)
+		socket_reset_on_close(client->peer.fd);
+	close_fd(&client->peer.fd);
+	gate->traffic.open--;
+	TAILQ_REMOVE(&gate->clients, client, link);
+	free(client);
+	gate_settle(gate);
+}
+
+/* ---- reading ---- */
+
+enum http_step http_client_read(struct http_client *client)
+{
+	ssize_t n;
+
+	if (!client->peer.readable || client->ended)
+		return STEP_WAIT;
+	n = flow_read(&client->request, &client->gateway->buffers, &client->peer);
+	if (n > 0) {
+		client->moved += n;
+		client->gate->traffic.bytes_in += n;
+		return STEP_MORE;
+	}
+	if (n == 0) {
+		client->ended = true;
+		return STEP_MORE;
+	}
+	if (n == -EAGAIN || n == -ENOBUFS)
+		return STEP_WAIT;
+	client->reset = true;
+	return STEP_END;
+}
+
+/* A reset shows when the socket is read; one that is not, for there is no room, is asked. */
+enum http_step http_client_watch(struct http_client *client)
+{
+	enum http_step step = http_client_read(client);
+
+	if (step != STEP_WAIT || !client->peer.readable || client->ended)
+		return step;
+	if (!socket_error(client->peer.fd))
+		return STEP_WAIT;
+	client->reset = true;
+	return STEP_END;
+}
+
+/* The client reads the last response to its end and closes: closing first, with bytes of it unread, would reset it. */
+static enum http_step linger(struct http_client *client)
+{
+	struct http_flow *flow = &client->request;
+
+	flow_clear(flow, &client->gateway->buffers);
+	return client->ended ? STEP_END : http_client_read(client);
+}
+
+/* ---- the turn ---- */
+
+static enum http_step exchange(struct http_client *client)
+{
+	enum http_step there = http_request_forward(client), back;
+
+	if (there == STEP_END || client->phase != HTTP_EXCHANGE)
+		return there;
+	back = http_response_forward(client);
+	return back == STEP_WAIT ? there : back;
+}
+
+static enum http_step step_of(struct http_client *client)
+{
+	switch (client->phase) {
+	case HTTP_IDLE: return http_request_begin(client);
+	case HTTP_CONNECTING: return http_client_watch(client);
+	case HTTP_EXCHANGE: return exchange(client);
+	case HTTP_TUNNEL: return http_tunnel(client);
+	default: return linger(client);
+	}
+}
+
+void http_pump(struct http_client *client)
+{
+	struct http_buffers *buffers = &client->gateway->buffers;
+	enum http_step step;
+
+	client->moved = 0;
+	do
+		step = step_of(client);
+	while (step == STEP_MORE && client->moved < HTTP_TURN);
+	if (step == STEP_END) {
+		http_end(client, client->reset);
+		return;
+	}
+	flow_settle(&client->request, buffers);
+	flow_settle(&client->response, buffers);
+	if (client->phase == HTTP_EXCHANGE && client->moved)
+		http_deadline(client, client->x.timeout_s);
+	if (step == STEP_MORE)
+		event_active(&client->event, EV_TIMEOUT, 0);
+}
+
+static void on_client(evutil_socket_t fd, short what, void *data)
+{
+	struct http_client *client = data;
+	struct http_peer *peer = &client->peer;
+
+	(void)fd;
+	peer->closed |= !!(what & EV_CLOSED);
+	peer->readable |= !!(what & (EV_READ | EV_CLOSED));
+	peer->writable |= !!(what & EV_WRITE);
+	http_pump(client);
+}
+
+/* ---- time ---- */
+
+static void too_late(struct http_client *client)
+{
+	client->deadline = 0;
+	if (client->phase == HTTP_CONNECTING) {
+		http_request_again(client, "it takes no connection in time");
+	} else if (client->phase == HTTP_EXCHANGE && client->server && !client->x.response_head) {
+		http_answer(client, ANSWER_TIMEOUT);
+	} else {
+		/* A response that stands still is cut off: where its length is not known, so that this shows. */
+		http_end(client, client->phase == HTTP_EXCHANGE);
+		return;
+	}
+	http_pump(client);
+}
+
+static void gate_sweep(struct gate *gate, int64_t now)
+{
+	struct http_client *client, *next;
+
+	for (client = TAILQ_FIRST(&gate->clients); client; client = next) {
+		next = TAILQ_NEXT(client, link);
+		if (client->deadline && client->deadline <= now)
+			too_late(client);
+	}
+}
+
+void http_sweep(struct gateway *gateway)
+{
+	int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+	struct gate *gate, *next;
+
+	for (gate = TAILQ_FIRST(&gateway->gates); gate; gate = next) {
+		next = TAILQ_NEXT(gate, link);
+		gate_sweep(gate, now);
+	}
+	http_servers_sweep(gateway, now);
+}
+
+/* ---- the gate ---- */
+
+void http_leave(struct gate *gate)
+{
+	struct http_client *client, *next;
+
+	for (client = TAILQ_FIRST(&gate->clients); client; client = next) {
+		next = TAILQ_NEXT(client, link);
+		client->leaving = true;
+		if (client->phase == HTTP_IDLE)
+			http_end(client, false);
+	}
+}
+
+void http_reset(struct gate *gate)
+{
+	struct http_client *client, *next;
+
+	for (client = TAILQ_FIRST(&gate->clients); client; client = next) {
+		next = TAILQ_NEXT(client, link);
+		http_end(client, true);
+	}
+}
+
+/* ---- the beginning ---- */
+
+static struct http_client *client_new(struct gate *gate, int fd, const struct sockaddr_storage *peer)
+{
+	struct http_client *client = calloc(1, sizeof(*client));
+	struct sockaddr_storage self;
+	socklen_t len = sizeof(self);
+	bool v4;
+
+	if (!client)
+		return NULL;
+	client->peer = (struct http_peer){ .fd = fd, .readable = true, .writable = true };
+	client->gateway = gate->gateway;
+	client->gate = gate;
+	place_from(peer, &client->source);
+	if (getsockname(fd, (struct sockaddr *)&self, &len) == 0)
+		place_from(&self, &client->destination);
+	v4 = cidr_is_v4(&client->source.addr);
+	inet_ntop(v4 ? AF_INET : AF_INET6, client->source.addr.b + (v4 ? 12 : 0), client->source_text,
+		  sizeof(client->source_text));
+	if (gateway_event(gate->gateway, &client->event, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+			  on_client, client) < 0 ||
+	    event_add(&client->event, NULL) < 0) {
+		free(client);
+		return NULL;
+	}
+	return client;
+}
+
+static void refuse(struct gate *gate, int fd, enum refusal why)
+{
+	gate->refused[why]++;
+	socket_reset_on_close(fd);
+	close(fd);
+}
+
+/* Nobody has judged what comes on a connection that is not under guard: it ends before anything of it is read. */
+void http_accept(struct gate *gate, int fd, const struct sockaddr_storage *peer)
+{
+	const struct gateway *gateway = gate->gateway;
+	const struct gateway_hooks *hooks = gateway->hooks;
+	bool dry_run = !gateway->config->listeners[gate->index].enforce;
+	struct http_client *client;
+	uint32_t policy;
+
+	if (!hooks->judged || !hooks->judged(hooks->data, fd, dry_run, &policy)) {
+		refuse(gate, fd, REFUSED_UNJUDGED);
+		return;
+	}
+	client = client_new(gate, fd, peer);
+	if (!client) {
+		refuse(gate, fd, REFUSED_RESOURCES);
+		return;
+	}
+	client->policy = policy;
+	gate->http_connections++;
+	gate->traffic.open++;
+	TAILQ_INSERT_TAIL(&gate->clients, client, link);
+	http_deadline(client, HTTP_IDLE_S);
+	http_pump(client);
+}

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: MIT
+/* Unit tests of gateway/http_*.c as a whole: clients and endpoints over loopback, with a guard that is told what to say. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <cjson/cJSON.h>
+
+#include "core/util.h"
+#include "gateway/gateway.h"
+
+#define REQUESTS 300
+#define PATIENCE_S 20
+
+static atomic_bool judged;
+static atomic_uint policy;
+static struct gateway *gateway;
+static struct config *config;
+static int endpoint; /* listens */
+static uint16_t endpoint_port, gateway_port;
+
+static void on_note(const char *text)
+{
+	(void)text;
+}
+
+static bool on_judged(void *data, int fd, bool dry_run, uint32_t *ret_policy)
+{
+	(void)data;
+	(void)fd;
+	(void)dry_run;
+	*ret_policy = policy;
+	return judged;
+}
+
+static uint32_t on_policy(void *data)
+{
+	(void)data;
+	return policy;
+}
+
+static const struct gateway_hooks hooks = { .note = on_note, .judged = on_judged, .policy = on_policy };
+
+/* ---- sockets ---- */
+
+static int listen_somewhere(uint16_t *ret_port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*ret_port = ntohs(at.sin_port);
+	return fd;
+}
+
+static void patience(int fd)
+{
+	const struct timeval limit = { .tv_sec = PATIENCE_S };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
+static int client_open(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				  .sin_port = htons(gateway_port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	patience(fd);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static int endpoint_accept(void)
+{
+	int fd = accept(endpoint, NULL, NULL);
+
+	assert_true(fd >= 0);
+	patience(fd);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Reads until `end` has come. */
+static void hear(int fd, const char *end)
+{
+	char text[4096] = "";
+	size_t len = 0;
+	ssize_t n;
+
+	while (!strstr(text, end)) {
+		n = recv(fd, text + len, sizeof(text) - 1 - len, 0);
+		if (n <= 0)
+			fail_msg("%s after \"%s\"", n ? strerror(errno) : "end", text);
+		len += n;
+		text[len] = '\0';
+	}
+}
+
+/* What comes next is the end: by RST, or not. */
+static void assert_ends(int fd, bool reset)
+{
+	char c;
+	ssize_t n = recv(fd, &c, 1, 0);
+
+	if (reset)
+		assert_true(n < 0 && errno == ECONNRESET);
+	else
+		assert_int_equal(n, 0);
+	close(fd);
+}
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static double figure(const char *section, const char *name, const char *group, const char *key)
+{
+	cJSON *json = cJSON_CreateObject(), *item;
+	double value;
+
+	assert_true(gateway_stats(gateway, json));
+	item = cJSON_GetObjectItem(cJSON_GetObjectItem(json, section), name);
+	if (group)
+		item = cJSON_GetObjectItem(item, group);
+	item = cJSON_GetObjectItem(item, key);
+	assert_non_null(item);
+	value = item->valuedouble;
+	cJSON_Delete(json);
+	return value;
+}
+
+/* ---- the gateway ---- */
+
+static void configure(const char *services)
+{
+	struct gateway_plan *plan;
+	struct config_error error;
+	struct config *next;
+	char text[1024];
+
+	snprintf(
+		text, sizeof(text),
+		"{\"version\": \"1\", \"auth\": {\"require_auth\": false}, \"listeners\": [{\"name\": \"web\", \"address\": "
+		"\"127.0.0.1\", \"port\": %u, \"mode\": \"gateway\", \"cluster_name\": \"s\"}], \"services\": [%s]}",
+		gateway_port, services);
+	if (config_parse(text, strlen(text), "x", NULL, &next, &error) < 0)
+		fail_msg("%s", error.text);
+	if (gateway_prepare(gateway, next, &plan, &error) < 0)
+		fail_msg("%s", error.text);
+	gateway_commit(gateway, plan);
+	config_free(config);
+	config = next;
+}
+
+static char *service(const char *more)
+{
+	static char text[256];
+
+	snprintf(text, sizeof(text), "{\"name\": \"s\", \"hosts\": [\"127.0.0.1\"], \"port\": %u%s}", endpoint_port,
+		 more);
+	return text;
+}
+
+static int begin(void **state)
+{
+	int fd;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	judged = true;
+	policy = 1;
+	endpoint = listen_somewhere(&endpoint_port);
+	fd = listen_somewhere(&gateway_port);
+	close(fd);
+	if (gateway_open(&hooks, &gateway) < 0)
+		return -1;
+	configure(service(", \"drain_s\": 0"));
+	return gateway_start(gateway);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	gateway_close(gateway);
+	config_free(config);
+	config = NULL;
+	close(endpoint);
+	return 0;
+}
+
+/* ---- the cases ---- */
+
+static void a_connection_that_is_not_judged_is_reset(void **state)
+{
+	int fd;
+
+	(void)state;
+	judged = false;
+	fd = client_open();
+	send(fd, GET, sizeof(GET) - 1, MSG_NOSIGNAL);
+	assert_ends(fd, true);
+	assert_int_equal(figure("gateway", "web", "refused_by", "unjudged"), 1);
+	assert_int_equal(figure("gateway", "web", NULL, "requests"), 0);
+}
+
+static void one_that_a_new_policy_leaves_is_reset(void **state)
+{
+	int fd = client_open(), at;
+
+	(void)state;
+	say(fd, GET);
+	at = endpoint_accept();
+	hear(at, "\r\n\r\n");
+	say(at, OK);
+	hear(fd, "ok");
+	judged = false;
+	say(fd, GET);
+	hear(at, "\r\n\r\n");
+	say(at, OK);
+	hear(fd, "ok");
+	policy = 2;
+	say(fd, GET);
+	assert_ends(fd, true);
+	/* The idle connection to the endpoint has seen nothing of it. */
+	assert_int_equal(recv(at, &(char){}, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(figure("gateway", "web", NULL, "requests"), 2);
+	close(at);
+}
+
+static void an_endpoint_that_goes_is_left(void **state)
+{
+	int idle = client_open(), busy, at, at_busy;
+
+	(void)state;
+	say(idle, GET);
+	at = endpoint_accept();
+	hear(at, "\r\n\r\n");
+	busy = client_open();
+	say(busy, GET);
+	at_busy = endpoint_accept();
+	hear(at_busy, "\r\n\r\n");
+	say(at, OK);
+	hear(idle, "ok");
+	configure("{\"name\": \"s\", \"hosts\": [\"127.0.0.1\"], \"port\": 9}");
+	/* Idle ones at once, requests after drain_s, which is 0. */
+	assert_ends(at, false);
+	assert_ends(busy, true);
+	close(at_busy);
+	say(idle, GET);
+	hear(idle, "503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+	close(idle);
+}
+
+static void a_client_that_goes_takes_its_request_along(void **state)
+{
+	int fd = client_open(), at;
+
+	(void)state;
+	say(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345");
+	at = endpoint_accept();
+	hear(at, "12345");
+	close(fd);
+	assert_ends(at, false);
+}
+
+static void a_client_that_only_half_closes_is_answered(void **state)
+{
+	int fd = client_open(), at;
+
+	(void)state;
+	say(fd, GET);
+	shutdown(fd, SHUT_WR);
+	at = endpoint_accept();
+	hear(at, "\r\n\r\n");
+	say(at, OK);
+	hear(fd, "ok");
+	assert_ends(fd, false);
+	close(at);
+}
+
+/* ---- many, in pieces ---- */
+
+static size_t response_of(unsigned int id, char *out)
+{
+	int n = id % 5 == 1 ? id * 7 : id % 50;
+
+	if (id % 3 == 0)
+		return sprintf(out, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%0*u\r\n0\r\n\r\n",
+			       n + 8, n + 8, id);
+	return sprintf(out, "HTTP/1.1 200 OK\r\nX-Id: %u\r\nContent-Length: %d\r\n\r\n%0*u", id, n + 8, n + 8, id);
+}
+
+static size_t request_of(unsigned int id, char *out)
+{
+	if (id % 4 == 0)
+		return sprintf(
+			out,
+			"POST /%u HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n",
+			id);
+	if (id % 4 == 1)
+		return sprintf(out, "PUT /%u HTTP/1.1\r\nHost: a\r\nContent-Length: %u\r\n\r\n%0*u", id, id + 4, id + 4,
+			       1);
+	return sprintf(out, "GET /%u HTTP/1.1\r\nHost: a\r\n\r\n", id);
+}
+
+static void send_pieces(int fd, const char *data, size_t len, unsigned int *seed)
+{
+	size_t at = 0, n;
+
+	while (at < len) {
+		n = rand_r(seed) % 3 ? 1 + rand_r(seed) % 40 : 1 + rand_r(seed) % 4000;
+		if (n > len - at)
+			n = len - at;
+		if (send(fd, data + at, n, MSG_NOSIGNAL) != (ssize_t)n)
+			return;
+		at += n;
+	}
+}
+
+/* Reads requests and answers each by its number; now and then it says that the connection ends. */
+static void *connection_serve(void *data)
+{
+	int fd = (intptr_t)data;
+	unsigned int seed = fd, id;
+	char text[16384] = "", out[8192];
+	size_t len = 0, n;
+	ssize_t got;
+
+	while ((got = recv(fd, text + len, sizeof(text) - 1 - len, 0)) > 0) {
+		char *head;
+
+		len += got;
+		text[len] = '\0';
+		head = strstr(text, "\r\n\r\n");
+		if (!head || sscanf(strchr(text, '/'), "/%u", &id) != 1)
+			continue;
+		/* One request at a time: all that comes is this one's. */
+		n = id % 4 == 0 ? strlen("5\r\n12345\r\n0\r\n\r\n") : id % 4 == 1 ? id + 4 : 0;
+		if (len < (size_t)(head + 4 - text) + n)
+			continue;
+		len = 0;
+		n = response_of(id, out);
+		if (rand_r(&seed) % 10 == 0) {
+			memmove(out + 17 + 19, out + 17, n - 17);
+			memcpy(out + 17, "Connection: close\r\n", 19);
+			send_pieces(fd, out, n + 19, &seed);
+			break;
+		}
+		send_pieces(fd, out, n, &seed);
+	}
+	close(fd);
+	return NULL;
+}
+
+static void *endpoint_serve(void *data)
+{
+	pthread_attr_t detached;
+	pthread_t thread;
+	int fd;
+
+	(void)data;
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	while ((fd = accept(endpoint, NULL, NULL)) >= 0)
+		pthread_create(&thread, &detached, connection_serve, (void *)(intptr_t)fd);
+	pthread_attr_destroy(&detached);
+	return NULL;
+}
+
+static void *requests_send(void *data)
+{
+	static char out[REQUESTS * 512];
+	unsigned int seed = 1;
+	size_t len = 0;
+
+	for (unsigned int id = 0; id < REQUESTS; id++)
+		len += request_of(id, out + len);
+	send_pieces((intptr_t)data, out, len, &seed);
+	return NULL;
+}
+
+static void responses_come_in_order_and_whole(void **state)
+{
+	static char want[REQUESTS * 4096], got[REQUESTS * 4096];
+	pthread_t server, sender;
+	size_t len = 0, came = 0;
+	int fd = client_open();
+	ssize_t n = 1;
+
+	(void)state;
+	for (unsigned int id = 0; id < REQUESTS; id++)
+		len += response_of(id, want + len);
+	pthread_create(&server, NULL, endpoint_serve, NULL);
+	pthread_create(&sender, NULL, requests_send, (void *)(intptr_t)fd);
+	while (came < len && n > 0) {
+		n = recv(fd, got + came, sizeof(got) - came, 0);
+		came += n > 0 ? n : 0;
+	}
+	assert_int_equal(came, len);
+	assert_memory_equal(got, want, len);
+	pthread_join(sender, NULL);
+	close(fd);
+	assert_int_equal(figure("gateway", "web", NULL, "requests"), REQUESTS);
+	shutdown(endpoint, SHUT_RDWR);
+	pthread_join(server, NULL);
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, begin, finish)
+
+static const struct CMUnitTest tests[] = {
+	CASE(a_connection_that_is_not_judged_is_reset),
+	CASE(one_that_a_new_policy_leaves_is_reset),
+	CASE(an_endpoint_that_goes_is_left),
+	CASE(a_client_that_goes_takes_its_request_along),
+	CASE(a_client_that_only_half_closes_is_answered),
+	CASE(responses_come_in_order_and_whole),
+};
+
+int main(void)
+{
+	return cmocka_run_group_tests_name("http_gateway", tests, NULL, NULL);
+}
