@@ -78,8 +78,8 @@ write "$listeners, {\"name\": \"more\", \"port\": 8090, $tcp, \"cluster_name\": 
 reload_is 1 'listener more cannot listen at \[::\]:8090: .*something listens there already' "a port that is taken"
 write "$listeners, {\"name\": \"guard\", \"address\": \"10.77.0.1\", \"port\": 8001}" "$one2, $pair, $http"
 reload_is 2 'listeners\[0\]\.port: value 8001: expected a port that no guard has' "a port that is a guard's as well"
-write "{\"name\": \"h\", \"port\": 8007, \"mode\": \"gateway\", \"cluster_name\": \"one\"}" "$one2"
-reload_is 2 'listeners\[0\]\.protocol: value "http": expected "tcp"' "a gateway for HTTP"
+write "{\"name\": \"h\", \"port\": 8007, \"mode\": \"gateway\", \"cluster_name\": \"one\", \"accept_proxy_protocol\": true}" "$one2"
+reload_is 2 'listeners\[0\]\.accept_proxy_protocol: value \(given\): expected a gateway whose protocol is "tcp"' "a gateway for HTTP behind PROXY headers"
 is "$(asked 8002)" "host1 10.78.1.1" "none of them changed anything"
 
 write "{\"name\": \"kept\", \"port\": 8002, $tcp, \"cluster_name\": \"one\"},
