@@ -224,6 +224,7 @@ static void a_connection_that_is_not_judged_is_reset(void **state)
 static void one_that_a_new_policy_leaves_is_reset(void **state)
 {
 	int fd = client_open(), at;
+	char c;
 
 	(void)state;
 	say(fd, GET);
@@ -240,7 +241,7 @@ static void one_that_a_new_policy_leaves_is_reset(void **state)
 	say(fd, GET);
 	assert_ends(fd, true);
 	/* The idle connection to the endpoint has seen nothing of it. */
-	assert_int_equal(recv(at, &(char){}, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(recv(at, &c, 1, MSG_DONTWAIT), -1);
 	assert_int_equal(figure("gateway", "web", NULL, "requests"), 2);
 	close(at);
 }
@@ -259,7 +260,7 @@ static void an_endpoint_that_goes_is_left(void **state)
 	hear(at_busy, "\r\n\r\n");
 	say(at, OK);
 	hear(idle, "ok");
-	configure("{\"name\": \"s\", \"hosts\": [\"127.0.0.1\"], \"port\": 9}");
+	configure("{\"name\": \"s\", \"hosts\": [\"127.0.0.1\"], \"port\": 9, \"drain_s\": 0}");
 	/* Idle ones at once, requests after drain_s, which is 0. */
 	assert_ends(at, false);
 	assert_ends(busy, true);
