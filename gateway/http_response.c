@@ -57,8 +57,12 @@ static enum http_step head_put(struct http_client *client, const struct http_fie
 	const struct http_response_out what = { .fields = fields,
 						.close = client->leaving && client->scan.status >= 200,
 						.keep_alive = x->old };
-	uint8_t *out = flow_head_room(flow, &client->gateway->buffers, client->scan.head_len + HTTP_HEAD_MORE);
+	uint8_t *out;
 
+	/* What has gone is not needed again: there may be many interim ones. */
+	if (flow->sent == flow->head)
+		flow_forget(flow, &client->gateway->buffers);
+	out = flow_head_room(flow, &client->gateway->buffers, client->scan.head_len + HTTP_HEAD_MORE);
 	if (!out) {
 		client->reset = true;
 		return STEP_END;

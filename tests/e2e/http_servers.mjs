@@ -61,6 +61,7 @@ const faults = {
 	'/until': (socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nto the end\n'),
 	'/two': (socket) => socket.write(ok('first') + ok('second')),
 	'/interim': (socket) => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' + ok('hinted')),
+	'/hints': (socket) => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(3000) + ok('at last')),
 	'/hop': (socket) => socket.write('HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nX-End: 2\r\nContent-Length: 0\r\n\r\n'),
 	'/silent': () => {},
 	'/switch': (socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),

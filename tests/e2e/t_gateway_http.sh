@@ -134,6 +134,7 @@ is "$(talk < <(printf '%s\n' 'send POST /early HTTP/1.1\r\nHost: faulty.test\r\n
 is "$(talk < <(printf '%s\n' 'send GET /ws HTTP/1.1\r\nHost: well.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n' 'read head' \
 	'send \x81\x05HELLO' 'pause 100' eof))" "101 0 data" "a WebSocket is a tunnel"
 is "$(talk < <(get faulty.test /interim && printf '%s\n' 'read head' status body))" "103 0 200 hinted" "interim responses go on"
+is "$(port=8081 curled -H 'Host: faulty.test' /hints) $(<"$work/body")" "200 at last" "as many as there are"
 is "$(port=8081 curled -H 'Host: faulty.test' /large-head) $(<"$work/body")" "200 ok" "a response's head that needs a larger buffer"
 
 # ---- faults ----
