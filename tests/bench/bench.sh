@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make bench`: wrk against the same nginx five ways, interleaved, medians of ROUNDS rounds; then ns per packet of the XDP
+# `make bench`: wrk against the same nginx six ways, interleaved, medians of ROUNDS rounds; then ns per packet of the XDP
 # program. All on loopback inside a network namespace of its own. ROUNDS (5) and BENCH_SECONDS (4) a run.
 # shellcheck source-path=SCRIPTDIR/../e2e source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -8,11 +8,11 @@
 rounds=${ROUNDS:-5}
 seconds=${BENCH_SECONDS:-4}
 connections=32
-time_limit=$((rounds * 5 * (seconds + 3) + 300))
+time_limit=$((rounds * 6 * (seconds + 3) + 300))
 sandbox "$@"
 
-ways='direct guard guard-full guard-headers haproxy'
-nginx_port=8080 haproxy_port=8070
+ways='direct guard guard-full guard-headers gateway haproxy'
+nginx_port=8080 haproxy_port=8070 gateway_port=8060
 
 describe() {
 	echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, Linux $(uname -r)"
@@ -104,6 +104,11 @@ licensed=('license.license_key="PENG-AAAA-BBBB-CCCC-DDDD-EEEE"' 'license.is_ente
 	'license.features={"multi_cloud": true}' 'license.max_proxies=10' 'license.current_proxies=1')
 limited='request_limits=[{"name": "each", "per": "token", "rate": 1000000}, {"name": "all", "per": "listener", "rate": 1000000}]'
 with_headers='listeners=[{"name": "web", "port": 8080, "license_headers": true, "response_headers": {"X-Node": "bench"}}]'
+# Two routes, so that each request is matched.
+gateway=("listeners=[{\"name\": \"gateway\", \"address\": \"127.0.0.1\", \"port\": $gateway_port, \"mode\": \"gateway\"}]"
+	"services=[{\"name\": \"nginx\", \"hosts\": [\"127.0.0.1\"], \"port\": $nginx_port}]"
+	'routes=[{"name": "other", "prefix": "/other", "cluster_name": "nginx", "hosts": ["127.0.0.1"]},
+		{"name": "all", "prefix": "/", "cluster_name": "nginx", "hosts": ["127.0.0.1"]}]')
 
 policy() {
 	local sizes=(rate_limit.max_sources= cache.max_verdicts=)
@@ -111,6 +116,7 @@ policy() {
 	guard) config_write "${sizes[@]}" "$unmeasured" ;;
 	guard-full) config_write "${sizes[@]}" "${licensed[@]}" "$limited" ;;
 	guard-headers) config_write "${sizes[@]}" "${licensed[@]}" "$limited" "$with_headers" ;;
+	gateway) config_write "${sizes[@]}" "$unmeasured" "${gateway[@]}" ;;
 	esac
 }
 
@@ -118,7 +124,7 @@ policy() {
 prepare() {
 	case $1 in
 	direct | haproxy) [ -z "$(pins)" ] || mpbpf unload >>"$log" 2>&1 || bail "unload failed: $(tail "$log")" ;;
-	guard*)
+	guard* | gateway)
 		policy "$1"
 		if [ -z "$(pins)" ]; then
 			# Onto an interface that carries none of this traffic: the XDP program is timed by itself.
@@ -173,6 +179,7 @@ for _ in $(seq "$rounds"); do
 	for name in "${order[@]}"; do
 		port=$nginx_port
 		[ "$name" != haproxy ] || port=$haproxy_port
+		[ "$name" != gateway ] || port=$gateway_port
 		measure "$name" "$port"
 	done
 	# Each way takes each place in turn: none is always the one after a warm cache.
@@ -185,6 +192,7 @@ way direct 'direct'
 way guard 'guard, cached verdict'
 way guard-full 'guard, licence, limits, metrics'
 way guard-headers 'the same, headers added'
+way gateway 'gateway, routed by host and path'
 way haproxy 'haproxy, jwt_verify'
 echo "cpu: user and system time of nginx, haproxy and mpbpfd (cpu.stat of their cgroup), without wrk and kernel threads"
 echo
