@@ -60,6 +60,14 @@ void http_server_close(struct http_server *server)
 	upstream_settle(upstream);
 }
 
+/* An idle one has nothing to say: an end, or bytes that answer nothing. What was seen may also have been read before. */
+static bool server_is_quiet(const struct http_server *server)
+{
+	char c;
+
+	return recv(server->peer.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 void http_server_release(struct http_client *client, bool reusable)
 {
 	struct http_server *server = client->server;
@@ -68,7 +76,7 @@ void http_server_release(struct http_client *client, bool reusable)
 	if (!server)
 		return;
 	upstream = server->upstream;
-	if (!reusable || upstream->gone || server->peer.closed) {
+	if (!reusable || upstream->gone || server->peer.closed || (server->peer.readable && !server_is_quiet(server))) {
 		http_server_close(server);
 		return;
 	}
@@ -151,14 +159,6 @@ static void server_connected(struct http_server *server)
 	client->phase = HTTP_EXCHANGE;
 	http_deadline(client, client->x.timeout_s);
 	http_pump(client);
-}
-
-/* An idle one has nothing to say: an end, or bytes that answer nothing. What was seen may also have been read before. */
-static bool server_is_quiet(const struct http_server *server)
-{
-	char c;
-
-	return recv(server->peer.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 static void on_server(evutil_socket_t fd, short what, void *data)

@@ -271,6 +271,29 @@ static void an_endpoint_that_goes_is_left(void **state)
 	close(idle);
 }
 
+/* It answers nothing: nobody's next request may be met by it. */
+static void a_response_too_many_ends_its_connection(void **state)
+{
+	int fd = client_open(), at;
+
+	(void)state;
+	say(fd, GET);
+	at = endpoint_accept();
+	hear(at, "\r\n\r\n");
+	say(at, OK OK);
+	hear(fd, "ok");
+	assert_ends(at, false);
+	say(fd, GET);
+	at = endpoint_accept();
+	hear(at, "\r\n\r\n");
+	say(at, OK);
+	hear(fd, "ok");
+	/* Also one that comes later, and is not even read. */
+	say(at, OK);
+	assert_ends(at, true);
+	close(fd);
+}
+
 static void a_client_that_goes_takes_its_request_along(void **state)
 {
 	int fd = client_open(), at;
@@ -456,6 +479,7 @@ static const struct CMUnitTest tests[] = {
 	CASE(a_connection_that_is_not_judged_is_reset),
 	CASE(one_that_a_new_policy_leaves_is_reset),
 	CASE(an_endpoint_that_goes_is_left),
+	CASE(a_response_too_many_ends_its_connection),
 	CASE(a_client_that_goes_takes_its_request_along),
 	CASE(a_client_that_only_half_closes_is_answered),
 	CASE(responses_come_in_order_and_whole),
