@@ -38,10 +38,10 @@ struct agent {
 	struct config *config;
 	char config_path[PATH_MAX]; /* "": built-in defaults */
 	struct event_base *base;
-	struct helper *helper;	 /* NULL without L7 programs */
-	struct gateway *gateway; /* NULL: no configuration had one yet */
+	struct helper *helper;	  /* NULL without L7 programs */
+	struct gateway *gateway;  /* NULL: no configuration had one yet */
 	struct steerwatch *steer; /* NULL: nothing is steered */
-	bool serving;		 /* all is open, privileges are dropped */
+	bool serving;		  /* all is open, privileges are dropped */
 	int conn_update_fd;
 	bool config_wrong; /* agent_open() failed for that */
 	bool loaded_here;  /* by this process, which takes it away again if it cannot serve */

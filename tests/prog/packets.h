@@ -38,18 +38,9 @@ struct extension {
 	uint8_t type, left; /* PROTO_ROUTING: its type, and segments left */
 };
 
-#define EXT(p, n)                                      \
-	{                                              \
-		.here = 1, .proto = (p), .length = (n) \
-	}
-#define EXT_ROUTING(t, l)                                                                \
-	{                                                                                \
-		.here = 1, .proto = PROTO_ROUTING, .length = 2, .type = (t), .left = (l) \
-	}
-#define EXT_FRAGMENT(f)                                             \
-	{                                                           \
-		.here = 1, .proto = PROTO_FRAGMENT, .fragment = (f) \
-	}
+#define EXT(p, n) { .here = 1, .proto = (p), .length = (n) }
+#define EXT_ROUTING(t, l) { .here = 1, .proto = PROTO_ROUTING, .length = 2, .type = (t), .left = (l) }
+#define EXT_FRAGMENT(f) { .here = 1, .proto = PROTO_FRAGMENT, .fragment = (f) }
 
 /* From so many bytes of payload on, the packet is of this class (enum protocol). */
 struct class_step {

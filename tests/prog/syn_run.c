@@ -13,12 +13,12 @@
 #include "syn_run.h"
 #include "tap.h"
 
-#define NET                                                                             \
-	"ip -batch - <<-END\n"                                                          \
-	"address add 198.51.100.1/32 dev lo\naddress add 192.0.2.1/32 dev lo\n"         \
-	"address add 2001:db8:ffff::1/128 dev lo nodad\n"                               \
-	"address add 2001:db8::1/128 dev lo nodad\nlink set lo up\n"                       \
-	"link add away0 type veth peer name away1\nlink set away0 up\n"                \
+#define NET                                                                     \
+	"ip -batch - <<-END\n"                                                  \
+	"address add 198.51.100.1/32 dev lo\naddress add 192.0.2.1/32 dev lo\n" \
+	"address add 2001:db8:ffff::1/128 dev lo nodad\n"                       \
+	"address add 2001:db8::1/128 dev lo nodad\nlink set lo up\n"            \
+	"link add away0 type veth peer name away1\nlink set away0 up\n"         \
 	"route add 198.51.100.0/24 dev away0\nroute add 2001:db8:ffff::/64 dev away0\nEND\n"
 
 static uint32_t get32(const uint8_t *at)

@@ -102,7 +102,8 @@ static void test_answers(void)
 		syn_check_answer(&answer, &frame, s->mss_back, s->spec.name);
 		expect(&frame, XDP_REASON_SYN_COOKIE, false, s->spec.name);
 	}
-	tap_result("a SYN is answered byte by byte as it should be, both families, tags, options and extension headers");
+	tap_result(
+		"a SYN is answered byte by byte as it should be, both families, tags, options and extension headers");
 }
 
 static void test_round_trip(void)
@@ -131,7 +132,9 @@ static void test_linear(void)
 {
 	static struct frame syn;
 	static struct answer answer;
-	const struct packet_spec spec = { .tags = { 0x8100 }, TCP6, .tcp_options = 2, .payload = "early", .zeros = 2000 };
+	const struct packet_spec spec = {
+		.tags = { 0x8100 }, TCP6, .tcp_options = 2, .payload = "early", .zeros = 2000
+	};
 
 	syn_build(&spec, FLAG_SYN, 1440, &syn);
 	for (size_t linear = FRAME_LEAST; linear < 120; linear += 7) {
@@ -147,7 +150,8 @@ static void test_linear(void)
 
 static void test_strays(void)
 {
-	static const uint8_t flags[] = { FLAG_ACK, FLAG_RST, FLAG_SYN | FLAG_ACK, FLAG_RST | FLAG_ACK, FLAG_FIN | FLAG_ACK };
+	static const uint8_t flags[] = { FLAG_ACK, FLAG_RST, FLAG_SYN | FLAG_ACK, FLAG_RST | FLAG_ACK,
+					 FLAG_FIN | FLAG_ACK };
 
 	for (size_t i = 0; i < sizeof(flags); i++) {
 		expect_flags(&(struct packet_spec){ TCP4 }, flags[i], XDP_REASON_SYN_GUARD, "IPv4");
@@ -234,7 +238,8 @@ static void test_ports(void)
 
 static void test_stack(int listener)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT_SERVED),
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(PORT_SERVED),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 

@@ -13,14 +13,8 @@
 #define TCP6 .family = 6, .proto = PROTO_TCP
 #define UDP4 .family = 4, .proto = PROTO_UDP
 #define UDP6 .family = 6, .proto = PROTO_UDP
-#define IP(at, byte)                                        \
-	{                                                   \
-		.layer = 3, .offset = (at), .value = (byte) \
-	}
-#define L4(at, byte)                                        \
-	{                                                   \
-		.layer = 4, .offset = (at), .value = (byte) \
-	}
+#define IP(at, byte) { .layer = 3, .offset = (at), .value = (byte) }
+#define L4(at, byte) { .layer = 4, .offset = (at), .value = (byte) }
 
 /* A byte that is written over the built packet. */
 struct patch {

@@ -98,7 +98,7 @@ static void test_v1_tells_the_addresses(void **state)
 	header = whole(LITERAL("PROXY TCP6 2001:DB8::1 2001:db8:0:0:0:0:0:2 1 65535\r\n"));
 	assert_known(&header, 1, "2001:db8::1", 1, "2001:db8::2", 65535);
 	header = whole(LITERAL("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
-			     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"));
+			       "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"));
 	assert_known(&header, 1, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535,
 		     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535);
 	header = whole(LITERAL("PROXY TCP6 ::ffff:192.0.2.1 ::1 2 3\r\n"));
@@ -111,7 +111,7 @@ static void test_v1_unknown(void **state)
 	assert_unknown(LITERAL("PROXY UNKNOWN\r\n"), 1);
 	assert_unknown(LITERAL("PROXY UNKNOWN whatever \0 this is\r\n"), 1);
 	assert_unknown(LITERAL("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
-			     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
+			       "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
 		       1);
 }
 
@@ -160,7 +160,8 @@ static const struct {
 	{ LITERAL("PROXY UNKNOWN \n\r\n") },
 	{ LITERAL("PROXY UNKNOWN \r \r\n") },
 	/* 108 bytes, without and with an end in sight */
-	{ LITERAL("PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n") },
+	{ LITERAL(
+		"PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n") },
 };
 
 static void test_v1_is_strict(void **state)
@@ -315,7 +316,7 @@ static void test_encoding(void **state)
 	header.authority = (struct proxy_value){ (const uint8_t *)"a.b.com", 7 };
 	header.unique_id = (struct proxy_value){ (const uint8_t *)"\0\1\2", 3 };
 	assert_encoded(&header, LITERAL(SIG "\x21\x11\0\x1c" V4_ADDRS "\2\0\7a.b.com"
-					  "\5\0\3\0\1\2"));
+					    "\5\0\3\0\1\2"));
 	header = header_of(1, "2001:db8::1", "2001:db8::2");
 	assert_encoded(&header, LITERAL("PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n"));
 	header.version = 2;
