@@ -216,7 +216,6 @@ static void a_connection_that_is_not_judged_is_reset(void **state)
 	(void)state;
 	judged = false;
 	fd = client_open();
-	send(fd, GET, sizeof(GET) - 1, MSG_NOSIGNAL);
 	assert_ends(fd, true);
 	assert_int_equal(figure("gateway", "web", "refused_by", "unjudged"), 1);
 	assert_int_equal(figure("gateway", "web", NULL, "requests"), 0);
