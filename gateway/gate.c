@@ -70,12 +70,14 @@ int gate_start(struct gate *gate)
 	return 0;
 }
 
-/* Whoever has shaken hands is served still: closing the socket would reset them. */
+/* Whoever has shaken hands is served still: closing the socket would reset them. Who comes meanwhile need not be. */
 void gate_stop(struct gate *gate)
 {
+	int left = SOMAXCONN;
+
 	if (gate->fd < 0)
 		return;
-	while (gate_accept(gate) == 0)
+	while (left-- > 0 && gate_accept(gate) == 0)
 		;
 	event_del(&gate->event);
 	event_del(&gate->resume);

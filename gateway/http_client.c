@@ -120,6 +120,8 @@ void http_pump(struct http_client *client)
 	}
 	flow_settle(&client->request, buffers);
 	flow_settle(&client->response, buffers);
+	if (client->response.sent == client->response.head)
+		flow_forget(&client->response, buffers);
 	if (client->phase == HTTP_EXCHANGE && client->moved)
 		http_deadline(client, client->x.timeout_s);
 	if (step == STEP_MORE)

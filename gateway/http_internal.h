@@ -12,6 +12,7 @@
 #define HTTP_TRIES 3	      /* endpoints that a request is tried with */
 #define HTTP_CONNECT_S 3      /* for each */
 #define HTTP_IDLE_S 75	      /* a client's connection without a request */
+#define HTTP_TIMEOUT_S 30     /* for an endpoint, where no route says another */
 #define HTTP_LINGER_S 2	      /* behind the last response, for the client to close */
 #define HTTP_SERVER_IDLE_S 60 /* a connection to an endpoint without a request */
 #define HTTP_SERVERS_IDLE 128 /* of an endpoint that are kept */

@@ -188,7 +188,7 @@ static int request_route(struct http_client *client, const struct http_fields *f
 	if (answer.why == ROUTE_BAD_HOST)
 		return -1 - ANSWER_BAD_REQUEST;
 	*ret = answer.service ? gateway->served[answer.service - gateway->config->services] : NULL;
-	client->x.timeout_s = answer.timeout_s;
+	client->x.timeout_s = answer.by == ROUTE_BY_REQUEST ? answer.timeout_s : HTTP_TIMEOUT_S;
 	return *ret ? 0 : -1 - ANSWER_NO_ROUTE;
 }
 
@@ -237,37 +237,6 @@ static bool is_judged(struct http_client *client)
 			     &client->policy);
 }
 
-static enum http_step request_take(struct http_client *client)
-{
-	struct http_flow *flow = &client->request;
-	const uint8_t *head = flow_data(flow);
-	struct http_fields fields;
-	struct http_target target;
-	struct backend *backend;
-	int r = -1 - ANSWER_BAD_REQUEST;
-
-	if (!is_judged(client)) {
-		client->gate->refused[REFUSED_UNJUDGED]++;
-		client->reset = true;
-		return STEP_END;
-	}
-	client->gate->requests++;
-	client->scanned = 0;
-	if (http_fields_read(head, &client->scan, &fields) == 0 &&
-	    http_target_read(head, &client->scan, &target) == 0) {
-		exchange_begin(client, &fields);
-		r = request_route(client, &fields, &target, &backend);
-		if (r == 0)
-			r = head_write(client, &fields, &target);
-		flow_skip(flow, client->scan.head_len);
-	}
-	if (r < 0)
-		http_answer(client, -1 - r);
-	else
-		request_send(client, backend, false);
-	return STEP_MORE;
-}
-
 /* What cannot be read ends the connection: nobody knows where the next request begins. */
 static enum http_step request_bad(struct http_client *client, enum http_answer answer)
 {
@@ -275,6 +244,36 @@ static enum http_step request_bad(struct http_client *client, enum http_answer a
 	client->scanned = 0;
 	client->gate->requests++;
 	http_answer(client, answer);
+	return STEP_MORE;
+}
+
+static enum http_step request_take(struct http_client *client)
+{
+	struct http_flow *flow = &client->request;
+	const uint8_t *head = flow_data(flow);
+	struct http_fields fields;
+	struct http_target target;
+	struct backend *backend;
+	int r;
+
+	if (!is_judged(client)) {
+		client->gate->refused[REFUSED_UNJUDGED]++;
+		client->reset = true;
+		return STEP_END;
+	}
+	if (http_fields_read(head, &client->scan, &fields) < 0 || http_target_read(head, &client->scan, &target) < 0)
+		return request_bad(client, ANSWER_BAD_REQUEST);
+	client->gate->requests++;
+	client->scanned = 0;
+	exchange_begin(client, &fields);
+	r = request_route(client, &fields, &target, &backend);
+	if (r == 0)
+		r = head_write(client, &fields, &target);
+	flow_skip(flow, client->scan.head_len);
+	if (r < 0)
+		http_answer(client, -1 - r);
+	else
+		request_send(client, backend, false);
 	return STEP_MORE;
 }
 

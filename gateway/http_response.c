@@ -37,6 +37,7 @@ void http_answer(struct http_client *client, enum http_answer answer)
 							 : ""));
 	x->response_begun = x->response_head = x->response_done = true;
 	x->reusable = false;
+	x->timeout_s = HTTP_IDLE_S;
 	client->phase = HTTP_EXCHANGE;
 	client->gate->answers[answer]++;
 	http_deadline(client, HTTP_IDLE_S);
@@ -102,6 +103,7 @@ static enum http_step response_interim(struct http_client *client, const struct 
 	flow_skip(&client->response, client->scan.head_len);
 	if (switches) {
 		x->response_head = true;
+		flow_forget(&client->request, &client->gateway->buffers);
 		client->phase = HTTP_TUNNEL;
 		client->deadline = 0;
 	}
@@ -116,7 +118,8 @@ static enum http_step response_take(struct http_client *client)
 	client->scanned = 0;
 	if (http_fields_read(flow_data(&client->response), h, &fields) < 0)
 		return response_bad(client);
-	if (h->status == 101 && (!client->x.upgrade || !client->x.request_done))
+	/* A client of HTTP/1.0 would not be told. */
+	if (h->status == 101 && (!client->x.upgrade || !client->x.request_done || client->x.old))
 		return response_bad(client);
 	if (h->status < 200)
 		return response_interim(client, &fields);

@@ -92,22 +92,30 @@ void http_server_release(struct http_client *client, bool reusable)
 		http_server_close(TAILQ_LAST(&upstream->idle, http_server_list));
 }
 
-/* The latest: what it needs is in the caches, and the others can grow old. */
+/*
+ * The latest of the idle ones: what it needs is in the caches, and the others can grow old. One that has ended, or said more
+ * than it was asked, is none, whether the loop has come to tell of that or not.
+ */
+static struct http_server *idle_take(struct upstream *upstream)
+{
+	struct http_server *server;
+
+	while ((server = TAILQ_FIRST(&upstream->idle)) && !server_is_quiet(server))
+		http_server_close(server);
+	if (server)
+		server_unpool(server);
+	return server;
+}
+
 struct http_server *http_server_take(struct http_client *client, struct upstream *upstream)
 {
 	const struct service_config *service = upstream->backend->service;
 	bool proxied = service->proxy_protocol != PROXY_OFF;
 	struct http_server *server = client->own;
 
-	if (server && (!proxied || server->upstream != upstream))
+	if (server && (!proxied || server->upstream != upstream || !server_is_quiet(server)))
 		http_server_close(server);
-	if (proxied) {
-		server = TAKE_PTR(client->own);
-	} else {
-		server = TAILQ_FIRST(&upstream->idle);
-		if (server)
-			server_unpool(server);
-	}
+	server = proxied ? TAKE_PTR(client->own) : idle_take(upstream);
 	if (server)
 		server_begin(server, client);
 	return server;

@@ -142,6 +142,12 @@ is "$(port=8081 curled -H 'Host: faulty.test' /large-head) $(<"$work/body")" "20
 for target in /none /bad /both /folded /long /switch; do
 	is "$(talk < <(get faulty.test $target && echo status && asks one.test /))" "502 200 host1 10.78.1.1" "${target#/}: 502, and the client goes on"
 done
+# Of a request that the gateway cannot read, behind one that it could, the answer comes once, and the end.
+many=$(printf 'a%d,' {1..33})
+for line in "GET / HTTP/1.1\\r\\nHost: one.test\\r\\nConnection: ${many%,}" 'GET http://u@one.test/ HTTP/1.1\r\nHost: one.test'; do
+	is "$(talk < <(asks one.test / && printf '%s\n' "send $line\\r\\n\\r\\n" status eof))" "200 host1 10.78.1.1 400 eof" \
+		"what cannot be read behind what could: ${line:0:16}"
+done
 is "$(talk < <(get faulty.test /cut && echo read))" cut "a response that is cut off is seen to be"
 is "$(talk < <(get faulty.test /cut-chunk && echo read))" cut "a chunked one too"
 is "$(port=8081 curled -H 'Host: faulty.test' /until) $(<"$work/body")" "200 to the end" "one that ends with its connection"
