@@ -172,6 +172,8 @@ static int serving_signals(struct serving *s, struct agent *agent)
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++)
 		if (!s->signals[i] || event_add(s->signals[i], NULL) < 0)
 			return -ENOMEM;
+	/* It may have ended before anybody was told. */
+	porter_reap(agent->porter);
 	return 0;
 }
 

@@ -67,7 +67,7 @@ enum http_step http_client_watch(struct http_client *client)
 
 	if (step != STEP_WAIT || !client->peer.readable || client->ended)
 		return step;
-	if (!socket_error(client->peer.fd))
+	if (!socket_is_reset(client->peer.fd))
 		return STEP_WAIT;
 	client->reset = true;
 	return STEP_END;

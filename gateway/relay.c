@@ -236,7 +236,7 @@ static enum flow_result flow_run(struct relay *relay, int from)
 /* libevent tells an error as both. Who does not read or write there just now does not meet it. */
 static bool side_is_reset(const struct relay *relay, int i, short what)
 {
-	return (what & EV_READ) && (what & EV_WRITE) && socket_error(relay->side[i].fd);
+	return (what & EV_READ) && (what & EV_WRITE) && socket_is_reset(relay->side[i].fd);
 }
 
 /* What a side sent before its reset still goes to the other, as far as that takes it now. */

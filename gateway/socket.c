@@ -12,6 +12,8 @@
 #include "core/util.h"
 #include "gateway/socket.h"
 
+#define STATE_CLOSE 7 /* TCP_CLOSE, include/net/tcp_states.h */
+
 /* A peer that is gone without a word is noticed after 60 s and 6 more questions, 10 s apart. */
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
@@ -66,6 +68,15 @@ int socket_error(int fd)
 	socklen_t len = sizeof(error);
 
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+}
+
+bool socket_is_reset(int fd)
+{
+	struct tcp_info info = {};
+	socklen_t len = sizeof(info);
+
+	return socket_error(fd) &&
+	       (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_state == STATE_CLOSE);
 }
 
 void socket_reset_on_close(int fd)

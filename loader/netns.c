@@ -35,16 +35,20 @@ struct tried {
 	} files[512];
 };
 
-static bool try_first(struct tried *tried, const struct stat *st)
+static bool was_tried(const struct tried *tried, const struct stat *st)
 {
 	for (size_t i = 0; i < tried->n; i++)
 		if (tried->files[i].ino == st->st_ino && tried->files[i].dev == st->st_dev)
-			return false;
+			return true;
+	return false;
+}
+
+static void tried_add(struct tried *tried, const struct stat *st)
+{
 	if (tried->n < ARRAY_SIZE(tried->files)) {
 		tried->files[tried->n].dev = st->st_dev;
 		tried->files[tried->n++].ino = st->st_ino;
 	}
-	return true;
 }
 
 /* Enters the namespace. 0: its cookie is the one looked for, -ESRCH: another, or -errno. */
@@ -57,9 +61,13 @@ static int enter_if(const char *path, uint64_t cookie, struct tried *tried)
 
 	if (stat(path, &st) < 0)
 		return -errno;
-	if (!try_first(tried, &st))
+	if (was_tried(tried, &st))
 		return -ESRCH;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* The process has ended, others may be in there. */
+	if (fd < 0 && errno == ENOENT)
+		return -ESRCH;
+	tried_add(tried, &st);
 	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
 		return -errno;
 	r = netns_cookie(&found);

@@ -81,7 +81,8 @@ static bool closing_try(struct closing *closing, struct closing_entry *entry, in
 	diag = doors_get(closing->doors, conn.netns);
 	if (diag >= 0)
 		return closing_end(closing, diag, entry, &conn, now);
-	if (diag == -EAGAIN && now - entry->since < CLOSING_LATEST_MS * NSEC_PER_MSEC)
+	/* Also what cannot be had just now may be had later, descriptors for one. */
+	if (diag != -EPIPE && now - entry->since < CLOSING_LATEST_MS * NSEC_PER_MSEC)
 		return false;
 	closing_failed(closing);
 	return true;

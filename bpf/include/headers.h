@@ -14,8 +14,9 @@
 #include "conn.h"
 #include "scratch.h"
 
-#define STATUS_LINE_MAX 256    /* longer ones are left alone */
-#define HEADERS_WHOLE_MAX 4096 /* bytes of a message that are copied for one segment to hold them */
+#define STATUS_LINE_MAX 256	 /* longer ones are left alone */
+#define HEADERS_WHOLE_MAX 4096	 /* bytes of a message that are copied for one segment to hold them */
+#define HEADERS_BEHIND_MAX 32768 /* bytes of a message that may lie before a head that gets headers */
 
 struct line_search {
 	struct scratch *s;
@@ -47,8 +48,10 @@ __weak __noinline int headers_line(struct scratch *s, __u32 n)
 /*
  * Returns `size`, a constant; 0: nothing was added; -1: bytes were added that could not be written.
  *
- * A push leaves three pieces, and the kernel sends each as a segment of its own, which costs more than all else here. So a short
- * message is put together again at once, and of a long one what lies before its last piece.
+ * Before its fix of 2026 (f72eed9b84fb) bpf_msg_push_data() reads what is behind its place from elsewhere, unless that lies in the
+ * first piece of the message: so all before it is made one piece. A push leaves three pieces, and the kernel sends each as a
+ * segment of its own, which costs more than all else here. So a short message is put together again at once, and the start
+ * of a long one; where there is no memory for it, it stays as it is.
  */
 static __always_inline int headers_push(struct sk_msg_md *msg, const struct header_block *block, __u32 at, __u32 size)
 {
@@ -56,11 +59,16 @@ static __always_inline int headers_push(struct sk_msg_md *msg, const struct head
 	void *data, *end;
 	__u32 i;
 
-	if (bpf_msg_push_data(msg, at, size, 0))
+	if (at > HEADERS_BEHIND_MAX || bpf_msg_pull_data(msg, 0, at + 1, 0) || bpf_msg_push_data(msg, at, size, 0)) {
+		STATS_INC(unadded);
 		return 0;
+	}
 	i = msg->size;
-	if (bpf_msg_pull_data(msg, 0, i > HEADERS_WHOLE_MAX ? at + size : i, 0) ||
-	    bpf_msg_pull_data(msg, at, at + size, 0))
+	if (i <= HEADERS_WHOLE_MAX)
+		bpf_msg_pull_data(msg, 0, i, 0);
+	else if (at + size <= HEADERS_WHOLE_MAX)
+		bpf_msg_pull_data(msg, 0, at + size, 0);
+	if (bpf_msg_pull_data(msg, at, at + size, 0))
 		return -1;
 	data = msg->data;
 	end = msg->data_end;

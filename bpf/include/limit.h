@@ -27,20 +27,22 @@ static __always_inline __u32 limit_window(const struct policy *policy)
 }
 
 /* Adds `n` packets to the count of the source; how many there were before, the same one if there is no room for it. */
-static __always_inline __u32 limit_take(const struct source_key *key, __u32 window, __u32 n)
+static __always_inline __u32 limit_take(const struct source_key *key, __u32 window, __u32 *n)
 {
 	struct source *source = bpf_map_lookup_elem(&sources, key), first;
 
 	if (unlikely(!source)) {
-		first.window_count = (__u64)window << 32 | n;
+		first.window_count = (__u64)window << 32 | *n;
 		if (!bpf_map_update_elem(&sources, key, &first, BPF_NOEXIST))
 			return 0;
-		/* Another CPU was first; or all room is being recycled at this moment: then it passes uncounted. */
+		/* Another CPU was first; or all room is being recycled at this moment: then it passes uncounted, by itself. */
 		source = bpf_map_lookup_elem(&sources, key);
-		if (!source)
+		if (!source) {
+			*n = 1;
 			return 0;
+		}
 	}
-	return window_take(source, window, n) - n;
+	return window_take(source, window, *n) - *n;
 }
 
 /*
@@ -71,7 +73,7 @@ static __always_inline bool limit_exceeded(const struct packet *pkt, const struc
 			lease = NULL;
 		}
 	}
-	before = limit_take(&key, window, n);
+	before = limit_take(&key, window, &n);
 	if (lease) {
 		*lease = (struct lease){ .source = key, .generation = policy->generation, .window = window };
 		lease_note(lease, n, before, policy->packets);

@@ -24,6 +24,8 @@ shapes_start() {
 			'/chunked-apart': async (s) => { s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'); await pause(); s.write('3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n'); },
 			'/interim': async (s) => { s.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'); await pause(); s.write(head('', 5) + 'hello'); },
 			'/interim-together': async (s) => s.write('HTTP/1.1 100 Continue\r\n\r\n' + head('', 5) + 'hello'),
+			'/pair': async (s) => { s.pair = head('', 3000) + 'a'.repeat(3000); },
+			'/paired': async (s) => s.write(s.pair + head('', 3000) + 'b'.repeat(2999) + '\n'),
 			'/204': async (s) => s.write('HTTP/1.1 204 No Content\r\n\r\n'),
 			'/304': async (s) => s.write('HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n'),
 			'/head': async (s) => s.write(head('', 5)),
@@ -153,6 +155,9 @@ is "$(count "$added")" 1 "an interim response gets nothing"
 is "$(grep -an -A1 '^HTTP/1.1' "$work/out" | sed -n 2p | sed 's/^[0-9]*-//')" "Link: </a>" "its head is as it was"
 raw /interim-together >"$work/out"
 is "$(count "$added")" 1 "nor does one that comes together with the final one"
+raw /pair /paired >"$work/out"
+is "$(count "$added") $(grep -aoE 'a{3000}' "$work/out" | wc -l) $(grep -aoE 'b{2999}' "$work/out" | wc -l)" "2 1 1" \
+	"two responses in one send of more than 4 KiB: each has them, and its body"
 raw /one /204 /chunked /apart /bytes /looks-like /one >"$work/out"
 is "$(count "$added")" 7 "seven pipelined responses: seven times"
 is "$(grep -ao 'HTTP/1.1 2' "$work/out" | wc -l)" 8 "and no head too many"
