@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests: a gateway for HTTP with its endpoint, its clients and a guard that is told what to say. */
+#ifndef MPBPF_TESTS_HTTP_GATEWAY_RUN_H
+#define MPBPF_TESTS_HTTP_GATEWAY_RUN_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <cjson/cJSON.h>
+
+#include "core/util.h"
+#include "gateway/gateway.h"
+
+#define CLIENTS 6
+#define REQUESTS 100 /* of each */
+#define PATIENCE_S 20
+
+static atomic_bool judged;
+static atomic_uint policy;
+static struct gateway *gateway;
+static struct config *config;
+static int endpoint; /* listens */
+static uint16_t endpoint_port, gateway_port;
+
+static void on_note(const char *text)
+{
+	(void)text;
+}
+
+static bool on_judged(void *data, int fd, bool dry_run, uint32_t *ret_policy)
+{
+	(void)data;
+	(void)fd;
+	(void)dry_run;
+	*ret_policy = policy;
+	return judged;
+}
+
+static uint32_t on_policy(void *data)
+{
+	(void)data;
+	return policy;
+}
+
+static const struct gateway_hooks hooks = { .note = on_note, .judged = on_judged, .policy = on_policy };
+
+/* ---- sockets ---- */
+
+static int listen_somewhere(uint16_t *ret_port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*ret_port = ntohs(at.sin_port);
+	return fd;
+}
+
+static void patience(int fd)
+{
+	const struct timeval limit = { .tv_sec = PATIENCE_S };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
+static int client_open(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				  .sin_port = htons(gateway_port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	patience(fd);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static int endpoint_accept(void)
+{
+	int fd = accept(endpoint, NULL, NULL);
+
+	assert_true(fd >= 0);
+	patience(fd);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Reads until `end` has come. */
+static void hear(int fd, const char *end)
+{
+	char text[4096] = "";
+	size_t len = 0;
+	ssize_t n;
+
+	while (!strstr(text, end)) {
+		n = recv(fd, text + len, sizeof(text) - 1 - len, 0);
+		if (n <= 0)
+			fail_msg("%s after \"%s\"", n ? strerror(errno) : "end", text);
+		len += n;
+		text[len] = '\0';
+	}
+}
+
+/* What comes next is the end: by RST, or not. */
+static void assert_ends(int fd, bool reset)
+{
+	char c;
+	ssize_t n = recv(fd, &c, 1, 0);
+
+	if (reset)
+		assert_true(n < 0 && errno == ECONNRESET);
+	else
+		assert_int_equal(n, 0);
+	close(fd);
+}
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static double figure(const char *section, const char *name, const char *group, const char *key)
+{
+	cJSON *json = cJSON_CreateObject(), *item;
+	double value;
+
+	assert_true(gateway_stats(gateway, json));
+	item = cJSON_GetObjectItem(cJSON_GetObjectItem(json, section), name);
+	if (group)
+		item = cJSON_GetObjectItem(item, group);
+	item = cJSON_GetObjectItem(item, key);
+	assert_non_null(item);
+	value = item->valuedouble;
+	cJSON_Delete(json);
+	return value;
+}
+
+/* ---- the gateway ---- */
+
+static void configure(const char *services)
+{
+	struct gateway_plan *plan;
+	struct config_error error;
+	struct config *next;
+	char text[1024];
+
+	snprintf(
+		text, sizeof(text),
+		"{\"version\": \"1\", \"auth\": {\"require_auth\": false}, \"listeners\": [{\"name\": \"web\", \"address\": "
+		"\"127.0.0.1\", \"port\": %u, \"mode\": \"gateway\", \"cluster_name\": \"s\"}], \"services\": [%s]}",
+		gateway_port, services);
+	if (config_parse(text, strlen(text), "x", NULL, &next, &error) < 0)
+		fail_msg("%s", error.text);
+	if (gateway_prepare(gateway, next, &plan, &error) < 0)
+		fail_msg("%s", error.text);
+	gateway_commit(gateway, plan);
+	config_free(config);
+	config = next;
+}
+
+static char *service(const char *more)
+{
+	static char text[256];
+
+	snprintf(text, sizeof(text), "{\"name\": \"s\", \"hosts\": [\"127.0.0.1\"], \"port\": %u%s}", endpoint_port,
+		 more);
+	return text;
+}
+
+static int begin(void **state)
+{
+	int fd;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	judged = true;
+	policy = 1;
+	endpoint = listen_somewhere(&endpoint_port);
+	fd = listen_somewhere(&gateway_port);
+	close(fd);
+	if (gateway_open(&hooks, &gateway) < 0)
+		return -1;
+	configure(service(", \"drain_s\": 0"));
+	return gateway_start(gateway);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	gateway_close(gateway);
+	config_free(config);
+	config = NULL;
+	close(endpoint);
+	return 0;
+}
+
+#endif
