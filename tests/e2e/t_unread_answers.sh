@@ -7,6 +7,9 @@ sandbox "$@"
 
 sent=16000
 net_up
+# What the buffers may grow to is bounded: with the defaults (4 MB to send, 32 MB to receive) all the answers fit in at times.
+in_server sh -c 'echo 4096 16384 262144 >/proc/sys/net/ipv4/tcp_wmem'
+echo 4096 131072 262144 >/proc/sys/net/ipv4/tcp_rmem
 server_start
 mpbpf_load
 filler="X-Filler: $(printf 'y%.0s' {1..1200})"
