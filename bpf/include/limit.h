@@ -23,7 +23,7 @@ static __always_inline struct source_key limit_key(const struct packet *pkt)
 /* The number of the window now. Jiffies cost nothing to read, and no window is shorter than one. */
 static __always_inline __u32 limit_window(const struct policy *policy)
 {
-	return bpf_jiffies64() * policy->jiffy_ns / policy->window_ns;
+	return bpf_jiffies64() * policy->jiffy_ns / policy->window_ns | WINDOW_MARK;
 }
 
 /* Adds `n` packets to the count of the source; how many there were before, the same one if there is no room for it. */

@@ -8,21 +8,29 @@
 
 #include "window.h"
 
-#define QUOTA_BITS 40 /* of amount; the window's number is above them */
+#define QUOTA_BITS 40 /* of amount; above them the window's number, 23 bits of it, and WINDOW_MARK */
 #define QUOTA_MASK ((1ULL << QUOTA_BITS) - 1)
+#define QUOTA_WINDOWS ((1u << 23) - 1)
 #define QUOTA_FULL (1ULL << (QUOTA_BITS - 1)) /* counting stops here, and none reaches the window */
 #define QUOTA_SWAPS_MAX 16		      /* swaps lost to other CPUs before an amount is taken unseen */
 
-/* By how many windows, of numbers modulo 2^24, `window` is ahead of that in `word`. */
+static __always_inline __u64 quota_first(__u32 window, __u64 amount)
+{
+	return (__u64)WINDOW_MARK << 32 | (__u64)(window & QUOTA_WINDOWS) << QUOTA_BITS | amount;
+}
+
+/* By how many windows, of numbers modulo 2^23, `window` is ahead of that in `word`. What is no window's is behind. */
 static __always_inline __s32 quota_ahead(__u64 word, __u32 window)
 {
-	return (__s32)((window - (__u32)(word >> QUOTA_BITS)) << 8) >> 8;
+	if (!(word >> 32 & WINDOW_MARK))
+		return 1;
+	return (__s32)((window - (__u32)(word >> QUOTA_BITS)) << 9) >> 9;
 }
 
 /* As window_count(): what is over the limit counts too. */
 static __always_inline bool quota_window_over(__u64 *word, __u64 amount, __u64 room, __u32 window)
 {
-	__u64 old, first = (__u64)(window & 0xffffff) << QUOTA_BITS | amount;
+	__u64 old, first = quota_first(window, amount);
 	__s32 ahead;
 	__u32 i;
 

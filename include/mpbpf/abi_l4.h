@@ -109,7 +109,11 @@ struct source_key {
 	__be32 w[2];
 };
 
-/* Value of `sources`: window number in the upper, packet count in the lower 32 bits, so that both change at once. */
+/*
+ * Value of `sources`: window number in the upper, packet count in the lower 32 bits, so that both change at once. Token buckets
+ * keep a time there, which is below 2^63 (BUCKET_TICKS: for four years from boot): WINDOW_MARK in a number says that it is one.
+ */
+#define WINDOW_MARK (1u << 31)
 struct source {
 	__u64 window_count;
 };
