@@ -34,6 +34,15 @@ __weak __noinline int judging_trim(struct __sk_buff *skb, __u32 old)
 	return old ? -1 : 0;
 }
 
+/*
+ * What a client of this machine sends by sendfile() or splice() stays in pages that it may change until the service has copied
+ * them, and a veth pair hands such pages on. So what is judged becomes the skb's own first. Returns 0, or -1: memory is short.
+ */
+static __always_inline int judging_own(struct __sk_buff *skb, __u32 len)
+{
+	return bpf_skb_pull_data(skb, len) ? -1 : 0;
+}
+
 /* sk_skb begins with the next bytes. Returns conn.front as it was. */
 static __always_inline __u64 judging_begin(struct conn *conn)
 {

@@ -80,6 +80,9 @@ __weak __noinline int body_follow(struct __sk_buff *skb, struct http1_body *body
 	if (body->kind == BODY_NONE)
 		return off == len ? OUTCOME_PASS : OUTCOME_ASK;
 	run.body = *body;
+	/* Content is nobody's business here; where framing stands between, all up to it is copied. */
+	if (!(http1_body_plain(body) && body->left >= len - off) && body->kind == BODY_CHUNKED && judging_own(skb, len))
+		return OUTCOME_ASK;
 	bpf_loop(BODY_STEPS, body_step, &run, 0);
 	if (run.result < 0)
 		return OUTCOME_DENY;
@@ -155,6 +158,8 @@ static __always_inline enum outcome request_head(struct __sk_buff *skb, struct r
 	if (!s)
 		return OUTCOME_ASK;
 	rq->now = bpf_ktime_get_boot_ns();
+	if (judging_own(skb, n))
+		return OUTCOME_ASK;
 	if (!n || bpf_skb_load_bytes(skb, 0, s->buf.b, within(n, MPBPF_HEAD_MAX)))
 		return OUTCOME_CLOSE;
 	outcome = head_judge(s, conn, c, n, rq);
