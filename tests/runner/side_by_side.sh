@@ -15,13 +15,21 @@ start_worker() {
 	live=("${!worker[@]}")
 }
 
-# may_start I: whether there is room for it beside those that run
+# in_order: their numbers into `order`. Those that must be alone come first, so that others need not run out before each.
+in_order() {
+	local i path others=()
+	for i in "${!tests[@]}"; do
+		path_of "${tests[i]}"
+		if must_be_alone; then order+=("$i"); else others+=("$i"); fi
+	done
+	alone=${#order[@]}
+	order+=("${others[@]}")
+}
+
+# may_start N: whether there is room for the test at place N in `order` beside those that run
 may_start() {
-	local path
-	[ "$1" -lt "${#tests[@]}" ] && [ "${#worker[@]}" -lt "$jobs" ] || return
-	[ "${#worker[@]}" -gt 0 ] || return 0
-	path_of "${tests[$1]}"
-	[ -z "$alone" ] && ! must_be_alone
+	[ "$1" -lt "${#order[@]}" ] && [ "${#worker[@]}" -lt "$jobs" ] || return
+	[ "${#worker[@]}" -eq 0 ] || [ "$1" -gt "$alone" ]
 }
 
 # ended_worker PID: one that did not come to its end has no verdict either
@@ -37,12 +45,11 @@ ended_worker() {
 }
 
 run_side_by_side() {
-	local next=0 printed=0 pid path alone='' worker=() ended=()
+	local next=0 printed=0 alone pid order=() worker=() ended=()
+	in_order
 	while [ "$printed" -lt "${#tests[@]}" ]; do
 		while may_start "$next"; do
-			path_of "${tests[next]}"
-			if must_be_alone; then alone=1; else alone=; fi
-			start_worker "$next"
+			start_worker "${order[next]}"
 			next=$((next + 1))
 		done
 		for pid in "${!worker[@]}"; do
