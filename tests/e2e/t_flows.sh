@@ -116,7 +116,9 @@ before
 is "$(tls)" 200 "TLS is served"
 is "$(curl -s -o /dev/null -w '%{http_code}' "http://$server_ip:8080/100")" 200 "HTTP is"
 after
-is "${moved[xdp.protocols.tls]} ${moved[xdp.protocols.http1]}" "1 1" "packets are classified by themselves"
+# A segment that a slow machine sends again is a packet by itself here.
+between "${moved[xdp.protocols.tls]}" 1 9 "packets are classified by themselves: TLS"
+between "${moved[xdp.protocols.http1]}" 1 9 "and HTTP"
 is "${moved[xdp.flows]}" 0 "no flow is added"
 check "unload" mpbpf unload
 tap_done
