@@ -90,14 +90,17 @@ static void test_purge(void)
 	struct list_purge purge = {};
 	uint64_t end = now() + 86400 * NSEC_PER_SEC;
 	size_t n = many(), left = n / 2 + n / 8 + 1500 + 3;
+	struct list_entry *entries = calloc(n, sizeof(*entries));
 	int steps = 0, r;
 
+	if (!entries)
+		tap_bail("no memory");
 	CHECK(list_purge(&block, &purge, now()) == 0 && lengths().first_end == GOOD, "there is nothing to purge");
-	for (uint32_t i = 0; i < n; i++) {
-		struct list_entry e = numbered(i, end);
-
-		list_put(&block, &e, 1, false, now());
-	}
+	for (uint32_t i = 0; i < n; i++)
+		entries[i] = numbered(i, end);
+	r = list_put(&block, entries, n, false, now());
+	CHECK(r == 0, "%s", strerror(-r));
+	free(entries);
 	put(&block, "198.51.0.0/16", end + 7);
 	put(&block, "2001:db8::/32", end);
 	CHECK(lengths().first_end == end && lengths().v4 == 0x10001, "ends and lengths are not kept");
