@@ -27,7 +27,7 @@ END
 check "the response is right" cmp "$work/got" "$work/web/www/300000"
 
 # This one never reads: it is not waited for.
-session dead "receive 4096" "connect $server_ip 8080" "send $large$malformed"
+session dead "receive 32768" "connect $server_ip 8080" "send $large$malformed"
 check "its connection is there" wait_for 5 figure_is connections.open -eq 1
 check "and is closed in time" wait_for 15 figure_is connections.open -eq 0
 session_end dead

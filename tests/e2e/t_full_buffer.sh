@@ -6,7 +6,7 @@
 . "${0%/*}/lib.sh"
 sandbox "$@"
 
-count=400
+count=$(scaled 400 100)
 net_up
 nginx_start "$work/web" "$cgroup" '8080 sndbuf=4096'
 access_log=$work/web/access.log

@@ -60,7 +60,7 @@ large="GET /300000 HTTP/1.1\\r\\nHost: server\\r\\n$static\\r\\n\\r\\n"
 half() {
 	local what=$1 want=$2
 	shift 2
-	is "$(printf '%s\n' 'receive 4096' 'timeout 5000' "connect $server_ip 8080" "$@" 'pause 1500' read read | script | joined)" \
+	is "$(printf '%s\n' 'receive 4096' 'timeout 5000' "connect $server_ip 8080" "$@" "pause $((1500 / pace))" read read | script | joined)" \
 		"$want" "$what"
 }
 

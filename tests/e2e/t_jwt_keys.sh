@@ -13,8 +13,10 @@ mkdir -p "$keys/..1" "$keys/..2"
 for name in kept old new; do
 	openssl genpkey -algorithm ed25519 -out "$work/$name.key" 2>/dev/null
 done
-openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out "$work/rsa1.key" 2>/dev/null
-openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out "$work/rsa2.key" 2>/dev/null
+# Of three primes, which are sooner found; nobody sees that in a public key.
+for name in rsa1 rsa2; do
+	openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_primes:3 -out "$work/$name.key" 2>/dev/null
+done
 chmod 600 "$work"/*.key
 
 base64url() {
@@ -131,7 +133,8 @@ is "$(open_ask "$kept") $(open_ask "$new")" "200 200" "the keys in force stay"
 jwks kept old && cat "$work/jwks.new" >"$work/jwks.json"
 check "a set written in place is in force" wait_for 4 answered 200 "$old"
 is "$(open_ask "$kept") $(open_ask "$old") $(open_ask "$new")" "200 200 403" "the open connection: the new key is refused"
-is "$(said)" 2 "nothing more was said"
+# What is written in place may be seen between its emptying and its writing.
+between "$(said)" 2 3 "nothing more was said"
 load_end load
 matches "$(<"$work/load")" '^requests=[0-9]{3,} errors=0 mismatched=0 connections=2 200=[0-9]+$' \
 	"no request with the key that stayed was refused through all this"

@@ -5,6 +5,8 @@
 . "${0%/*}/lib.sh"
 sandbox "$@"
 
+# Each waits for a retransmission.
+rounds=$(scaled 3)
 net_up
 server_start
 config_write 'listeners=[{"name": "web", "port": 8080}, {"name": "last", "port": 8081}]'
@@ -32,7 +34,7 @@ talk() {
 
 before
 accessed_reset
-for i in 1 2 3; do
+for ((i = 1; i <= rounds; i++)); do
 	new
 	talk "cached token ($i)" "200 11" "last $get$static\\r\\n\\r\\n" read
 	talk "unknown token ($i)" "200 11" "last $get$new\\r\\n\\r\\n" read
@@ -49,8 +51,8 @@ for i in 1 2 3; do
 	talk "a denial as the last of three ($i)" "200 11 200 300000 401 0" \
 		"last $get$static\\r\\n\\r\\nGET /300000 HTTP/1.1\\r\\nHost: server\\r\\n$static\\r\\n\\r\\n$denied" read read read
 done
-accessed_is 30 "the service saw each allowed request once, and nothing else"
-is "$(moved requests.denied.no_token)" 12 "each denial was counted once"
+accessed_is $((10 * rounds)) "the service saw each allowed request once, and nothing else"
+is "$(moved requests.denied.no_token)" $((4 * rounds)) "each denial was counted once"
 
 # Bodies, which say by themselves whether the end came too early.
 put="PUT /dav/body HTTP/1.1\\r\\nHost: server\\r\\n"
@@ -58,7 +60,7 @@ pattern_files "$work/large=300000"
 small=$(seq -s , 1000)
 small=${small:0:3000}
 echo -n "$small" >"$work/small"
-for i in 1 2 3; do
+for ((i = 1; i <= rounds; i++)); do
 	for kind in cached unknown; do
 		new
 		[ $kind = unknown ] || new=$static
@@ -79,7 +81,7 @@ for i in 1 2 3; do
 done
 
 # More than one segment at a time: the client sends the parts of it again one by one.
-for i in 1 2 3; do
+for ((i = 1; i <= rounds; i++)); do
 	new
 	rm -f "$work/web/dav/body"
 	talk "300000 bytes and the end, unknown token ($i)" "201 0" join \
@@ -92,7 +94,7 @@ pattern_files "$work/90000=90000"
 { printf 'HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n' && cat "$work/90000"; } >"$work/answer"
 in_cgroup "$cgroup" "$tools/blockd" 8081 "$work/errors" "$work/answer" </dev/null >/dev/null 2>&1 &
 wait_for 20 listening 8081
-for i in 1 2 3; do
+for ((i = 1; i <= rounds; i++)); do
 	new
 	is "$(script <<-END | joined
 		receive 4096
