@@ -46,7 +46,8 @@ static void test_same_source(void)
 	xdp_read_stats(&run, &before);
 	sent = workers_run(same_source);
 	moved = xdp_stats_since(&run, &before);
-	CHECK(xdp_read_source(&run, &key, &value) && value == sent, "sent %lu, counted %lu", sent, value);
+	CHECK(xdp_read_source(&run, &key, &value) && (uint32_t)value == sent, "sent %lu, counted %u", sent,
+	      (uint32_t)value);
 	CHECK(moved.packets == sent && moved.reasons[XDP_REASON_PASS] == 1000 &&
 		      moved.reasons[XDP_REASON_RATE_LIMIT] == sent - 1000,
 	      "sent %lu: packets %llu, passed %llu, dropped %llu", sent, moved.packets, moved.reasons[XDP_REASON_PASS],
@@ -99,7 +100,7 @@ static void send_first_packets(void)
 		key = numbered_source(i);
 		value = 0;
 		xdp_read_source(&run, &key, &value);
-		sum += value;
+		sum += (uint32_t)value;
 	}
 	CHECK(sum == sent, "sent %lu, counted %lu", sent, sum);
 }

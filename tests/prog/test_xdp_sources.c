@@ -60,7 +60,7 @@ static void put_rest(uint32_t from)
 			i = from + n;
 			keys[n] = (struct source_key){};
 			memcpy(&keys[n].w[1], (uint8_t[]){ 10, i >> 16, i >> 8, i }, 4);
-			values[n].window_count = 1;
+			values[n].window_count = (uint64_t)WINDOW_MARK << 32 | 1;
 		}
 		if (bpf_map_update_batch(run.sources, keys, values, &n, NULL))
 			tap_bail("cannot put sources into the map");
