@@ -94,7 +94,7 @@ is "$(told "$client_ip" "$tlvs" 8009 | joined)" "200 haproxy 192.0.2.7 198.51.10
 	"the name that the connection has, and whom the client wanted, are passed on"
 matches "$(told "$client_ip" "$v1" 8009 | joined)" '^200 haproxy 192\.0\.2\.7 198\.51\.100\.9:443 [0-9a-f]{32} +(- )?eof$' "one that has none gets one"
 refused() {
-	script <<-END
+	script <<-END | sed 's/^failed: connect .* reset by peer$/reset/'
 		connect $server_ip $1 ${2:-}
 		send ${3:-}
 		eof

@@ -3,8 +3,8 @@
 # One kernel's part of `make vmtest`, on the host and in each guest: suite.sh SUITE RESULTS [ARGUMENT OF THE RUNNER]...
 #
 # SUITE is an installed test folder. RESULTS gets check.json, kernel (two lines: release and version) and what
-# run_kselftest.sh -o writes; its exit status is that of the runner. On an emulated machine a test can come too late
-# beside others: what failed there is run once more, by itself. RESULTS/again names it and RESULTS/first has what failed.
+# run_kselftest.sh -o writes; its exit status is that of the runner. An emulated machine that does not get its
+# processor can come too late: what failed there is run once more. RESULTS/again names it and RESULTS/first has what failed.
 suite=$1 results=$2
 shift 2
 again_max=5 # tests; more than that did not fail by chance
