@@ -5,18 +5,20 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 
-# Prints "floor room" of a project file; nothing for what has no floor (system headers, tests).
+# The `floor` and the `room` of a project file; fails for what has none (system headers, tests).
 floor_of() {
+	room=
 	case $1 in
-	include/mpbpf/*) echo 0 abi ;;
-	vmlinux.h) echo 1 vmlinux ;;
-	bpf/include/*) echo 1 bpf ;;
-	bpf/*/*) echo 2 "${1%/*}" ;;
-	core/*) echo 3 core ;;
-	userspace-auth/* | gateway/* | admin/*) echo 4 "${1%%/*}" ;;
-	"$build"/mpbpf.skel.h) echo 5 skeleton ;;
-	loader/* | agent/*) echo 5 programs ;;
+	include/mpbpf/*) floor=0 room=abi ;;
+	vmlinux.h) floor=1 room=vmlinux ;;
+	bpf/include/*) floor=1 room=bpf ;;
+	bpf/*/*) floor=2 room=${1%/*} ;;
+	core/*) floor=3 room=core ;;
+	userspace-auth/* | gateway/* | admin/*) floor=4 room=${1%%/*} ;;
+	"$build"/mpbpf.skel.h) floor=5 room=skeleton ;;
+	loader/* | agent/*) floor=5 room=programs ;;
 	esac
+	[ -n "$room" ]
 }
 
 faults=0
@@ -27,9 +29,11 @@ fault() {
 
 # A file may include its own room and lower floors; only BPF code sees vmlinux.h, only loader/ and agent/ the skeleton.
 judge() {
-	local from=$1 to=$2 ff fr tf tr
-	read -r ff fr < <(floor_of "$from") || return 0
-	read -r tf tr < <(floor_of "$to") || return 0
+	local from=$1 to=$2 floor room ff fr tf tr
+	floor_of "$from" || return 0
+	ff=$floor fr=$room
+	floor_of "$to" || return 0
+	tf=$floor tr=$room
 	[ "$fr" = "$tr" ] && return 0
 	[ "$fr" = programs ] && [ "$tr" = skeleton ] && return 0
 	if [ "$tr" = vmlinux ]; then
@@ -52,7 +56,7 @@ judge_depfile() {
 judge_header() {
 	local name dir
 	while read -r name; do
-		for dir in "$(dirname "$1")" . include bpf/include "$build"; do
+		for dir in "${1%/*}" . include bpf/include "$build"; do
 			if [ -e "$dir/$name" ]; then
 				dir=${dir#.}
 				judge "$1" "${dir:+$dir/}$name"
