@@ -607,6 +607,14 @@ struct sk_buff_head {
 	__u32 qlen;
 };
 
+struct sk_buff {
+	__u8 ip_summed: 2;
+	__u8 csum_valid: 1;
+	__u16 csum_start;
+	__u16 transport_header;
+	__u16 network_header;
+};
+
 struct file {
 	unsigned int f_flags;
 };

@@ -9,7 +9,7 @@ SEC("cgroup_skb/ingress") int cgroup_gate(struct __sk_buff *skb)
 	if (!sk)
 		return GATE_PASS;
 	if (sk->state == BPF_TCP_LISTEN)
-		return gate_handshake(skb);
+		return gate_handshake(skb, sk);
 	if (!gate_concerned(skb))
 		return GATE_PASS;
 	sk = bpf_sk_fullsock(sk);

@@ -12,46 +12,21 @@
 
 #include "ask.h"
 #include "cookie.h"
+#include "gate_segment.h"
 
 enum gate_action { GATE_DROP, GATE_PASS }; /* what a cgroup_skb program returns */
 
-#define IPPROTO_TCP 6
 #define GATE_CONNS_MAX (MPBPF_CONNS_MAX - MPBPF_CONNS_MAX / 64) /* the rest is for handshakes under way */
 
-/* The TCP header of the packet; returns its offset, or -1: not plain TCP. The data begins with the IP header here. */
-static __always_inline int gate_tcp(struct __sk_buff *skb, struct tcphdr *tcp, struct addr *local)
-{
-	__u8 version;
-	struct ipv6hdr ip6;
-	struct iphdr ip4;
-	int off;
-
-	if (bpf_skb_load_bytes(skb, 0, &version, 1))
-		return -1;
-	if (version >> 4 == 4) {
-		if (bpf_skb_load_bytes(skb, 0, &ip4, sizeof(ip4)) || ip4.protocol != IPPROTO_TCP)
-			return -1;
-		addr_set4(local, ip4.daddr);
-		off = ip4.ihl * 4;
-	} else {
-		if (bpf_skb_load_bytes(skb, 0, &ip6, sizeof(ip6)) || ip6.nexthdr != IPPROTO_TCP)
-			return -1;
-		__builtin_memcpy(local, &ip6.daddr, sizeof(*local));
-		off = sizeof(ip6);
-	}
-	return bpf_skb_load_bytes(skb, off, tcp, sizeof(*tcp)) ? -1 : off;
-}
-
 /* A packet for a listening socket: none may begin or end a handshake on a guarded port when the tables are full. */
-static __always_inline int gate_handshake(struct __sk_buff *skb)
+static __always_inline int gate_handshake(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	struct control *c = control_get();
-	struct tcphdr tcp;
-	struct addr local;
+	struct segment seg;
 
-	if (!c || READ_ONCE(c->conns_open) < GATE_CONNS_MAX)
+	if (!c || READ_ONCE(c->conns_open) < GATE_CONNS_MAX || !bpf_skc_to_tcp_sock(sk))
 		return GATE_PASS;
-	if (gate_tcp(skb, &tcp, &local) < 0 || !listener_find(READ_ONCE(c->generation), &local, tcp.dest))
+	if (segment_read(skb, &seg) || !listener_find(READ_ONCE(c->generation), &seg.local, seg.port))
 		return GATE_PASS;
 	STATS_INC(held);
 	return GATE_DROP;
@@ -63,35 +38,14 @@ static __always_inline bool gate_fin(struct __sk_buff *skb)
 	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
 	__u32 off = sizeof(struct ipv6hdr);
 
-	if (data + 1 > end)
+	if (data + sizeof(struct iphdr) > end)
 		return true;
 	if (data[0] >> 4 == 4)
 		off = (data[0] & 15) * 4;
+	else if (data[offsetof(struct ipv6hdr, nexthdr)] != IPPROTO_TCP)
+		return true;
 	data += off + 13; /* the flags of the TCP header */
 	return data + 1 > end || (*data & 1);
-}
-
-/* What a packet brings. */
-struct segment {
-	__u32 seq; /* of its first byte */
-	__u32 off; /* of that byte in the packet */
-	__u32 len; /* of the payload */
-	bool fin;
-};
-
-static __always_inline int gate_segment(struct __sk_buff *skb, struct segment *seg)
-{
-	struct tcphdr tcp;
-	struct addr local;
-	int off = gate_tcp(skb, &tcp, &local);
-
-	if (off < 0)
-		return -1;
-	seg->seq = bpf_ntohl(tcp.seq);
-	seg->off = off + tcp.doff * 4;
-	seg->len = skb->len > seg->off ? skb->len - seg->off : 0;
-	seg->fin = tcp.fin;
-	return 0;
 }
 
 /* What the helper holds of a connection is bounded: then no payload passes. */
@@ -139,6 +93,15 @@ static __always_inline bool gate_body(const struct conn *conn, __u32 len)
 }
 
 /*
+ * Whether the client acknowledges what it may, and nothing older than it has acknowledged already: else it would be enough to
+ * know where its stream is, to put bytes there in its name (RFC 5961, section 5). An old one comes again with a newer number.
+ */
+static __always_inline bool gate_acks(const struct segment *seg, const struct tcp_sock *tp)
+{
+	return !seq_before(seg->ack, tp->snd_una) && !seq_before(tp->snd_nxt, seg->ack);
+}
+
+/*
  * Bytes that come in one segment with the FIN cannot be kept from TCP and the FIN given to it. Whether they need the helper only
  * sk_skb would find out, when the service knows of the end already. So the helper gets them from here, before TCP; the client
  * sends the segment again, and it passes as the FIN alone would. With no agent to take them the kernel decides alone.
@@ -155,7 +118,8 @@ static __always_inline int gate_take(struct __sk_buff *skb, const struct conn *c
 	};
 	int refusal;
 
-	if (gate_body(conn, what.len))
+	/* What TCP itself will throw away must not count as had: the right bytes may be on their way. */
+	if (gate_body(conn, what.len) || !seg->plain || !segment_sums(skb))
 		return GATE_PASS;
 	/* Refused, sk_skb says so. */
 	refusal = ask_bytes(skb, &what);
@@ -182,7 +146,7 @@ static __always_inline int gate_end(struct __sk_buff *skb, struct conn *conn, __
 	/* A FIN alone that must wait tells the helper that what it has is all. */
 	fresh = seg->seq + seg->len - rcv_nxt;
 	if (take && (fresh > 0 || (!fresh && hold)))
-		return gate_take(skb, conn, cookie, seg, rcv_nxt);
+		return gate_acks(seg, tp) ? gate_take(skb, conn, cookie, seg, rcv_nxt) : GATE_DROP;
 	return hold ? GATE_DROP : GATE_PASS;
 }
 
@@ -209,7 +173,7 @@ static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk
 	conn = bpf_map_lookup_elem(&conns, &cookie);
 	if (!conn || conn->state == CONN_TUNNEL)
 		return GATE_PASS;
-	if (gate_segment(skb, &seg))
+	if (segment_read(skb, &seg))
 		return GATE_PASS;
 	if (seg.len && (gate_holds_payload(conn) || gate_holds_again(conn, sk, tp)))
 		action = GATE_DROP;

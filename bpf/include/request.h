@@ -196,7 +196,10 @@ static __always_inline enum outcome request_helper(const struct conn *conn)
 	return c && conn->helper_epoch == READ_ONCE(c->helper_epoch) ? OUTCOME_ASK : OUTCOME_UNAVAILABLE;
 }
 
-/* What has been dealt with before is no part of the skb. Returns 0, or -1: what is new cannot be told from it. Global, as request_blur(). */
+/*
+ * What has been dealt with before is no part of the skb; all of it, when it comes again for its FIN alone. Returns 0, or -1: what is
+ * new cannot be told from it. Global, as request_blur().
+ */
 __weak __noinline int request_trim(struct __sk_buff *skb, struct request *rq)
 {
 	__u32 old;
@@ -206,10 +209,10 @@ __weak __noinline int request_trim(struct __sk_buff *skb, struct request *rq)
 	old = (__u32)rq->front - rq->seq;
 	if (likely((__s32)old <= 0))
 		return 0;
-	if (old >= rq->len || judging_trim(skb, old))
+	if (judging_trim(skb, old < rq->len ? old : rq->len))
 		return -1;
 	rq->seq += old;
-	rq->len -= old;
+	rq->len -= old < rq->len ? old : rq->len;
 	return 0;
 }
 
@@ -218,6 +221,8 @@ static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct
 {
 	if (request_trim(skb, rq))
 		return OUTCOME_CLOSE;
+	if (!rq->len)
+		return OUTCOME_TAKEN;
 	/* Nothing can come behind what the gate takes, but from a client whose stream has two ends. */
 	if (front_ahead(rq->front))
 		return rq->len <= front_ahead(rq->front) ? OUTCOME_TAKEN : OUTCOME_CLOSE;

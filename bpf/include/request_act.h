@@ -118,7 +118,7 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 	if (outcome == OUTCOME_PASS)
 		return request_pass(rq, conn);
 	if (outcome == OUTCOME_TAKEN)
-		return request_swallow(skb, rq);
+		return rq->len ? request_swallow(skb, rq) : SK_PASS; /* a FIN, as that which comes by itself */
 	if (outcome == OUTCOME_DROP)
 		return request_drop(skb, rq, conn);
 	if (outcome == OUTCOME_DENY) {

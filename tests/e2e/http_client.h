@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct client {
 	int fd;
 	int timeout_ms;
 	int rcvbuf;	   /* SO_RCVBUF of the next connection; 0: as the kernel has it */
+	bool options;	   /* its packets, if over IPv6, have destination options (RFC 8200, section 4.6) */
 	size_t start, end; /* unread bytes in buffer */
 	int status;	   /* of the last response */
 	size_t head_len;
@@ -70,6 +72,7 @@ static inline int client_address(const char *host, int port, struct sockaddr_sto
 static inline int client_connect(struct client *c, const char *host, int port, const char *from)
 {
 	struct timeval limit = { c->timeout_ms / 1000, c->timeout_ms % 1000 * 1000 };
+	static const uint8_t padding[8] = { 0, 0, 1, 4 }; /* next header, length, PadN */
 	struct sockaddr_storage to, src;
 	socklen_t to_len, src_len;
 	int one = 1;
@@ -83,6 +86,8 @@ static inline int client_connect(struct client *c, const char *host, int port, c
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (c->rcvbuf)
 		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &c->rcvbuf, sizeof(c->rcvbuf));
+	if (c->options && setsockopt(c->fd, IPPROTO_IPV6, IPV6_DSTOPTS, padding, sizeof(padding)) < 0)
+		return -errno;
 	if (from && (client_address(from, 0, &src, &src_len) < 0 || bind(c->fd, (void *)&src, src_len) < 0))
 		return -errno;
 	if (connect(c->fd, (void *)&to, to_len) < 0)

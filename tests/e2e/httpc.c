@@ -23,6 +23,7 @@
  *   shutdown | close             half-closes; closes
  *   timeout MS                   for all later connects, reads and writes (5000)
  *   receive BYTES                the receive buffer of later connects
+ *   options                      later connects over IPv6 have a header of destination options in each packet
  *   times N COMMAND              the command N times
  *   exit                         the script ends here, whatever follows
  *
@@ -37,6 +38,7 @@
 
 static struct client *clients[CLIENTS_MAX];
 static int slow, timeout_ms, rcvbuf;
+static bool options;
 
 static const char *failure(int r)
 {
@@ -63,6 +65,7 @@ static int do_use(char *args)
 	client = clients[n];
 	client->timeout_ms = timeout_ms;
 	client->rcvbuf = rcvbuf;
+	client->options = options;
 	return 0;
 }
 
@@ -167,6 +170,13 @@ static int do_receive(char *args)
 	return 0;
 }
 
+static int do_options(char *args)
+{
+	(void)args;
+	options = client->options = true;
+	return 0;
+}
+
 static int do_exit(char *args)
 {
 	(void)args;
@@ -201,6 +211,7 @@ static const struct {
 	{ "body", do_body },	   { "save", do_save },		{ "field", do_field }, { "eof", do_eof },
 	{ "close", do_close },	   { "shutdown", do_shutdown }, { "times", do_times }, { "timeout", do_timeout },
 	{ "receive", do_receive }, { "last", do_last },		{ "drip", do_drip },   { "exit", do_exit },
+	{ "options", do_options },
 };
 
 static int run(char *line)

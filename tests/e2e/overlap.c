@@ -4,8 +4,10 @@
  *
  *   overlap SOURCE DESTINATION PORT INTERFACE [STEP]...
  *
- * A step is OFFSET:TEXT, a segment that begins so many bytes into the stream (TEXT with \r and \n), or wait:MS. Prints what the
- * other side sends until it is quiet, and exits with 0; 1: it cannot connect. MPBPF_SLOW multiplies what it waits.
+ * A step is OFFSET[KIND]:TEXT, a segment that begins so many bytes into the stream (TEXT with \r and \n), or wait:MS. KIND is f: the
+ * client ends behind it; s: with a wrong checksum; a: it acknowledges what was never sent; o: less than was acknowledged before.
+ * Prints what the other side sends until it is quiet, and "reset" for a reset, and exits with 0; 1: it cannot connect. MPBPF_SLOW
+ * multiplies what it waits.
  */
 #include <errno.h>
 #include <poll.h>
@@ -32,6 +34,7 @@
 static int out, in;
 static struct sockaddr_in from, to;
 static uint32_t ack, top = FIRST_SEQ + 1; /* behind the last byte that was sent */
+static bool wrong_sum;			  /* of what is sent next */
 
 struct segment {
 	struct iphdr ip;
@@ -71,11 +74,12 @@ static void segment_send(uint32_t seq, int flags, const char *data, size_t len)
 	s.tcp.syn = !!(flags & TH_SYN);
 	s.tcp.ack = !!(flags & TH_ACK);
 	s.tcp.rst = !!(flags & TH_RST);
+	s.tcp.fin = !!(flags & TH_FIN);
 	s.tcp.psh = len > 0;
 	s.tcp.window = htons(65535);
 	memcpy(s.data, data, len);
 	sum = added(sum, &s.ip.saddr, 8);
-	s.tcp.check = htons(folded(added(sum, &s.tcp, sizeof(s.tcp) + len)));
+	s.tcp.check = htons(folded(added(sum, &s.tcp, sizeof(s.tcp) + len)) ^ (wrong_sum ? 0x0ff0 : 0));
 	if (sendto(out, &s, sizeof(s.ip) + sizeof(s.tcp) + len, 0, (void *)&to, sizeof(to)) < 0) {
 		perror("overlap: send");
 		exit(1);
@@ -97,6 +101,10 @@ static bool receive(int ms)
 		if (n < (ssize_t)(sizeof(s.ip) + sizeof(s.tcp)) || s.ip.protocol != IPPROTO_TCP ||
 		    s.ip.daddr != from.sin_addr.s_addr || s.tcp.source != to.sin_port)
 			continue;
+		if (s.tcp.rst) {
+			puts("reset");
+			return false;
+		}
 		len = ntohs(s.ip.tot_len) - s.ip.ihl * 4 - s.tcp.doff * 4;
 		if (s.tcp.syn) {
 			ack = ntohl(s.tcp.seq) + 1;
@@ -124,10 +132,30 @@ static size_t unescaped(char *text)
 	return to - text;
 }
 
+static void piece_send(uint32_t seq, const char *kind, const char *data, size_t len)
+{
+	uint32_t right = ack;
+	bool fin = false;
+
+	for (; *kind != ':'; kind++) {
+		fin = fin || *kind == 'f';
+		wrong_sum = wrong_sum || *kind == 's';
+		if (*kind == 'a')
+			ack += 1000;
+		else if (*kind == 'o')
+			ack -= 1;
+	}
+	segment_send(seq, TH_ACK | (fin ? TH_FIN : 0), data, len);
+	wrong_sum = false;
+	ack = right;
+	if ((int32_t)(seq + len + fin - top) > 0)
+		top = seq + len + fin;
+}
+
 static void step(char *text)
 {
-	char *data = strchr(text, ':');
-	uint32_t seq = FIRST_SEQ + 1 + strtoul(text, NULL, 10);
+	char *data = strchr(text, ':'), *kind;
+	uint32_t seq = FIRST_SEQ + 1 + strtoul(text, &kind, 10);
 	size_t len;
 
 	if (!data++)
@@ -139,9 +167,7 @@ static void step(char *text)
 	len = unescaped(data);
 	if (len > sizeof(((struct segment *)0)->data))
 		exit(2);
-	segment_send(seq, TH_ACK, data, len);
-	if ((int32_t)(seq + len - top) > 0)
-		top = seq + len;
+	piece_send(seq, kind, data, len);
 }
 
 static void open_sockets(const char *interface)
@@ -163,7 +189,7 @@ int main(int argc, char **argv)
 
 	if (argc < 5 || inet_pton(AF_INET, argv[1], &from.sin_addr) != 1 ||
 	    inet_pton(AF_INET, argv[2], &to.sin_addr) != 1) {
-		fprintf(stderr, "usage: overlap SOURCE DESTINATION PORT INTERFACE [OFFSET:TEXT | wait:MS]...\n");
+		fprintf(stderr, "usage: overlap SOURCE DESTINATION PORT INTERFACE [OFFSET[KIND]:TEXT | wait:MS]...\n");
 		return 2;
 	}
 	to.sin_family = AF_INET;

@@ -16,7 +16,7 @@ get="GET /echo HTTP/1.1\\r\\nHost: server\\r\\n"
 denied="${get}X-Filler: 0123456789012345678901234567890123456789\\r\\n\\r\\n"
 printf -v long 'X-Long: %05000d\\r\\n' 0
 http -H "$static" /echo >/dev/null
-tokens_read 40 last
+tokens_read 60 last
 next=0
 
 # a new token's field in `new`
@@ -53,6 +53,15 @@ for ((i = 1; i <= rounds; i++)); do
 done
 accessed_is $((10 * rounds)) "the service saw each allowed request once, and nothing else"
 is "$(moved requests.denied.no_token)" $((4 * rounds)) "each denial was counted once"
+
+# Over IPv6, and behind extension headers there, as a client may send them.
+for options in '' options; do
+	for i in 1 2 3; do
+		new
+		is "$(printf '%s\n' $options "connect $server_ip6 8080" "last $get$new\\r\\n\\r\\n$denied" read read eof | script | joined)" \
+			"200 11 401 0 eof" "IPv6${options:+ with destination options}, a new token and a denial ($i)"
+	done
+done
 
 # Bodies, which say by themselves whether the end came too early.
 put="PUT /dav/body HTTP/1.1\\r\\nHost: server\\r\\n"

@@ -8,6 +8,11 @@ sandbox "$@"
 net_up
 nginx_start "$work/web" "$cgroup" 8080 8081
 access_log=$work/web/access.log
+# Answers late, and also a client that has ended meanwhile.
+in_cgroup "$cgroup" node -e "require('net').createServer({ allowHalfOpen: true }, (s) => s.on('error', () => {}).once('data', () =>
+	setTimeout(() => s.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), $((1000 * pace))))).listen(8082)" >"$work/late.log" 2>&1 </dev/null &
+wait_for 20 listening 8082
+config_write 'listeners=[{"name": "web", "port": 8080}, {"name": "late", "port": 8082}]'
 mpbpf_load
 # An address that is nobody's; the server is told where it lives.
 nobody=10.77.0.9
@@ -59,4 +64,30 @@ accessed_reset
 is "$(segments 8080 0:GET 1:ET "3: /echo HTTP/1.1\\r\\nHost: server\\r\\n" "18:\\r\\nHost: server\\r\\n\\r\\n" | head -n 1)" \
 	"HTTP/1.1 401 Unauthorized" "without a token: denied"
 accessed_is 0 "and the service saw nothing"
+
+# The client's last bytes, in one segment with its end. What TCP throws away is not had: the right ones come behind it, twice, for
+# where the gate takes them TCP waits for the second.
+last() {
+	printf 'GET /echo/%s HTTP/1.1\\r\\nHost: server\\r\\nX-Filler: %080d\\r\\n%s\\r\\n\\r\\n' "$1" 0 "$static"
+}
+
+for port in 8081 8080; do
+	kind=$([ $port = 8080 ] && echo guarded || echo unguarded)
+	for way in "s|a wrong checksum" "a|an acknowledgment of what was never sent" "sa|both"; do
+		accessed_reset
+		matches "$(segments "$port" "0f${way%%|*}:$(last damaged)" wait:100 "0f:$(last genuine)" wait:100 \
+			"0f:$(last genuine)")" '^GET /echo/genuine' \
+			"$kind, the end with ${way#*|}: the next segment counts"
+		is "$(accessed_with damaged)" 0 "and what came with it did not"
+	done
+	got=$(segments "$port" "0:$(last again)" wait:200 "0f:$(last again)")
+	matches "$got" '^GET /echo/again' "$kind, a request that comes again with its end: one answer"
+	is "$(grep -c 'HTTP/1.1\|reset' <<<"$got")" 1 "and no reset behind it"
+done
+late="GET /late HTTP/1.1\\r\\nHost: server\\r\\n$static\\r\\n\\r\\n"
+matches "$(segments 8082 "0:$late" wait:200 "0f:$late")" '^HTTP/1.1 200 OK' "nor ahead of a response that comes late"
+accessed_reset
+matches "$(segments 8080 "0fo:$(last damaged)" wait:100 "0f:$(last genuine)" wait:100 "0f:$(last genuine)")" '^GET /echo/genuine' \
+	"the end with an acknowledgment that is behind: it is waited for one that is not"
+is "$(accessed_with damaged)" 0 "and what came with it did not"
 tap_done
