@@ -158,6 +158,7 @@ struct listener_config {
 /* Paths at or below `prefix` need `feature`. */
 struct feature_gate {
 	char *prefix, *feature;
+	bool enforce; /* default true */
 };
 
 struct license_config {

@@ -96,10 +96,19 @@ static int read_features(struct reader *r, const cJSON *item, const struct rule 
 static const struct rule gate_rules[] = {
 	PREFIX("prefix", struct feature_gate, prefix, .flags = RULE_REQUIRED),
 	STRING("feature", struct feature_gate, feature, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
+	BOOL("enforce", struct feature_gate, enforce),
 	{},
 };
 
-static const struct rule gate_rule = { .read = read_object, .expected = "an object", .of = gate_rules };
+static int read_gate(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	struct feature_gate *gate = base;
+
+	gate->enforce = true;
+	return read_keys(r, item, rule, gate);
+}
+
+static const struct rule gate_rule = { .read = read_gate, .expected = "an object", .of = gate_rules };
 
 const struct rule license_rules[] = {
 	STRING("license_key", struct license_config, license_key, is_license_key,

@@ -8,12 +8,10 @@
 #include "core/util.h"
 
 /* The gates of the system that this one replaces. */
-static const struct {
-	const char *prefix, *feature;
-} built_in[] = {
-	{ "/api/v1/traffic-shaping", "advanced_routing" },  { "/api/v1/multi-cloud", "multi_cloud" },
-	{ "/api/v1/tracing", "distributed_tracing" },	    { "/api/v1/zero-trust", "zero_trust" },
-	{ "/api/v1/advanced-rate-limit", "rate_limiting" },
+static const struct feature_gate built_in[] = {
+	{ "/api/v1/traffic-shaping", "advanced_routing", true },  { "/api/v1/multi-cloud", "multi_cloud", true },
+	{ "/api/v1/tracing", "distributed_tracing", true },	  { "/api/v1/zero-trust", "zero_trust", true },
+	{ "/api/v1/advanced-rate-limit", "rate_limiting", true },
 };
 
 /* A prefix covers itself and what lies below it at a '/' boundary. */
@@ -75,26 +73,25 @@ static bool licensed(const struct license_config *license, const char *feature)
 }
 
 /* Of the gates that cover the path the longest counts, and of two of one prefix the later. */
-static void gate_choose(const char *prefix, const char *feature, const char *path, size_t *longest, const char **ret)
+static void gate_choose(const struct feature_gate *gate, const char *path, const struct feature_gate **ret)
 {
-	if (!covers(prefix, path) || strlen(prefix) < *longest)
-		return;
-	*longest = strlen(prefix);
-	*ret = feature;
+	if (covers(gate->prefix, path) && (!*ret || strlen(gate->prefix) >= strlen((*ret)->prefix)))
+		*ret = gate;
 }
 
-bool rules_unlicensed(const struct license_config *license, const char *path)
+uint32_t rules_unlicensed(const struct license_config *license, const char *path)
 {
-	const char *feature = NULL;
-	size_t longest = 0;
+	const struct feature_gate *gate = NULL;
 
 	if (!license->given)
-		return false;
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(built_in); i++)
-		gate_choose(built_in[i].prefix, built_in[i].feature, path, &longest, &feature);
+		gate_choose(&built_in[i], path, &gate);
 	for (size_t i = 0; i < license->n_gates; i++)
-		gate_choose(license->gates[i].prefix, license->gates[i].feature, path, &longest, &feature);
-	return feature && !licensed(license, feature);
+		gate_choose(&license->gates[i], path, &gate);
+	if (!gate || licensed(license, gate->feature))
+		return 0;
+	return gate->enforce ? PATH_UNLICENSED : PATH_UNLICENSED_DRY;
 }
 
 uint8_t rules_prefix(const struct metrics_config *metrics, const char *path)
@@ -123,8 +120,7 @@ static struct path_rule rule_at(const struct config *config, size_t i, const cha
 	for (size_t k = 0; k < auth->n_exempt_paths; k++)
 		if (covers(auth->exempt_paths[k], path))
 			rule.flags |= PATH_EXEMPT;
-	if (rules_unlicensed(&config->license, path))
-		rule.flags |= PATH_UNLICENSED;
+	rule.flags |= rules_unlicensed(&config->license, path);
 	for (size_t k = 0; k < config->n_request_limits; k++) {
 		const struct request_limit_config *limit = &config->request_limits[k];
 

@@ -29,8 +29,8 @@ int rules_of(const struct config *config, size_t i, struct path_entry **ret, siz
 /* What holds for a path of listener `i` that has no entry: the bits of its limits without a prefix. */
 uint64_t rules_default_limits(const struct config *config, size_t i);
 
-/* Whether a path needs a feature that the licence lacks. False without a licence in the configuration. */
-bool rules_unlicensed(const struct license_config *license, const char *path);
+/* PATH_UNLICENSED or PATH_UNLICENSED_DRY: the path needs a feature that the licence lacks. 0: it does not, or there is no licence. */
+uint32_t rules_unlicensed(const struct license_config *license, const char *path);
 
 /*
  * Under which of metrics.prefixes a path is measured: 1 + its index, of the longest that covers it, or 0. In rules_of() too:

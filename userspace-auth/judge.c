@@ -229,4 +229,6 @@ void judge_head(const struct judge *judge, const struct listener *listener, cons
 		ret->reason = REQUEST_PROXY_COUNT;
 	else if (rule.flags & PATH_UNLICENSED)
 		ret->reason = REQUEST_FEATURE;
+	else if (rule.flags & PATH_UNLICENSED_DRY)
+		ret->would = REQUEST_FEATURE;
 }

@@ -256,6 +256,7 @@ static enum stream_result stream_decide(struct stream_env *env, struct stream *s
 		.token = { j->token[0], j->token[1] },
 		.subject = j->subject,
 		.prefix = j->prefix,
+		.would = j->would,
 		.listener = listener->index,
 		.generation = env->judge.maps->control->generation,
 		.dry = dry,

@@ -153,6 +153,8 @@ static __always_inline enum outcome head_judge(struct scratch *s, const struct c
 		rq->reason = REQUEST_FEATURE;
 		return OUTCOME_DENY;
 	}
+	if (rule && (rule->flags & PATH_UNLICENSED_DRY))
+		rq->would = REQUEST_FEATURE;
 	return OUTCOME_PASS;
 }
 

@@ -45,8 +45,9 @@ struct path_key {
 };
 
 enum path_flags {
-	PATH_EXEMPT = 1 << 0,	  /* needs no token */
-	PATH_UNLICENSED = 1 << 1, /* needs a feature that the licence lacks */
+	PATH_EXEMPT = 1 << 0,	      /* needs no token */
+	PATH_UNLICENSED = 1 << 1,     /* needs a feature that the licence lacks */
+	PATH_UNLICENSED_DRY = 1 << 2, /* the same, and is only counted as would-be */
 };
 
 /* What holds for a path and all below it: of the longest prefix, which has taken over what shorter ones say. */

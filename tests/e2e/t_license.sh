@@ -58,6 +58,20 @@ licensed "the feature" 'license.features={"multi_cloud": true, "gold": true}'
 gets /echo/gold 200 "licensed by a reload"
 licensed "the community edition" 'license.is_enterprise=false' 'license.current_proxies=3'
 gets /echo/gold 402 "the community edition has no features"
+licensed "a gate that is a dry run" 'license.feature_gates=[{"prefix": "/echo/gold", "feature": "gold", "enforce": false},
+	{"prefix": "/echo/gold/bars", "feature": "gold"},
+	{"prefix": "/api/v1/tracing", "feature": "distributed_tracing", "enforce": false}]'
+http -H "$good" /echo >/dev/null
+before
+gets /echo/gold 200 "what it would deny passes"
+is "$(http -H "$(bearer "$(token fourth)")" /echo/gold)" 200 "with a new token, too: the helper finds the same"
+gets '/echo/x/../gold' 200 "and by a way round"
+gets /api/v1/tracing 404 "a built-in one that stands there as well"
+gets /echo/gold/bars 402 "below it another gate is enforced"
+gets /api/v1/zero-trust 402 "and so are the others"
+is "$(http /echo/gold)" 401 "without a token it is 401"
+after
+is "${moved[requests.would_be_denied.feature]} ${moved[requests.denied.feature]}" "4 2" "each is counted as what it is"
 licensed "more proxies than it may have" 'license.current_proxies=4'
 before
 gets /echo 429 "more proxies than the community edition may have"

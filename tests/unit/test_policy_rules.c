@@ -18,7 +18,11 @@ static const char text[] =
 	" \"auth\": {\"base64_tokens\": [\"t\"], \"exempt_paths\": [\"/healthz\", \"/api/v1/tracing/open\"]},"
 	" \"license\": {\"is_enterprise\": true, \"features\": {\"multi_cloud\": true, \"zero_trust\": false},"
 	"  \"feature_gates\": [{\"prefix\": \"/api/v1/multi-cloud/beta\", \"feature\": \"beta\"},"
-	"   {\"prefix\": \"/api/v1/zero-trust/\", \"feature\": \"multi_cloud\"}],"
+	"   {\"prefix\": \"/api/v1/zero-trust/\", \"feature\": \"multi_cloud\"},"
+	"   {\"prefix\": \"/api/v1/tracing/trial\", \"feature\": \"distributed_tracing\", \"enforce\": false},"
+	"   {\"prefix\": \"/api/v1/tracing/trial/over\", \"feature\": \"distributed_tracing\"},"
+	"   {\"prefix\": \"/api/v1/traffic-shaping\", \"feature\": \"advanced_routing\", \"enforce\": false},"
+	"   {\"prefix\": \"/api/v1/multi-cloud/trial\", \"feature\": \"multi_cloud\", \"enforce\": false}],"
 	"  \"max_proxies\": 10, \"current_proxies\": 10},"
 	" \"request_limits\": [{\"name\": \"all\", \"per\": \"listener\", \"rate\": 100},"
 	"  {\"name\": \"api\", \"per\": \"token\", \"rate\": 2.5, \"burst\": 7, \"prefix\": \"/api\"},"
@@ -85,6 +89,16 @@ static void a_configured_gate_wins_over_the_built_in_one(void **state)
 	assert_rule(0, "/api/v1/zero-trust", 0, 3);
 }
 
+static void a_gate_that_is_a_dry_run_is_that_for_its_own_paths(void **state)
+{
+	(void)state;
+	assert_rule(0, "/api/v1/tracing", PATH_UNLICENSED, 3);
+	assert_rule(0, "/api/v1/tracing/trial", PATH_UNLICENSED_DRY, 3);
+	assert_rule(0, "/api/v1/tracing/trial/over", PATH_UNLICENSED, 3);
+	assert_rule(0, "/api/v1/traffic-shaping", PATH_UNLICENSED_DRY, 3);
+	assert_rule(0, "/api/v1/multi-cloud/trial", 0, 11);
+}
+
 static void limits_hold_where_they_are_meant_to(void **state)
 {
 	(void)state;
@@ -146,11 +160,11 @@ static void the_community_has_no_features(void **state)
 {
 	(void)state;
 	config->license.is_enterprise = false;
-	assert_true(rules_unlicensed(&config->license, "/api/v1/multi-cloud"));
+	assert_int_equal(rules_unlicensed(&config->license, "/api/v1/multi-cloud"), PATH_UNLICENSED);
 	config->license.is_enterprise = true;
 	assert_false(rules_unlicensed(&config->license, "/api/v1/multi-cloud"));
 	assert_false(rules_unlicensed(&config->license, "/api/v1/tracingX"));
-	assert_true(rules_unlicensed(&config->license, "/api/v1/tracing/x"));
+	assert_int_equal(rules_unlicensed(&config->license, "/api/v1/tracing/x"), PATH_UNLICENSED);
 	config->license.given = false;
 	assert_false(rules_unlicensed(&config->license, "/api/v1/tracing"));
 	config->license.given = true;
@@ -182,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(longer_paths_take_over_what_shorter_ones_say),
 		cmocka_unit_test(a_configured_gate_wins_over_the_built_in_one),
+		cmocka_unit_test(a_gate_that_is_a_dry_run_is_that_for_its_own_paths),
 		cmocka_unit_test(limits_hold_where_they_are_meant_to),
 		cmocka_unit_test(listeners_with_the_same_rules_share_a_set),
 		cmocka_unit_test(a_dry_run_is_a_flag),
