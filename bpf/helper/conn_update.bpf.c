@@ -166,6 +166,8 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 		buckets_return(&run);
 	if (!in.result && in.op == CONN_OP_ALLOW)
 		stats_would(run.would || run.retry_s ? REQUEST_RATE : in.would);
+	if (!in.result && in.op == CONN_OP_ALLOW)
+		conn_unadded(conn);
 	/* Closing without an answer is counted under its reason too; REQUEST_ALLOWED, 0, gives none. */
 	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_DENY || (in.op == CONN_OP_CLOSE && in.reason)))
 		stats_reason(in.reason);

@@ -97,6 +97,13 @@ static __always_inline bool conn_lost(const struct conn *conn, __u32 write_seq)
 	return conn->response.kind == BODY_UNTIL_CLOSE || conn_unseen(conn, write_seq);
 }
 
+/* A request has passed. Where responses are not followed any more, its own will not get the headers that it should have. */
+static __always_inline void conn_unadded(const struct conn *conn)
+{
+	if (conn->response.kind == BODY_UNTIL_CLOSE && conn->listener.headers)
+		STATS_INC(unadded);
+}
+
 /* Whether an answer given now would come after every response that is due. */
 static __always_inline bool conn_idle(const struct conn *conn, __u32 write_seq)
 {

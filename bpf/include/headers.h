@@ -46,7 +46,7 @@ __weak __noinline int headers_line(struct scratch *s, __u32 n)
 }
 
 /*
- * Returns `size`, a constant; 0: nothing was added; -1: bytes were added that could not be written.
+ * Returns `size`, a constant; 0: nothing could be added; -1: bytes were added that could not be written.
  *
  * Before its fix of 2026 (f72eed9b84fb) bpf_msg_push_data() reads what is behind its place from elsewhere, unless that lies in the
  * first piece of the message: so all before it is made one piece. A push leaves three pieces, and the kernel sends each as a
@@ -59,10 +59,8 @@ static __always_inline int headers_push(struct sk_msg_md *msg, const struct head
 	void *data, *end;
 	__u32 i;
 
-	if (at > HEADERS_BEHIND_MAX || bpf_msg_pull_data(msg, 0, at + 1, 0) || bpf_msg_push_data(msg, at, size, 0)) {
-		STATS_INC(unadded);
+	if (at > HEADERS_BEHIND_MAX || bpf_msg_pull_data(msg, 0, at + 1, 0) || bpf_msg_push_data(msg, at, size, 0))
 		return 0;
-	}
 	i = msg->size;
 	if (i <= HEADERS_WHOLE_MAX)
 		bpf_msg_pull_data(msg, 0, i, 0);
@@ -90,36 +88,43 @@ static __always_inline int headers_push_block(struct sk_msg_md *msg, const struc
 	}
 }
 
+/* Whether it can be put behind the first line, which ends in this message at `at`. */
+static __always_inline bool headers_fit(const struct scratch *s, const struct header_block *block, __u32 line, __u32 at)
+{
+	return line && line >= s->piece.len && block && block->generation == s->heading.generation &&
+	       at + MPBPF_HEADERS_SIZE <= s->heading.room;
+}
+
 /*
  * Adds what s->heading names to the head of which the first `len` bytes stand in the buffer, s->piece.len of them from earlier
  * messages: as soon as its first line is complete. At the very end of a message nothing can be added; in front of the next
  * then. Headers of another generation are left alone: the reload that brought them is not over, or this connection has not
- * seen it. Returns how many bytes were added, or as headers_push(). Global, as its branches would multiply those around it.
+ * seen it. What goes without is counted, once. Returns how many bytes were added, or as headers_push(). Global, as its branches would multiply those around it.
  */
 __weak __noinline int headers_add(struct sk_msg_md *msg, struct scratch *s, __u32 len)
 {
 	const struct header_block *block;
 	__u32 line, at, slot;
-	int added;
+	int added = 0;
 
-	if (!s || s->piece.pushed || s->head.status < 200)
+	if (!s || s->piece.pushed || s->piece.unadded || s->head.status < 200)
 		return 0;
 	slot = s->heading.slot;
 	block = bpf_map_lookup_elem(&headers, &slot);
 	line = headers_line(s, len);
-	if (!block || block->generation != s->heading.generation || !line || line < s->piece.len)
+	if (!line && len < STATUS_LINE_MAX)
 		return 0;
 	at = s->heading.off + line - s->piece.len;
-	if (at >= s->heading.size)
+	if (line >= s->piece.len && at >= s->heading.size)
 		return 0;
-	if (at + MPBPF_HEADERS_SIZE > s->heading.room) {
-		STATS_INC(unadded);
-		return 0;
-	}
-	added = headers_push_block(msg, block, at);
+	if (headers_fit(s, block, line, at))
+		added = headers_push_block(msg, block, at);
 	if (added > 0) {
 		s->piece.pushed = added;
 		s->heading.line_end = line;
+	} else if (!added) {
+		s->piece.unadded = 1;
+		STATS_INC(unadded);
 	}
 	return added;
 }
@@ -138,6 +143,7 @@ __weak __noinline int headers_piece(struct scratch *s, __u64 cookie, __u32 seq, 
 	s->piece.seq = seq;
 	s->piece.len = 0;
 	s->piece.pushed = 0;
+	s->piece.unadded = 0;
 	if (!kept)
 		return 0;
 	piece = bpf_map_lookup_elem(&pieces, &cookie);
@@ -147,6 +153,7 @@ __weak __noinline int headers_piece(struct scratch *s, __u64 cookie, __u32 seq, 
 	s->piece.len = seq - piece->seq - piece->pushed;
 	s->piece.seq = piece->seq;
 	s->piece.pushed = piece->pushed;
+	s->piece.unadded = piece->unadded;
 	if (s->piece.len > piece->len || s->piece.len >= MPBPF_PIECES_SIZE)
 		return -1;
 	return bpf_probe_read_kernel(s->buf.b, MPBPF_PIECES_SIZE, piece->b) ? -1 : 0;

@@ -50,6 +50,7 @@ static __always_inline int request_pass(const struct request *rq, struct conn *c
 		conn_allow(conn, rq->write_seq, rq->head, rq->upgrade);
 		stats_reason(rq->reason);
 		stats_would(rq->would);
+		conn_unadded(conn);
 	}
 	if (conn->state == CONN_TUNNEL)
 		return SK_PASS;

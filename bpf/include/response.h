@@ -10,79 +10,11 @@
 #define MPBPF_BPF_RESPONSE_H
 
 #include "close.h"
-#include "headers.h"
 #include "metrics.h"
-#include "scratch.h"
+#include "response_piece.h"
 
 #define RESPONSE_STEPS 4096   /* heads, runs of content and framing bytes in one message */
 #define RESPONSE_SEGMENT 2048 /* more than a segment costs of the send buffer beside its bytes */
-
-/*
- * What is known of the responses is worked on in a copy and put back at once under the lock: conn_update reads it from
- * another CPU, and half of it would look like a response that is over.
- */
-struct response_run {
-	struct sk_msg_md *msg;
-	struct conn *conn;
-	struct scratch *s;
-	struct response_at
-		*at; /* of the scratch buffer: what the verifier knows of a stack, it walks through value by value */
-	__u64 cookie;
-};
-
-/* From here on nobody knows where a response ends: denials on this connection close it. */
-static __always_inline void response_lost(struct response_run *run)
-{
-	run->at->body.kind = BODY_UNTIL_CLOSE;
-}
-
-/* Copy up to n bytes at off behind the `have` that stand in the buffer. Returns how many, or 0. */
-static __always_inline __u32 response_load(struct sk_msg_md *msg, struct http1_buf *buf, __u32 off, __u32 n, __u32 have)
-{
-	void *data, *end;
-
-	if (bpf_msg_pull_data(msg, off, off + n, 0))
-		return 0;
-	data = msg->data;
-	end = msg->data_end;
-	if (end - data < n)
-		n = end - data;
-	if (!n)
-		return 0;
-	if (!have)
-		return bpf_probe_read_kernel(buf->b, within(n, MPBPF_HEAD_MAX), data) ? 0 : n;
-	if (have >= MPBPF_PIECES_SIZE)
-		return 0;
-	forget(have); /* of the bound, which older verifiers do not see in a copy */
-	if (n > MPBPF_PIECES_SIZE)
-		n = MPBPF_PIECES_SIZE;
-	return bpf_probe_read_kernel(buf->b + (have & (MPBPF_PIECES_SIZE - 1)), within(n, MPBPF_PIECES_SIZE), data) ? 0
-														    : n;
-}
-
-static __always_inline void response_piece_end(struct response_run *run)
-{
-	if (!(run->conn->sending & SENDING_PIECE))
-		return;
-	bpf_map_delete_elem(&pieces, &run->cookie);
-	run->conn->sending &= ~SENDING_PIECE;
-}
-
-/* `len` bytes of a head that goes on in the next message stand in the buffer. */
-static __always_inline void response_piece_keep(struct response_run *run, __u32 len)
-{
-	struct piece *piece = &run->s->piece;
-
-	piece->len = len;
-	if (len > MPBPF_PIECES_SIZE || bpf_probe_read_kernel(piece->b, MPBPF_PIECES_SIZE, run->s->buf.b) ||
-	    bpf_map_update_elem(&pieces, &run->cookie, piece, BPF_ANY)) {
-		response_lost(run);
-		return;
-	}
-	run->conn->sending |= SENDING_PIECE;
-	run->at->off = run->at->size;
-	run->at->anchor = run->at->seq + run->at->size;
-}
 
 /* The first `len` bytes of a head stand in the buffer. */
 static __always_inline void response_headers(struct response_run *run, __u32 len)
@@ -134,7 +66,7 @@ static __always_inline void response_body(struct response_run *run, const struct
 		bytes = run->at->body.left;
 	} else {
 		bytes = run->at->size - run->at->off;
-		response_lost(run);
+		response_last(run);
 	}
 	metrics_head(run->conn, run->at->answered, h->status, bytes, run->at->anchor, &run->at->now);
 	if (run->at->body.kind == BODY_UNTIL_CLOSE)
@@ -148,12 +80,12 @@ static __always_inline void response_head(struct response_run *run)
 	int result;
 
 	if (run->conn->allowed == run->at->answered) {
-		response_lost(run); /* unasked for: a time-out, say */
+		response_last(run); /* unasked for: a time-out, say */
 		return;
 	}
 	h = &run->s->head;
 	if (headers_piece(run->s, run->cookie, run->at->seq + run->at->off, run->conn->sending & SENDING_PIECE)) {
-		response_lost(run);
+		response_lost(run, response_piece_had(run));
 		return;
 	}
 	n = response_load(run->msg, &run->s->buf, run->at->off, n > MPBPF_HEAD_MAX ? MPBPF_HEAD_MAX : n,
@@ -168,7 +100,7 @@ static __always_inline void response_head(struct response_run *run)
 	}
 	response_piece_end(run);
 	if (result != HTTP1_DONE) {
-		response_lost(run);
+		response_lost(run, response_piece_had(run));
 	} else if (h->status == 101) {
 		/*
 		 * A tunnel, if the last request asked for a WebSocket and nothing else is under way. Any other protocol may
@@ -176,7 +108,7 @@ static __always_inline void response_head(struct response_run *run)
 		 */
 		run->at->tunnel = (run->conn->flags & CONN_UPGRADE) && run->conn->allowed - run->at->answered == 1;
 		run->at->close = !run->at->tunnel;
-		response_lost(run);
+		response_last(run);
 		metrics_head(run->conn, run->at->answered, h->status, h->head_len, run->at->seq + run->at->off,
 			     &run->at->now);
 		metrics_response(run->conn, run->at->answered, &run->at->now);
@@ -200,7 +132,7 @@ static __always_inline void response_chunk(struct response_run *run)
 	run->at->off++;
 	run->at->anchor = run->at->seq + run->at->off;
 	if (result < 0)
-		response_lost(run);
+		response_lost(run, true);
 	if (result <= 0)
 		return;
 	metrics_chunks(run->conn, run->at->anchor);
@@ -258,7 +190,7 @@ static __always_inline void response_resume(struct response_run *run)
 	if (conn_reply_queued(run->conn, run->at->seq)) {
 		run->at->off = run->conn->reply_end - run->at->seq;
 	} else if (conn_unseen(run->conn, run->at->seq)) {
-		response_lost(run);
+		response_lost(run, response_had_head(&run->at->body));
 	} else if ((__s32)gone < 0) {
 		run->at->off = -gone;
 	} else if (run->at->body.kind == BODY_LENGTH && gone <= run->at->body.left) {
@@ -336,6 +268,7 @@ static __always_inline void response_commit(const struct response_run *run, __u6
 /* There is no buffer to read the message in. */
 static __always_inline void response_unread(struct conn *conn)
 {
+	STATS_ADD(unadded, response_due(conn, conn->answered, response_had_head(&conn->response)));
 	bpf_spin_lock(&conn->lock);
 	conn->response.kind = BODY_UNTIL_CLOSE;
 	bpf_spin_unlock(&conn->lock);
@@ -368,16 +301,17 @@ static __always_inline int response_follow(struct sk_msg_md *msg, struct conn *c
 	at->off = 0;
 	at->size = msg->size;
 	at->room = conn->listener.headers ? headers_room(tp) : 0;
-	at->tunnel = at->spoilt = at->close = 0;
+	at->tunnel = at->spoilt = at->close = at->unadded = 0;
 	at->body = conn->response;
 	at->anchor = conn->response_seq;
 	at->answered = conn->answered;
 	response_resume(&run);
 	bpf_loop(RESPONSE_STEPS, response_step, &run, 0);
 	if (at->off < at->size)
-		response_lost(&run); /* more pieces than one message should have */
+		response_lost(&run, response_had_head(&at->body)); /* more pieces than one message should have */
 	response_measure(&run);
 	response_commit(&run, cookie);
+	STATS_ADD(unadded, at->unadded);
 	response_portion(&run, tp);
 	verdict = at->spoilt ? SK_DROP : SK_PASS;
 	scratch_release(slot);

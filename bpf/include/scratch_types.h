@@ -31,7 +31,7 @@ struct response_at {
 	__u32 tunnel;		/* HTTP ends here */
 	__u32 spoilt;		/* the message must not be sent */
 	__u32 close;		/* HTTP ends here, and what follows could not be judged */
-	__u32 pad;
+	__u32 unadded;		/* responses whose head will not be found */
 };
 
 struct scratch {

@@ -17,10 +17,10 @@ struct header_block {
 
 /* The head of a response, as far as the service has sent it. */
 struct piece {
-	__u32 seq;    /* TCP sequence number that it begins at */
-	__u32 len;    /* bytes of it that came */
-	__u32 pushed; /* bytes that were added to it */
-	__u32 pad;
+	__u32 seq;     /* TCP sequence number that it begins at */
+	__u32 len;     /* bytes of it that came */
+	__u32 pushed;  /* bytes that were added to it */
+	__u32 unadded; /* 1: it goes without, and was counted so */
 	__u8 b[MPBPF_PIECES_SIZE];
 };
 

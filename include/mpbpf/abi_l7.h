@@ -161,7 +161,7 @@ struct request_stats {
 	__u64 would[REQUEST_REASON_MAX]; /* denials that a dry run let pass; each request is among `reasons` as well */
 	__u64 measured;			 /* connections that were sampled */
 	__u64 unmeasured;		 /* what `metrics` had no room for */
-	__u64 unadded;			 /* responses without their headers: the send buffer was too full */
+	__u64 unadded;			 /* responses without the headers that they should have */
 };
 
 MPBPF_ASSERT_SIZE(struct listener_key, 24);

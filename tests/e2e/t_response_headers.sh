@@ -30,6 +30,10 @@ shapes_start() {
 			'/304': async (s) => s.write('HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n'),
 			'/head': async (s) => s.write(head('', 5)),
 			'/looks-like': async (s) => s.write(head('', 44) + 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello\n'),
+			'/long-line': async (s) => s.write(head('', 5).replace('OK', 'O' + 'K'.repeat(300)) + 'hello'),
+			'/long-line-apart': async (s) => { s.write('HTTP/1.1 200 O' + 'K'.repeat(150)); await pause(); s.write('K'.repeat(150)); await pause(); s.write('\r\nContent-Len'); await pause(); s.write('gth: 5\r\n\r\nhello'); },
+			'/bare-feed': async (s) => s.write('HTTP/1.1 200 OK\nContent-Length: 5\n\nhello'),
+			'/many-chunks': async (s) => s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n' + '1\r\nx\r\n'.repeat(900) + '0\r\n\r\n'),
 			'/some': async (s) => s.write(head('', 700) + 'x'.repeat(700)),
 			'/big': async (s) => s.write(Buffer.concat([Buffer.from(head('', big.length)), big])),
 			'/big-apart': async (s) => { s.write(head('', big.length)); s.write(big); },
@@ -161,6 +165,36 @@ is "$(count "$added") $(grep -aoE 'a{3000}' "$work/out" | wc -l) $(grep -aoE 'b{
 raw /one /204 /chunked /apart /bytes /looks-like /one >"$work/out"
 is "$(count "$added")" 7 "seven pipelined responses: seven times"
 is "$(grep -ao 'HTTP/1.1 2' "$work/out" | wc -l)" 8 "and no head too many"
+
+# ---- none of those that go without is missed ----
+
+before
+raw /long-line /one >"$work/out"
+is "$(count "$added") $(moved connections.unadded)" "1 1" "a status line of more than 256 bytes is left alone, and counted"
+before
+raw /long-line-apart /one >"$work/out"
+is "$(count "$added") $(moved connections.unadded)" "1 1" "in several sends, too"
+before
+raw /one /bare-feed /one /one >"$work/out"
+is "$(count "$added") $(moved connections.unadded)" "1 3" "a head that cannot be read, and all behind it"
+before
+script >"$work/out" <<-END
+	connect $server_ip 8090
+	send $(request /many-chunks)
+	read
+	field X-Node
+	send $(request /one)
+	read
+	field X-Node
+	send $(request /one)
+	read
+	field X-Node
+END
+is "$(sed 's/ *$//' "$work/out" | paste -sd '|')" "200 900|node-1|200 5|-|200 5|-" "a message of more pieces than are looked at"
+is "$(moved connections.unadded)" 2 "each response behind it is counted"
+before
+raw /one /204 /interim /looks-like >"$work/out"
+is "$(count "$added") $(moved connections.unadded)" "4 0" "nor is one counted that has them"
 
 # ---- large bodies through small buffers ----
 
