@@ -3,7 +3,6 @@
 #include "userspace-auth/helper.h"
 
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 
 #include <bpf/libbpf.h>
@@ -14,13 +13,11 @@
 #include "userspace-auth/closing.h"
 #include "userspace-auth/settling.h"
 #include "userspace-auth/stalled.h"
-#include "userspace-auth/stream.h"
+#include "userspace-auth/streams.h"
 
 #define HELPER_TICK_MS 5    /* how soon a waiting stream is looked at again */
 #define HELPER_IDLE_MS 1000 /* how soon time-outs are, when none waits */
 #define HELPER_TURN_MS 5    /* work in one turn of the loop: then others have theirs */
-
-TAILQ_HEAD(stream_list, stream);
 
 struct helper {
 	struct stream_env env;
@@ -29,13 +26,9 @@ struct helper {
 	struct stalled *stalled;
 	struct settling *settling; /* NULL where the kernel has no iter_settle */
 	struct event *ring_event, *peer_event, *timer, *ready_timer;
-	int64_t turn;		    /* CLOCK_MONOTONIC, ns: when this turn of the loop began */
-	int64_t tick;		    /* the same: when `timer` is due */
-	void *streams;		    /* tsearch tree by cookie */
-	struct stream_list reading; /* they need more bytes; this list and the next are in the order of `since` */
-	struct stream_list waiting; /* they need time */
-	struct stream_list ready;   /* they had their turn, and could do more */
-	struct stream *next;	    /* of those that wait, whose turn it is; NULL: the first one's */
+	int64_t turn; /* CLOCK_MONOTONIC, ns: when this turn of the loop began */
+	int64_t tick; /* the same: when `timer` is due */
+	struct streams streams;
 };
 
 static void turn_begin(struct helper *helper)
@@ -46,41 +39,6 @@ static void turn_begin(struct helper *helper)
 static bool turn_over(const struct helper *helper)
 {
 	return clock_ns(CLOCK_MONOTONIC) - helper->turn > HELPER_TURN_MS * NSEC_PER_MSEC;
-}
-
-static int stream_compare(const void *a, const void *b)
-{
-	uint64_t x = ((const struct stream *)a)->cookie, y = ((const struct stream *)b)->cookie;
-
-	return x < y ? -1 : x > y;
-}
-
-static struct stream *stream_find(struct helper *helper, uint64_t cookie)
-{
-	struct stream key = { .cookie = cookie };
-	struct stream **node = tfind(&key, &helper->streams, stream_compare);
-
-	return node ? *node : NULL;
-}
-
-static struct stream *stream_new(struct helper *helper, const struct ask *ask)
-{
-	struct stream *stream = calloc(1, sizeof(*stream));
-
-	if (!stream)
-		return NULL;
-	stream->cookie = ask->cookie;
-	stream->taken = ask->offset;
-	stream->body = ask->request;
-	stream->discard = ask->discard;
-	stream->counted = 1;
-	if (!tsearch(stream, &helper->streams, stream_compare)) {
-		free(stream);
-		return NULL;
-	}
-	stream->list = &helper->reading;
-	TAILQ_INSERT_TAIL(stream->list, stream, link);
-	return stream;
 }
 
 /* Sees to it that the timer is due in `ms` at the latest. */
@@ -95,61 +53,52 @@ static void helper_arm(struct helper *helper, int ms)
 	evtimer_add(helper->timer, &tick);
 }
 
-static void stream_leave(struct helper *helper, struct stream *stream)
-{
-	if (helper->next == stream)
-		helper->next = TAILQ_NEXT(stream, link);
-	TAILQ_REMOVE(stream->list, stream, link);
-}
-
-/* since: stream->since when it was placed before; unchanged, it keeps its place. A wait begins when the list changes. */
-static void stream_place(struct helper *helper, struct stream *stream, struct stream_list *list, int64_t since)
-{
-	if (list == stream->list && stream->since == since)
-		return;
-	stream_leave(helper, stream);
-	if (list != stream->list)
-		stream->since = clock_ns(CLOCK_MONOTONIC);
-	stream->list = list;
-	TAILQ_INSERT_TAIL(list, stream, link);
-}
-
-static void stream_forget(struct helper *helper, struct stream *stream)
-{
-	stream_leave(helper, stream);
-	tdelete(stream, &helper->streams, stream_compare);
-	stream_free(&helper->env, stream);
-}
-
 static void stream_end(struct helper *helper, struct stream *stream, enum request_reason reason)
 {
 	stream_mark_closed(&helper->env, stream->cookie, reason);
 	closing_add(&helper->closing, stream->cookie);
-	stream_forget(helper, stream);
+	streams_forget(&helper->streams, &helper->env, stream);
 }
 
-/* A stream's turn, and then into the list where it belongs. since: stream->since when it was placed. */
-static void helper_run(struct helper *helper, struct stream *stream, int64_t since)
+/* Into the list where a stream belongs after its turn. since: stream->since when it was placed before. */
+static void helper_place(struct helper *helper, struct stream *stream, int64_t since, enum stream_result result)
 {
-	enum stream_result result = stream_run(&helper->env, stream);
 	static const struct timeval at_once = {};
+	struct streams *streams = &helper->streams;
 
 	if (stream->lags)
 		settling_note(helper->settling, result != STREAM_CLOSE && result != STREAM_RETURNED);
 	stream->lags = false;
 	switch (result) {
 	case STREAM_CLOSE: stream_end(helper, stream, REQUEST_ALLOWED); break;
-	case STREAM_RETURNED: stream_forget(helper, stream); break;
+	case STREAM_RETURNED: streams_forget(streams, &helper->env, stream); break;
 	case STREAM_WAIT:
-		stream_place(helper, stream, &helper->waiting, since);
+		streams_place(streams, stream, &streams->waiting, since);
 		helper_arm(helper, HELPER_TICK_MS);
 		break;
 	case STREAM_AGAIN:
-		stream_place(helper, stream, &helper->ready, since);
+		streams_place(streams, stream, &streams->ready, since);
 		evtimer_add(helper->ready_timer, &at_once);
 		break;
-	case STREAM_MORE: stream_place(helper, stream, &helper->reading, since); break;
+	case STREAM_MORE: streams_place(streams, stream, &streams->reading, since); break;
 	}
+}
+
+static void helper_run(struct helper *helper, struct stream *stream, int64_t since)
+{
+	helper_place(helper, stream, since, stream_run(&helper->env, stream));
+}
+
+/* The connection ends, unless nobody may end it: then it goes on without being judged. `len` bytes came and found no room. */
+static void helper_give_up(struct helper *helper, struct stream *stream, int64_t since, enum request_reason reason,
+			   const void *data, size_t len)
+{
+	enum stream_result result = stream_spare(&helper->env, stream, reason, data, len);
+
+	if (result == STREAM_CLOSE)
+		stream_end(helper, stream, reason);
+	else
+		helper_place(helper, stream, since, result);
 }
 
 /* Tells the kernel, by one store, when it should give us no more connections, and when again. */
@@ -165,14 +114,14 @@ static void helper_weigh(struct helper *helper)
 
 static void helper_bytes(struct helper *helper, const struct ask *ask)
 {
-	struct stream *stream = stream_find(helper, ask->cookie);
+	struct stream *stream = streams_find(&helper->streams, ask->cookie);
 	int64_t since;
 	int r;
 
 	if (!stream && !ask->len)
 		return; /* the end of what went back in the meantime */
 	if (!stream && ask->first)
-		stream = stream_new(helper, ask);
+		stream = streams_add(&helper->streams, ask);
 	if (!stream) {
 		/* Ended here while these bytes were under way, or memory is short: they cannot be judged any more. */
 		stream_mark_closed(&helper->env, ask->cookie, REQUEST_ALLOWED);
@@ -184,8 +133,9 @@ static void helper_bytes(struct helper *helper, const struct ask *ask)
 	since = stream->since;
 	r = stream_append(&helper->env, stream, ask + 1, ask->len);
 	if (r < 0)
-		stream_end(helper, stream, r == -ENOBUFS ? REQUEST_BUSY : REQUEST_HELPER_DOWN);
-	else if (stream->list == &helper->reading)
+		helper_give_up(helper, stream, since, r == -ENOBUFS ? REQUEST_BUSY : REQUEST_HELPER_DOWN, ask + 1,
+			       ask->len);
+	else if (stream->list == &helper->streams.reading)
 		helper_run(helper, stream, since);
 	else
 		stream->since = since; /* it waits on */
@@ -226,6 +176,21 @@ static void on_peer(evutil_socket_t fd, short what, void *arg)
 	channel_drain(&helper->env.channel);
 }
 
+/* It has waited long enough for what is due before, or for bytes that are lost. */
+static void helper_expired(struct helper *helper, struct stream *stream, int64_t since)
+{
+	enum stream_result result = STREAM_CLOSE;
+
+	if (stream->list == &helper->streams.waiting)
+		result = stream_spare(&helper->env, stream, REQUEST_TIMEOUT, NULL, 0);
+	if (result != STREAM_CLOSE) {
+		helper_place(helper, stream, since, result);
+		return;
+	}
+	stream_expire(&helper->env, stream);
+	stream_end(helper, stream, REQUEST_ALLOWED);
+}
+
 /* Of a list in the order of `since`. */
 static void helper_expire(struct helper *helper, struct stream_list *list, int64_t limit_ms)
 {
@@ -234,13 +199,12 @@ static void helper_expire(struct helper *helper, struct stream_list *list, int64
 
 	while ((stream = TAILQ_FIRST(list)) && now - stream->since >= limit_ms * NSEC_PER_MSEC && !turn_over(helper)) {
 		since = stream->since;
-		if (list == &helper->reading && stream->len) {
+		if (list == &helper->streams.reading && stream->len) {
 			/* As if the client had ended there. */
 			stream->ended = true;
 			helper_run(helper, stream, since);
 		} else {
-			stream_expire(&helper->env, stream);
-			stream_end(helper, stream, REQUEST_ALLOWED);
+			helper_expired(helper, stream, since);
 		}
 	}
 }
@@ -248,10 +212,11 @@ static void helper_expire(struct helper *helper, struct stream_list *list, int64
 /* As many as the turn allows; the next turn goes on behind them. */
 static void helper_wait(struct helper *helper)
 {
-	struct stream *stream = helper->next ?: TAILQ_FIRST(&helper->waiting);
+	struct streams *streams = &helper->streams;
+	struct stream *stream = streams->next ?: TAILQ_FIRST(&streams->waiting);
 
-	for (; stream && !turn_over(helper); stream = helper->next) {
-		helper->next = TAILQ_NEXT(stream, link);
+	for (; stream && !turn_over(helper); stream = streams->next) {
+		streams->next = TAILQ_NEXT(stream, link);
 		helper_run(helper, stream, stream->since);
 	}
 }
@@ -264,11 +229,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	turn_begin(helper);
 	helper->tick = 0;
-	helper_expire(helper, &helper->reading, helper->env.judge.config->clients.head_timeout_s * 1000LL);
-	helper_expire(helper, &helper->waiting, STREAM_WAIT_MS);
+	helper_expire(helper, &helper->streams.reading, helper->env.judge.config->clients.head_timeout_s * 1000LL);
+	helper_expire(helper, &helper->streams.waiting, STREAM_WAIT_MS);
 	helper_wait(helper);
 	helper_weigh(helper);
-	helper_arm(helper, turn_over(helper) ? 0 : TAILQ_EMPTY(&helper->waiting) ? HELPER_IDLE_MS : HELPER_TICK_MS);
+	helper_arm(helper, turn_over(helper)			   ? 0
+			   : TAILQ_EMPTY(&helper->streams.waiting) ? HELPER_IDLE_MS
+								   : HELPER_TICK_MS);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
@@ -280,10 +247,10 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	turn_begin(helper);
-	while ((stream = TAILQ_FIRST(&helper->ready)) && !turn_over(helper))
+	while ((stream = TAILQ_FIRST(&helper->streams.ready)) && !turn_over(helper))
 		helper_run(helper, stream, stream->since);
 	helper_weigh(helper);
-	if (!TAILQ_EMPTY(&helper->ready))
+	if (!TAILQ_EMPTY(&helper->streams.ready))
 		evtimer_add(helper->ready_timer, &at_once);
 }
 
@@ -347,9 +314,7 @@ int helper_open(const struct maps *maps, const struct helper_fds *fds, struct ev
 	helper->env.judge = (struct judge){ .maps = maps, .config = config };
 	helper->env.conn_update = fds->conn_update;
 	closing_init(&helper->closing);
-	TAILQ_INIT(&helper->reading);
-	TAILQ_INIT(&helper->waiting);
-	TAILQ_INIT(&helper->ready);
+	streams_init(&helper->streams);
 	r = helper_start(helper, fds, base);
 	if (r < 0) {
 		helper_close(helper);
@@ -366,23 +331,13 @@ void helper_set_config(struct helper *helper, const struct config *config)
 	stalled_renew(helper->stalled);
 }
 
-static void streams_free(struct helper *helper, struct stream_list *list)
-{
-	struct stream *stream;
-
-	while ((stream = TAILQ_FIRST(list)))
-		stream_forget(helper, stream);
-}
-
 void helper_close(struct helper *helper)
 {
 	if (!helper)
 		return;
 	/* The socket leaves the map first: nothing more is asked of us. What we still hold is lost, its connections end. */
 	channel_close(&helper->env.channel);
-	streams_free(helper, &helper->reading);
-	streams_free(helper, &helper->waiting);
-	streams_free(helper, &helper->ready);
+	streams_free(&helper->streams, &helper->env);
 	stalled_close(helper->stalled);
 	settling_close(helper->settling);
 	if (helper->ring_event)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Floor 4: judging and handing back what one connection sends. */
-#include "userspace-auth/stream.h"
+#include "userspace-auth/stream_bytes.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -26,49 +25,11 @@ int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op)
 	return opts.retval == XDP_PASS ? op->result : -EPROTO;
 }
 
-static void stream_empty(struct stream_env *env, struct stream *stream)
-{
-	env->held -= stream->cap;
-	free(stream->buf);
-	stream->buf = NULL;
-	stream->len = stream->cap = 0;
-}
-
-void stream_free(struct stream_env *env, struct stream *stream)
-{
-	stream_empty(env, stream);
-	free(stream);
-}
-
 void stream_mark_closed(struct stream_env *env, uint64_t cookie, enum request_reason reason)
 {
 	struct conn_op op = { .op = CONN_OP_CLOSE, .reason = reason };
 
 	conn_op(env, cookie, &op);
-}
-
-int stream_append(struct stream_env *env, struct stream *stream, const void *data, size_t len)
-{
-	size_t need = stream->len + len, cap = stream->cap ? stream->cap : 2048;
-	uint8_t *buf;
-
-	while (cap < need)
-		cap *= 2;
-	if (cap != stream->cap) {
-		if (env->held + cap - stream->cap > env->judge.config->clients.max_held_bytes)
-			return -ENOBUFS;
-		buf = realloc(stream->buf, cap);
-		if (!buf)
-			return -ENOMEM;
-		env->held += cap - stream->cap;
-		stream->buf = buf;
-		stream->cap = cap;
-	}
-	if (!stream->len)
-		stream->since = clock_ns(CLOCK_MONOTONIC);
-	memcpy(stream->buf + stream->len, data, len);
-	stream->len += len;
-	return 0;
 }
 
 /* The same, and tells how many bytes of the request before passed. */
@@ -77,31 +38,6 @@ static int stream_op(struct stream_env *env, struct stream *stream, struct conn_
 	op->passed = stream->passed;
 	stream->passed = 0;
 	return conn_op(env, stream->cookie, op);
-}
-
-/* The first n bytes are dealt with. */
-static void stream_take(struct stream_env *env, struct stream *stream, size_t n)
-{
-	memmove(stream->buf, stream->buf + n, stream->len - n);
-	stream->len -= n;
-	if (!stream->len)
-		stream_empty(env, stream);
-	stream->taken += n;
-	stream->since = clock_ns(CLOCK_MONOTONIC);
-	stream->scanned = 0;
-}
-
-/* The first n bytes go to the service. */
-static int stream_hand(struct stream_env *env, struct stream *stream, size_t n)
-{
-	int r = channel_hand(&env->channel, stream->cookie, stream->buf, n);
-
-	if (r < 0)
-		return r;
-	stream->handed += n;
-	stream->passed += n;
-	stream_take(env, stream, n);
-	return 0;
 }
 
 /* How many of the buffered bytes belong to the body under way; the body is moved on. -EBADMSG: malformed. */
@@ -125,14 +61,44 @@ static ssize_t body_run(struct stream *stream)
 	return off;
 }
 
+/*
+ * What cannot be judged any more, for `reason`: on a dry run it passes, with `len` bytes more that found no room, and so does all
+ * that follows. STREAM_CLOSE: it must not, or cannot, as where the service does not have what comes before it.
+ */
+static enum stream_result stream_unjudged(struct stream_env *env, struct stream *stream, enum request_reason reason,
+					  const void *data, size_t len)
+{
+	struct conn_op op = { .op = CONN_OP_TAKEN, .taken = stream->taken, .would = reason };
+	struct listener listener;
+	struct conn conn;
+	int r;
+
+	if (stream->denied || (stream->discard && stream->body.kind != BODY_NONE) ||
+	    bpf_map_lookup_elem(env->judge.maps->fd[MAP_CONNS], &stream->cookie, &conn))
+		return STREAM_CLOSE;
+	r = judge_listener(&env->judge, &conn, &listener);
+	if (!stream->tunnel && r != -ENOENT && (r < 0 || !(listener.flags & LISTENER_DRY_RUN)))
+		return STREAM_CLOSE;
+	if (stream->tunnel || r == -ENOENT)
+		op.would = 0; /* counted before, or under no policy at all */
+	if (stream_op(env, stream, &op) || stream_pass(env, stream, data, len) < 0)
+		return STREAM_CLOSE;
+	stream->tunnel = true;
+	stream->since = clock_ns(CLOCK_MONOTONIC);
+	return STREAM_MORE;
+}
+
 static enum stream_result stream_body(struct stream_env *env, struct stream *stream)
 {
 	ssize_t n = body_run(stream);
+	enum stream_result result;
 
 	if (n < 0) {
+		result = stream_unjudged(env, stream, REQUEST_BAD, NULL, 0);
 		/* The service may have the first part: no answer of ours can be in order. */
-		stream_mark_closed(env, stream->cookie, REQUEST_BAD);
-		return STREAM_CLOSE;
+		if (result == STREAM_CLOSE)
+			stream_mark_closed(env, stream->cookie, REQUEST_BAD);
+		return result;
 	}
 	if (stream->discard)
 		stream_take(env, stream, n);
@@ -198,6 +164,21 @@ static uint8_t stream_method(const struct stream *stream)
 					      : method_of(http1_word((const struct http1_buf *)stream->buf, 0));
 }
 
+/*
+ * For the responses that are due, as long as the client takes bytes of them: only when that stands still does time run. Looked at
+ * once a second, for whoever moves gives its place in the list up.
+ */
+static enum stream_result stream_wait(struct stream *stream, const struct conn_op *op)
+{
+	int64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (op->out_acked != stream->acked && now - stream->since >= NSEC_PER_SEC) {
+		stream->acked = op->out_acked;
+		stream->since = now;
+	}
+	return STREAM_WAIT;
+}
+
 static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
 				      uint8_t prefix, const struct conn *conn)
 {
@@ -207,7 +188,7 @@ static enum stream_result stream_deny(struct stream_env *env, struct stream *str
 	op.passed = replies[reason].close ? 0 : stream->head.head_len;
 	r = conn_op(env, stream->cookie, &op);
 	if (r == -EAGAIN && !op.out_lost)
-		return STREAM_WAIT;
+		return stream_wait(stream, &op);
 	if (r == -EAGAIN)
 		stream_mark_closed(env, stream->cookie, reason);
 	if (r)
@@ -231,16 +212,17 @@ static enum stream_result stream_allow(struct stream_env *env, struct stream *st
 	op->method = stream_method(stream);
 	r = stream_op(env, stream, op);
 	if (r == -EAGAIN)
-		return STREAM_WAIT;
+		return stream_wait(stream, op);
 	if (r == -EDQUOT) {
 		stream->retry_s = op->retry_s;
 		return stream_deny(env, stream, REQUEST_RATE, op->prefix, conn);
 	}
-	/* Where framing is unknown, all that is here passes, and the kernel will think the same of what follows. */
+	/* Where framing is unknown, all that is here passes, and all that follows. */
 	if (r || stream_hand(env, stream, h ? h->head_len : stream->len) < 0)
 		return STREAM_CLOSE;
 	if (h)
 		http1_body_of(h, &stream->body);
+	stream->tunnel = !h;
 	stream->discard = false;
 	return STREAM_MORE;
 }
@@ -337,11 +319,16 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 		op.op = CONN_OP_RETURN;
 		op.request = stream->body;
 		op.state = stream->body.kind == BODY_NONE ? CONN_HEAD : stream->discard ? CONN_DISCARD : CONN_BODY;
+		if (stream->tunnel)
+			op.state = CONN_TUNNEL;
 		op.moved_at = clock_ns(CLOCK_MONOTONIC_COARSE);
 	}
 	r = stream_op(env, stream, &op);
 	if (r < 0 && r != -EAGAIN)
 		return STREAM_CLOSE;
+	/* What came meanwhile is no HTTP any more. */
+	if (r == -EAGAIN && op.out_switched)
+		stream->tunnel = true;
 	if (r == -EAGAIN && stream->handed > MPBPF_BURST_MAX) {
 		stream->handed = 0;
 		return STREAM_WAIT;
@@ -349,6 +336,13 @@ static enum stream_result stream_settle(struct stream_env *env, struct stream *s
 	if (r == -EAGAIN)
 		return STREAM_MORE; /* more was asked in the meantime; its record is in the ring */
 	return op.op == CONN_OP_RETURN ? STREAM_RETURNED : STREAM_MORE;
+}
+
+static enum stream_result stream_step(struct stream_env *env, struct stream *stream)
+{
+	if (stream->tunnel)
+		return stream_pass(env, stream, NULL, 0) < 0 ? STREAM_CLOSE : STREAM_MORE;
+	return stream->body.kind != BODY_NONE ? stream_body(env, stream) : stream_head(env, stream);
 }
 
 enum stream_result stream_run(struct stream_env *env, struct stream *stream)
@@ -364,7 +358,7 @@ enum stream_result stream_run(struct stream_env *env, struct stream *stream)
 		if (steps++ == STREAM_STEPS)
 			result = STREAM_AGAIN;
 		else
-			result = stream->body.kind != BODY_NONE ? stream_body(env, stream) : stream_head(env, stream);
+			result = stream_step(env, stream);
 	} while (result == STREAM_MORE && stream->len != before);
 	if (result == STREAM_MORE)
 		return stream_settle(env, stream);
@@ -380,4 +374,12 @@ void stream_expire(struct stream_env *env, struct stream *stream)
 	/* Behind half an answer nothing can be said. */
 	if (!stream->denied && !conn_op(env, stream->cookie, &op))
 		answer_send(env, stream, REQUEST_TIMEOUT);
+}
+
+enum stream_result stream_spare(struct stream_env *env, struct stream *stream, enum request_reason reason,
+				const void *data, size_t len)
+{
+	enum stream_result result = stream_unjudged(env, stream, reason, data, len);
+
+	return result == STREAM_MORE ? stream_settle(env, stream) : result;
 }

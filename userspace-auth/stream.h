@@ -31,6 +31,7 @@ struct stream {
 	struct http1_body body; /* of the request under way */
 	bool discard;		/* that body belongs to a denied request */
 	bool ended;		/* nothing comes behind these bytes, or not in time */
+	bool tunnel;		/* nothing is judged any more: HTTP has ended, or its framing is lost on a dry run */
 	struct http1 head;	/* the head at the front, as far as it is read */
 	size_t scanned;		/* bytes of it that were read */
 	uint32_t denied;	/* enum request_reason of the front, while that answer is under way; or 0 */
@@ -41,6 +42,7 @@ struct stream {
 	uint32_t heads;		/* heads that were begun */
 	uint32_t counted;	/* of those, how many counted against what the source may ask */
 	bool over_asks;		/* the last of them was one too many */
+	uint32_t acked;		/* while it waits: up to where the client had acknowledged the responses */
 	bool lags;		/* its poll() may announce bytes that were taken away, see settling.h */
 	int64_t since;		/* CLOCK_MONOTONIC, ns: when the bytes at the front came, or from when on it waits */
 };
@@ -54,16 +56,22 @@ enum stream_result {
 };
 
 #define STREAM_STEPS 32	     /* heads and pieces of bodies at a time */
-#define STREAM_WAIT_MS 60000 /* a response that is due must be complete by then */
+#define STREAM_WAIT_MS 60000 /* so long may a response stand still that is due first */
 
 /* Runs conn_update on a connection. Returns op->result, or -errno of the call. */
 int conn_op(struct stream_env *env, uint64_t cookie, struct conn_op *op);
 
 void stream_free(struct stream_env *env, struct stream *stream);
-/* Takes bytes in. Returns 0, or -ENOMEM, or -ENOBUFS: over clients.max_held_bytes; then end the connection. */
+/* Takes bytes in. Returns 0, or -ENOMEM, or -ENOBUFS: over clients.max_held_bytes; then see stream_spare(). */
 int stream_append(struct stream_env *env, struct stream *stream, const void *data, size_t len);
 /* Deals with as many bytes as can be dealt with now, but for STREAM_AGAIN. */
 enum stream_result stream_run(struct stream_env *env, struct stream *stream);
+/*
+ * The stream must go on without being judged, for `reason`; `len` bytes behind what it has were not taken in. As stream_run(), with
+ * everything handed on, if that may be, as on a dry run; else STREAM_CLOSE.
+ */
+enum stream_result stream_spare(struct stream_env *env, struct stream *stream, enum request_reason reason,
+				const void *data, size_t len);
 /* The time is up: answers what is owed where that is possible. The connection ends. */
 void stream_expire(struct stream_env *env, struct stream *stream);
 /* Marks a connection closed, counting `reason` unless it is REQUEST_ALLOWED. */

@@ -10,15 +10,23 @@
 #define EINVAL 22
 #define EDQUOT 122
 
+/* The service has ended HTTP (101): no request may be left that it would not read as one. A dry run closes nothing for it. */
+static __always_inline bool conn_strict(const struct conn *conn)
+{
+	return (conn->flags & CONN_SWITCHED) && !(conn->listener.flags & LISTENER_DRY_RUN);
+}
+
 /* Back into the kernel: only when the helper has dealt with every byte that it was given. */
 static __always_inline int conn_return(struct conn *conn, const struct conn_op *op, __s64 *change)
 {
+	if (conn_strict(conn) && op->state != CONN_HEAD && op->state != CONN_TUNNEL)
+		return -ESTALE;
 	conn->returned = op->taken;
 	if (conn->asked != op->taken)
 		return -EAGAIN;
 	conn->request = op->request;
 	conn->moved_at = op->moved_at;
-	*change = conn_become(conn, op->state);
+	*change = conn_become(conn, conn->flags & CONN_SWITCHED ? CONN_TUNNEL : op->state);
 	return 0;
 }
 
@@ -31,6 +39,8 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 		return 0;
 	}
 	if (conn->state != CONN_HELPER || conn->helper_epoch != op->helper_epoch)
+		return -ESTALE;
+	if ((op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY) && conn_strict(conn))
 		return -ESTALE;
 	if ((op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY) && gone)
 		return 0;
@@ -53,7 +63,8 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 		return 0;
 	case CONN_OP_TAKEN: conn->returned = op->taken; return 0;
 	case CONN_OP_RETURN:
-		return op->state == CONN_HEAD || op->state == CONN_BODY || op->state == CONN_DISCARD
+		return op->state == CONN_HEAD || op->state == CONN_BODY || op->state == CONN_DISCARD ||
+				       op->state == CONN_TUNNEL
 			       ? conn_return(conn, op, change)
 			       : -EINVAL;
 	default: return -EINVAL;
@@ -122,6 +133,8 @@ static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, c
 	op->out_lost = conn_lost(conn, write_seq);
 	op->pending = conn_pending(conn, write_seq);
 	op->out_asked = conn->asked;
+	op->out_switched = !!(conn->flags & CONN_SWITCHED);
+	op->out_acked = tp ? tp->snd_una : 0;
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
 }
@@ -164,7 +177,7 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 		bpf_sk_release(sk);
 	if (in.result && run.taken)
 		buckets_return(&run);
-	if (!in.result && in.op == CONN_OP_ALLOW)
+	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_TAKEN))
 		stats_would(run.would || run.retry_s ? REQUEST_RATE : in.would);
 	if (!in.result && in.op == CONN_OP_ALLOW)
 		conn_unadded(conn);
@@ -180,6 +193,8 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 	op->out_lost = in.out_lost;
 	op->pending = in.pending;
 	op->out_asked = in.out_asked;
+	op->out_switched = in.out_switched;
+	op->out_acked = in.out_acked;
 	return XDP_PASS;
 }
 

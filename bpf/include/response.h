@@ -247,21 +247,36 @@ static __always_inline void response_portion(const struct response_run *run, con
 	bpf_msg_apply_bytes(run->msg, run->at->body.kind == BODY_UNTIL_CLOSE || run->at->size <= room ? 0 : portion ?: 1);
 }
 
+/*
+ * The service has answered 101. Under the lock: whether the connection may be a tunnel. What the helper has comes back as one,
+ * when all before it is handed on (conn_return()). A dry run closes nothing.
+ */
+static __always_inline bool response_switch(struct conn *conn, const struct response_at *at)
+{
+	bool dry = conn->listener.flags & LISTENER_DRY_RUN, tunnel = at->tunnel && conn->allowed - at->answered == 1;
+
+	if (!dry && !(tunnel && (conn->state == CONN_HEAD || conn->state == CONN_HELPER)))
+		return false;
+	if (conn->state == CONN_HELPER)
+		conn->flags |= CONN_SWITCHED;
+	else if (conn->state != CONN_CLOSED)
+		conn->state = CONN_TUNNEL;
+	return true;
+}
+
 static __always_inline void response_commit(const struct response_run *run, __u64 cookie)
 {
 	struct conn *conn = run->conn;
-	bool tunnel = false;
+	bool close = false;
 
 	bpf_spin_lock(&conn->lock);
 	conn->response = run->at->body;
 	conn->response_seq = run->at->anchor;
 	conn->answered = run->at->answered;
-	if (run->at->tunnel && conn->state == CONN_HEAD) {
-		conn->state = CONN_TUNNEL;
-		tunnel = true;
-	}
+	if (run->at->tunnel || run->at->close)
+		close = !response_switch(conn, run->at);
 	bpf_spin_unlock(&conn->lock);
-	if (run->at->close || (run->at->tunnel && !tunnel))
+	if (close)
 		ask_close(conn, cookie);
 }
 

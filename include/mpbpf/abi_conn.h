@@ -69,6 +69,7 @@ enum conn_flags {
 	CONN_REPLIED = 1 << 1,	 /* reply_end is valid: the kernel answered on this connection */
 	CONN_MEASURED = 1 << 2,	 /* sampled: `exchange` is kept */
 	CONN_ANSWERING = 1 << 3, /* the helper's answer may be out in part: no other may follow it */
+	CONN_SWITCHED = 1 << 4,	 /* the service has ended HTTP (101), rightly, while the helper had the connection */
 };
 
 /*

@@ -49,6 +49,21 @@ END
 )" closed "so is half a head with the end of the connection"
 is "$(moved requests.would_be_denied.timeout)" 1 "counted: timeout"
 
+
+# The helper finds this one, whose head comes in two.
+before
+is "$(script <<-END
+	connect $server_ip 8080
+	send PUT /dav/x HTTP/1.1\r\nHo
+	pause 50
+	send st: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n
+	status
+	save $work/body
+END
+)" 400 "a chunk without a size"
+matches "$(<"$work/body")" nginx "is the service's to refuse as well"
+is "$(moved requests.would_be_denied.bad_request)" 1 "counted: bad request"
+
 agent_kill
 is "$(http -H "$(bearer "$(token unknown)")" /echo)" 200 "without an agent an unknown token passes"
 is "$(moved requests.would_be_denied.helper_down)" 1 "counted: no helper"

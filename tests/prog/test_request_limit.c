@@ -1,65 +1,23 @@
 // SPDX-License-Identifier: MIT
 /* Tests: request limits in the kernel, through conn_update: exact within 1 % however many CPUs ask, and all or nothing. */
-#include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <linux/bpf.h>
 
+#include "conn_run.h"
 #include "core/policy_keys.h"
-#include "mpbpf/abi.h"
-#include "tap.h"
-
-#ifndef MPBPF_BUILD
-#define MPBPF_BUILD "build"
-#endif
 
 #define GENERATION 7
-#define COOKIE 4711
 #define THREADS 2
 
-static struct bpf_object *object;
-static int program, conns, limits;
-
-static int map_fd(const char *name)
-{
-	int fd = bpf_object__find_map_fd_by_name(object, name);
-
-	if (fd < 0)
-		tap_bail("no map %s", name);
-	return fd;
-}
-
-static void open_object(void)
-{
-	const char *path = getenv("MPBPF_BPF_OBJ");
-	struct bpf_program *p;
-
-	object = bpf_object__open_file(path ? path : MPBPF_BUILD "/mpbpf.bpf.o", NULL);
-	if (!object)
-		tap_bail("the object cannot be opened: %s", strerror(errno));
-	bpf_object__for_each_program(p, object)
-		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), "conn_update"));
-	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "sources"), 2048);
-	if (bpf_object__load(object))
-		tap_bail("the object cannot be loaded: %s", strerror(errno));
-	program = bpf_program__fd(bpf_object__find_program_by_name(object, "conn_update"));
-	conns = map_fd("conns");
-	limits = map_fd("limits");
-}
+static int limits;
 
 /* A connection that the helper has, and on which any number of requests may be under way. */
 static void put_conn(void)
 {
 	struct conn conn = { .state = CONN_HELPER, .response.kind = BODY_UNTIL_CLOSE };
-	__u64 cookie = COOKIE;
 
-	if (bpf_map_update_elem(conns, &cookie, &conn, BPF_ANY))
-		tap_bail("no connection: %s", strerror(errno));
+	conn_put(&conn);
 }
 
 static void put_limit(__u32 bit, char *name, enum limit_per per, double rate, __u32 burst)
@@ -77,16 +35,11 @@ static void put_limit(__u32 bit, char *name, enum limit_per per, double rate, __
 /* Lets one request pass, or not. Returns the program's result. */
 static int ask(__u64 bits, __u64 token, __u32 *ret_retry)
 {
-	struct conn_op op = { .cookie = COOKIE,
-			      .op = CONN_OP_ALLOW,
-			      .limits = bits,
-			      .token = { token, token },
-			      .generation = GENERATION };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &op, .data_size_in = sizeof(op), .data_out = &op,
-		    .data_size_out = sizeof(op), .repeat = 1);
+	struct conn_op op = {
+		.op = CONN_OP_ALLOW, .limits = bits, .token = { token, token }, .generation = GENERATION
+	};
 
-	if (bpf_prog_test_run_opts(program, &opts) || opts.retval != XDP_PASS)
-		tap_bail("conn_update does not run: %s", strerror(errno));
+	conn_run(&op);
 	if (ret_retry)
 		*ret_retry = op.retry_s;
 	return op.result;
@@ -215,7 +168,8 @@ static void test_other_generation(void)
 int main(void)
 {
 	tap_start();
-	open_object();
+	conn_run_open();
+	limits = map_fd("limits");
 	put_conn();
 	test_burst();
 	test_retry();

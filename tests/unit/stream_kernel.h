@@ -32,6 +32,9 @@ static struct {
 	uint8_t answering;	 /* what the last CONN_OP_TAKEN or CONN_OP_RETURN said */
 	uint32_t asks, asks_max; /* CONN_OP_ASK, and how many of them are within the rate */
 	uint32_t allowed, would; /* CONN_OP_ALLOW, and the last denial that a dry run let pass */
+	uint32_t acked;		 /* what the client has acknowledged */
+	int give_back;		 /* result of CONN_OP_RETURN */
+	uint8_t switched;	 /* the service has answered 101 */
 } kernel;
 
 static struct control control = { .generation = 1 };
@@ -58,6 +61,8 @@ int bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *opts)
 
 	(void)fd;
 	op->result = 0;
+	op->out_acked = kernel.acked;
+	op->out_switched = kernel.switched;
 	if (op->op == CONN_OP_ALLOW && kernel.retry_s) {
 		op->result = -EDQUOT;
 		op->retry_s = kernel.retry_s;
@@ -73,7 +78,11 @@ int bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *opts)
 		op->retry_s = 7;
 	} else if (op->op == CONN_OP_TAKEN || op->op == CONN_OP_RETURN) {
 		kernel.answering = op->answering;
+		if (op->would)
+			kernel.would = op->would;
 		if (op->op == CONN_OP_RETURN)
+			op->result = kernel.give_back;
+		if (op->op == CONN_OP_RETURN && !op->result)
 			kernel.state = op->state;
 	}
 	opts->retval = XDP_PASS;

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/* Tests: how a connection comes back from the helper: by compare-and-set, to the right agent's only, and as a tunnel after a 101. */
+#include "conn_run.h"
+
+#define EPOCH 3
+
+static struct conn conn_now(void)
+{
+	__u64 cookie = COOKIE;
+	struct conn conn;
+
+	if (bpf_map_lookup_elem(conns, &cookie, &conn))
+		tap_bail("no connection: %s", strerror(errno));
+	return conn;
+}
+
+/* The helper was asked `asked` bytes of this connection, and one request of it is under way. */
+static void put(__u64 asked, __u8 flags)
+{
+	struct conn conn = {
+		.state = CONN_HELPER, .flags = flags, .asked = asked, .helper_epoch = EPOCH, .allowed = 1
+	};
+
+	conn_put(&conn);
+}
+
+static void conn_dry(void)
+{
+	struct conn conn = conn_now();
+
+	conn.listener.flags |= LISTENER_DRY_RUN;
+	conn_put(&conn);
+}
+
+static int give_back(__u64 taken, __u32 state, struct conn_op *ret)
+{
+	*ret = (struct conn_op){ .op = CONN_OP_RETURN, .helper_epoch = EPOCH, .taken = taken, .state = state };
+	if (state != CONN_HEAD)
+		ret->request = (struct http1_body){ .kind = BODY_LENGTH, .left = 77 };
+	return conn_run(ret);
+}
+
+static int run(__u32 kind)
+{
+	struct conn_op op = { .op = kind, .helper_epoch = EPOCH };
+
+	return conn_run(&op);
+}
+
+static void test_compare_and_set(void)
+{
+	static const __u32 states[] = { CONN_HEAD, CONN_BODY, CONN_DISCARD, CONN_TUNNEL };
+	struct conn_op op;
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		put(1000, 0);
+		/* 400 bytes were asked behind those that the helper knows of. */
+		CHECK(give_back(600, states[i], &op) == -EAGAIN, "returned, with bytes under way: %d", op.result);
+		CHECK(conn_now().state == CONN_HELPER, "state %u", conn_now().state);
+		CHECK(conn_now().request.left == 0, "the body of what is not returned");
+		CHECK(conn_now().returned == 600 && op.out_asked == 1000, "returned %llu", conn_now().returned);
+		CHECK(op.out_state == CONN_HELPER && !op.out_switched, "told state %u", op.out_state);
+		CHECK(give_back(1000, states[i], &op) == 0, "not returned: %d", op.result);
+		CHECK(conn_now().state == states[i], "state %u, not %u", conn_now().state, states[i]);
+		CHECK(conn_now().request.left == (states[i] == CONN_HEAD ? 0 : 77), "the body is not what it was");
+		CHECK(give_back(1000, states[i], &op) == -ESTALE, "returned twice: %d", op.result);
+	}
+	tap_result("a connection comes back when every byte that was asked is dealt with, and not before");
+}
+
+static void test_not_ours(void)
+{
+	struct conn_op op = { .op = CONN_OP_RETURN, .helper_epoch = EPOCH + 1, .taken = 10, .state = CONN_HEAD };
+
+	put(10, 0);
+	CHECK(conn_run(&op) == -ESTALE, "of another agent: %d", op.result);
+	CHECK(give_back(10, CONN_CLOSED, &op) == -EINVAL && give_back(10, CONN_HELPER, &op) == -EINVAL, "to any state");
+	CHECK(conn_now().state == CONN_HELPER, "state %u", conn_now().state);
+	tap_result("not by another agent, nor into another state");
+}
+
+static void test_switched(void)
+{
+	struct conn_op op;
+
+	put(500, CONN_UPGRADE | CONN_SWITCHED);
+	CHECK(give_back(400, CONN_HEAD, &op) == -EAGAIN && op.out_switched, "the helper is not told: %d", op.result);
+	CHECK(conn_now().state == CONN_HELPER, "state %u", conn_now().state);
+	CHECK(give_back(500, CONN_HEAD, &op) == 0 && conn_now().state == CONN_TUNNEL, "state %u", conn_now().state);
+	tap_result("after a 101 that came while the helper had it, it is a tunnel");
+
+	put(500, CONN_UPGRADE | CONN_SWITCHED);
+	CHECK(run(CONN_OP_ALLOW) == -ESTALE, "a request that was sent ahead passes");
+	CHECK(run(CONN_OP_DENY) == -ESTALE, "or is answered");
+	CHECK(conn_now().allowed == 1, "allowed %u", conn_now().allowed);
+	CHECK(give_back(500, CONN_BODY, &op) == -ESTALE, "within a body: %d", op.result);
+	CHECK(give_back(500, CONN_DISCARD, &op) == -ESTALE, "within one that is discarded: %d", op.result);
+	CHECK(conn_now().state == CONN_HELPER, "state %u", conn_now().state);
+	CHECK(run(CONN_OP_CLOSE) == 0 && conn_now().state == CONN_CLOSED, "state %u", conn_now().state);
+	put(500, CONN_UPGRADE | CONN_SWITCHED);
+	conn_dry();
+	CHECK(run(CONN_OP_ALLOW) == 0 && give_back(500, CONN_BODY, &op) == 0, "closed on a dry run: %d", op.result);
+	CHECK(conn_now().state == CONN_TUNNEL, "state %u", conn_now().state);
+	tap_result(
+		"but no request passes behind one, and within a body there is none: it can only be closed, unless it is a dry run");
+}
+
+int main(void)
+{
+	tap_start();
+	conn_run_open();
+	test_compare_and_set();
+	test_not_ours();
+	test_switched();
+	bpf_object__close(object);
+	return tap_end();
+}
