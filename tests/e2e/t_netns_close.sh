@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A connection that must end is closed in whatever network namespace its service runs, also in one without a name; and no
-# namespace is held for that.
+# A connection that must end is closed in whatever network namespace its service runs, the agent's own or another, also in one
+# without a name; and no namespace is held for that.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${0%/*}/lib.sh"
 sandbox "$@"
@@ -22,11 +22,11 @@ box_up() {
 	ip link set box0 up
 }
 
-# ended TEXT: what a client gets that sends it, and keeps its own end open; not later than a second after
+# ended TEXT [ADDRESS]: what a client gets that sends it, and keeps its own end open; not later than a second after
 ended() {
 	script <<-END | joined
 		timeout 1000
-		connect $box_ip 8080
+		connect ${2:-$box_ip} 8080
 		send $1
 		status
 		eof
@@ -69,6 +69,7 @@ capabilities() {
 
 net_up
 box_up
+server_start
 space=box nginx_start "$work/box" "$cgroup" 8080
 access_log=$work/box/access.log
 space=box in_cgroup "$cgroup" node "$top/tests/e2e/late_server.mjs" $((3 * limit * 1000)) >"$work/late.log" 2>&1 </dev/null &
@@ -97,6 +98,7 @@ session late 'timeout 30000' "connect $box_ip 8082" \
 	"send PUT / HTTP/1.1\\r\\nHost: server\\r\\n$known\\r\\nContent-Length: 12000000\\r\\n\\r\\n" "file $work/large" status body
 session kept "connect $box_ip 8080"
 is "$(session_read kept "send $good" status)" 200 "a service in another namespace is served"
+matches "$(ended "$malformed" "$server_ip")" '^400 (eof|reset)$' "the agent's own: a malformed request: 400, and the end within a second"
 matches "$(ended "$malformed")" '^400 (eof|reset)$' "a malformed request: 400, and the end within a second"
 is "$(in_box ss -Htn state established 'sport = :8080' | wc -l)" 1 "the connection is gone, the other is there"
 is "$(session_read kept "send $good" status)" 200 "which lives on"
