@@ -82,6 +82,7 @@ void config_free(struct config *config)
 	request_limits_free(config);
 	protocol_rules_free(config);
 	strings_free(config->metrics.prefixes, config->metrics.n_prefixes);
+	strings_free(config->metrics.hosts, config->metrics.n_hosts);
 	gateway_free(config);
 	strings_free(config->warnings, config->n_warnings);
 	strings_free(config->key_files, config->n_key_files);

@@ -206,6 +206,8 @@ struct metrics_config {
 	double sample_rate;		      /* 0 to 1, default 1 */
 	char **prefixes;		      /* canonical paths that are measured apart */
 	size_t n_prefixes;		      /* at most METRICS_PREFIXES_MAX */
+	char **hosts;			      /* measured apart; small letters, NAME, *.NAME or [IPv6 address] */
+	size_t n_hosts;			      /* at most MPBPF_HOSTS_MAX */
 };
 
 /* What is remembered of flows. */

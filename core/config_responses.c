@@ -1,13 +1,34 @@
 // SPDX-License-Identifier: MIT
 /* Floor 3: what is measured of requests and responses, and what is added to responses. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/config_internal.h"
+#include "core/host.h"
 #include "core/policy_headers.h"
 
 static const struct rule metrics_prefix_rule = { .read = read_prefix, .expected = PREFIX_TEXT, .size = sizeof(char *) };
+
+/* As routes spell it, but an IPv6 address as requests do: with its brackets. */
+static int read_metrics_host(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	char **to = (char **)((char *)base + rule->offset), host[HOST_MAX], text[HOST_MAX + 2];
+	int kind = cJSON_IsString(item) ? host_pattern(item->valuestring, host) : -EINVAL;
+
+	if (kind != HOST_EXACT && kind != HOST_WILDCARD)
+		return reader_refuse(r, item, rule);
+	snprintf(text, sizeof(text), kind == HOST_WILDCARD ? "*%s" : strchr(host, ':') ? "[%s]" : "%s", host);
+	if (strlen(text) >= MPBPF_HOST_KEY)
+		return reader_refuse(r, item, rule);
+	*to = strdup(text);
+	return *to ? 0 : reader_nomem(r);
+}
+
+static const struct rule metrics_host_rule = { .read = read_metrics_host,
+					       .expected = "a name, an address or *.NAME, of at most 111 bytes",
+					       .size = sizeof(char *) };
 
 const struct rule metrics_rules[] = {
 	BOOL("enable_request_metrics", struct metrics_config, request),
@@ -21,27 +42,34 @@ const struct rule metrics_rules[] = {
 	  .min = 0,
 	  .max = 1 },
 	ARRAY("prefixes", struct metrics_config, prefixes, n_prefixes, 0, METRICS_PREFIXES_MAX, &metrics_prefix_rule),
+	ARRAY("hosts", struct metrics_config, hosts, n_hosts, 0, MPBPF_HOSTS_MAX, &metrics_host_rule),
 	{},
 };
 
 /* ---- metrics: what only shows as a whole ---- */
 
 /* Each would have the counters of the other. */
-int metrics_finish(struct reader *r, void *object)
+static int differ(struct reader *r, const char *key, const char *what, char **texts, size_t n)
 {
-	const struct metrics_config *metrics = object;
-
-	for (size_t i = 0; i < metrics->n_prefixes; i++) {
+	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < i; k++) {
-			if (strcmp(metrics->prefixes[i], metrics->prefixes[k]))
+			if (strcmp(texts[i], texts[k]))
 				continue;
-			path_key(r, "prefixes");
+			path_key(r, key);
 			path_index(r, i);
-			return reader_fail(r, show_text(metrics->prefixes[i]).text,
-					   "a prefix that prefixes[%zu] is not", k);
+			return reader_fail(r, show_text(texts[i]).text, "a %s that %s[%zu] is not", what, key, k);
 		}
 	}
 	return 0;
+}
+
+int metrics_finish(struct reader *r, void *object)
+{
+	const struct metrics_config *metrics = object;
+	int err;
+
+	err = differ(r, "prefixes", "prefix", metrics->prefixes, metrics->n_prefixes);
+	return err < 0 ? err : differ(r, "hosts", "host", metrics->hosts, metrics->n_hosts);
 }
 
 /* ---- listeners: response_headers, license_headers ---- */

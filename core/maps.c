@@ -36,6 +36,7 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_REQUEST_STATS] = "request_stats",
 	[MAP_METRICS] = "metrics",
 	[MAP_NAMES] = "names",
+	[MAP_HOSTS] = "hosts",
 	[MAP_HEADERS] = "headers",
 	[MAP_PIECES] = "pieces",
 	[MAP_LISTS4] = "lists4",

@@ -24,8 +24,7 @@ static bool unreserved(unsigned char c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c && strchr("-._~", c));
 }
 
-/* Skips "scheme://authority" of an absolute-form target (RFC 9112, section 3.2.2). Returns the rest's offset or -EINVAL. */
-static int absolute_skip(const char *target, size_t len)
+int path_authority(const char *target, size_t len, size_t *ret_off)
 {
 	const char *slash;
 	size_t skip;
@@ -39,6 +38,7 @@ static int absolute_skip(const char *target, size_t len)
 	slash = memchr(target + skip, '/', len - skip);
 	if (slash == target + skip || skip == len)
 		return -EINVAL;
+	*ret_off = skip;
 	return slash ? slash - target : (int)len;
 }
 
@@ -105,6 +105,7 @@ static bool plain_segments(const char *path)
 int path_normalize(const char *target, size_t len, char *out, bool *ret_exact)
 {
 	bool exact = true;
+	size_t authority;
 	int skip, n;
 
 	if (len == 1 && target[0] == '*') {
@@ -113,7 +114,7 @@ int path_normalize(const char *target, size_t len, char *out, bool *ret_exact)
 		return 1;
 	}
 	if (len && target[0] != '/') {
-		skip = absolute_skip(target, len);
+		skip = path_authority(target, len, &authority);
 		if (skip < 0)
 			return skip;
 		target += skip;

@@ -20,6 +20,13 @@
 int path_normalize(const char *target, size_t len, char *out, bool *ret_exact);
 
 /*
+ * path_authority - whom a target in absolute-form is for (RFC 9112, section 3.2.2); `target` as above
+ *
+ * Returns where the authority ends and the path begins, *ret_off: where the authority begins; or -EINVAL: it is no such target.
+ */
+int path_authority(const char *target, size_t len, size_t *ret_off);
+
+/*
  * path_reduce - a path from path_normalize() as servers read it that resolve dot segments and drop empty segments and
  * parameters (";…" of a segment); in place, where there is room for len + 2 bytes; terminated. Returns its length.
  */

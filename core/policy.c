@@ -26,6 +26,7 @@ static const struct keyed_map {
 } keyed_maps[] = {
 	{ MAP_LISTENERS, sizeof(struct listener_key), offsetof(struct listener_key, generation) },
 	{ MAP_PATHS, sizeof(struct path_key), offsetof(struct path_key, generation) },
+	{ MAP_HOSTS, sizeof(struct host_key), offsetof(struct host_key, generation) },
 	{ MAP_CIDRS, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
 	{ MAP_OVERRIDES, sizeof(struct cidr_key), offsetof(struct cidr_key, generation) },
 	{ MAP_SYN_PORTS, sizeof(struct syn_port_key), offsetof(struct syn_port_key, generation) },
@@ -149,6 +150,21 @@ static int write_listeners(const struct maps *maps, const struct config *config,
 	return r;
 }
 
+static int write_hosts(int fd, const struct config *config, uint32_t generation, const struct numbers *numbers)
+{
+	struct host_key key;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->metrics.n_hosts; i++) {
+		__u32 number = numbers->hosts[i];
+
+		r = host_key_of(config->metrics.hosts[i], generation, &key);
+		if (r == 0)
+			r = insert(fd, &key, &number, BPF_ANY);
+	}
+	return r;
+}
+
 /* Slots without a limit are never asked for: no rule has their bit. */
 static int write_limits(int fd, const struct config *config, uint32_t generation)
 {
@@ -229,6 +245,9 @@ static int write_generation(const struct maps *maps, const struct config *config
 	if (r < 0)
 		return r;
 	r = names_publish(maps, config, generation, old, numbers);
+	if (r < 0)
+		return r;
+	r = write_hosts(maps->fd[MAP_HOSTS], config, generation, numbers);
 	if (r < 0)
 		return r;
 	r = write_listeners(maps, config, generation, numbers);

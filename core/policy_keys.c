@@ -11,6 +11,7 @@
 #include "core/policy_rates.h"
 #include "core/policy_rules.h"
 #include "core/util.h"
+#include "http1_host.h"
 
 #define LICENSE_COMMUNITY_PROXIES 3
 #define LEASE_PART 200	       /* of a limit: what a CPU takes at once from it, shared among CPUs */
@@ -117,8 +118,10 @@ static bool overfull(const struct license_config *license)
 
 static uint8_t metrics_flags(const struct metrics_config *metrics)
 {
-	return (metrics->request ? METRICS_REQUEST : 0) | (metrics->response ? METRICS_RESPONSE : 0) |
-	       (metrics->timing ? METRICS_TIMING : 0) | (metrics->size ? METRICS_SIZE : 0);
+	uint8_t flags = (metrics->request ? METRICS_REQUEST : 0) | (metrics->response ? METRICS_RESPONSE : 0) |
+			(metrics->timing ? METRICS_TIMING : 0) | (metrics->size ? METRICS_SIZE : 0);
+
+	return flags && metrics->n_hosts ? flags | METRICS_HOST : flags;
 }
 
 int listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,
@@ -187,6 +190,20 @@ void protocol_rule_of(const struct config *config, size_t i, uint32_t generation
 		.dry = rule->monitor,
 		.port = htons(rule->port),
 	};
+}
+
+int host_key_of(const char *host, uint32_t generation, struct host_key *ret)
+{
+	bool wildcard = host[0] == '*';
+	const char *name = wildcard ? host + 2 : host;
+	size_t len = strlen(name);
+
+	*ret = (struct host_key){ .generation = generation };
+	if (http1_host_key((const struct http1_buf *)name, 0, len, ret))
+		return -ENAMETOOLONG;
+	if (wildcard)
+		ret->host[len] = '.';
+	return 0;
 }
 
 static void path_key_of(const char *path, size_t bytes, uint16_t rules, uint32_t generation, struct path_key *ret)

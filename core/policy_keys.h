@@ -27,6 +27,9 @@ int listener_of(const struct config *config, size_t i, uint32_t generation, stru
  */
 int path_keys_of(const char *path, uint16_t rules, uint32_t generation, struct path_key ret[2]);
 
+/* host: of metrics.hosts. 0, or -ENAMETOOLONG. */
+int host_key_of(const char *host, uint32_t generation, struct host_key *ret);
+
 /* Protocol rule `i`, but for its number. */
 void protocol_rule_of(const struct config *config, size_t i, uint32_t generation, struct protocol_rule *ret);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Floor 3: numbers of listeners and path prefixes under which the kernel counts. */
+/* Floor 3: numbers of listeners, path prefixes and hosts under which the kernel counts. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static int counters_delete(const struct maps *maps, int number)
 
 	for (r = bpf_map_get_next_key(fd, NULL, &key); r == 0; key = next) {
 		r = bpf_map_get_next_key(fd, &key, &next);
-		if (key.listener == number || key.prefix == number)
+		if (key.listener == number || key.prefix == number || MPBPF_PROTOCOL_NAMES + key.host == number)
 			bpf_map_delete_elem(fd, &key);
 	}
 	return r == -ENOENT ? 0 : r;
@@ -77,7 +77,7 @@ static int take(const struct maps *maps, struct name *names, size_t from, size_t
 	number = names_take(names, from, to, text, generation, old, &reused);
 	if (number < 0)
 		return number;
-	if (reused && number >= MPBPF_LISTENER_NAMES)
+	if (reused && number >= MPBPF_LISTENER_NAMES && number < MPBPF_PROTOCOL_NAMES)
 		r = rule_counts_reset(maps, number - MPBPF_LISTENER_NAMES);
 	else if (reused)
 		r = counters_delete(maps, number);
@@ -123,10 +123,16 @@ int names_publish(const struct maps *maps, const struct config *config, uint32_t
 			ret->listeners[i] = r;
 	}
 	for (size_t i = 0; r >= 0 && i < config->n_protocol_rules; i++) {
-		r = take(maps, names, MPBPF_LISTENER_NAMES, MPBPF_NAMES_MAX, config->protocol_rules[i].name, generation,
-			 old);
+		r = take(maps, names, MPBPF_LISTENER_NAMES, MPBPF_PROTOCOL_NAMES, config->protocol_rules[i].name,
+			 generation, old);
 		if (r >= 0)
 			ret->rules[i] = r - MPBPF_LISTENER_NAMES;
+	}
+	for (size_t i = 0; r >= 0 && i < config->metrics.n_hosts; i++) {
+		r = take(maps, names, MPBPF_PROTOCOL_NAMES + 1, MPBPF_NAMES_MAX, config->metrics.hosts[i], generation,
+			 old);
+		if (r >= 0)
+			ret->hosts[i] = r - MPBPF_PROTOCOL_NAMES;
 	}
 	return r < 0 ? r : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 3: numbers of listeners and path prefixes under which the kernel counts. A name keeps its number over reloads. */
+/* Floor 3: numbers of listeners, path prefixes and hosts under which the kernel counts. A name keeps its number over reloads. */
 #ifndef MPBPF_CORE_POLICY_NAMES_H
 #define MPBPF_CORE_POLICY_NAMES_H
 
@@ -10,6 +10,7 @@ struct numbers {
 	uint16_t listeners[MPBPF_LISTENERS_MAX];    /* of the configuration's listeners, in their order */
 	uint8_t prefixes[1 + METRICS_PREFIXES_MAX]; /* of metrics.prefixes, from [1] on; [0] is 0 */
 	uint8_t rules[MPBPF_PROTOCOL_RULES];	    /* of protocol_rules, from MPBPF_LISTENER_NAMES on */
+	uint8_t hosts[MPBPF_HOSTS_MAX];		    /* of metrics.hosts, from MPBPF_PROTOCOL_NAMES on */
 };
 
 /*

@@ -52,6 +52,8 @@ int responses_add(struct responses *responses, const struct metric_key *key, con
 {
 	int r;
 
+	if (key->host)
+		return named_add(responses, MPBPF_PROTOCOL_NAMES + key->host, key, metric);
 	measured_add(&responses->all, key, metric);
 	r = named_add(responses, key->listener, key, metric);
 	return r < 0 ? r : named_add(responses, key->prefix, key, metric);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 3: what was measured of requests and responses: of all, by listener and by path prefix; and as JSON. */
+/* Floor 3: what was measured of requests and responses: of all, by listener, by path prefix and by host; and as JSON. */
 #ifndef MPBPF_CORE_RESPONSES_H
 #define MPBPF_CORE_RESPONSES_H
 
@@ -42,7 +42,7 @@ void responses_free(struct responses *responses);
 /* For _cleanup_(responses_free_ptr). */
 void responses_free_ptr(struct responses **responses);
 
-/* Adds `methods`, `responses`, `latency_us`, `latency_last_us`, `bytes`, `listeners` and `prefixes`. False: out of memory. */
+/* Adds `methods`, `responses`, `latency_us`, `latency_last_us`, `bytes`, `listeners`, `prefixes` and `hosts`. False: out of memory. */
 bool responses_json(struct cJSON *json, const struct responses *responses);
 
 #endif

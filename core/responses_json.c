@@ -118,6 +118,7 @@ static bool add_named(cJSON *json, const char *name, const struct responses *res
 bool responses_json(cJSON *json, const struct responses *responses)
 {
 	return add_measured(json, &responses->all) &&
-	       add_named(json, "listeners", responses, MPBPF_PREFIX_NAMES, MPBPF_NAMES_MAX) &&
-	       add_named(json, "prefixes", responses, 1, MPBPF_PREFIX_NAMES);
+	       add_named(json, "listeners", responses, MPBPF_PREFIX_NAMES, MPBPF_LISTENER_NAMES) &&
+	       add_named(json, "prefixes", responses, 1, MPBPF_PREFIX_NAMES) &&
+	       add_named(json, "hosts", responses, MPBPF_PROTOCOL_NAMES + 1, MPBPF_NAMES_MAX);
 }

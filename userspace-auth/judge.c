@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/revocation.h"
 #include "core/util.h"
+#include "http1_host.h"
 #include "siphash.h"
 #include "core/path.h"
 #include "userspace-auth/token.h"
@@ -90,6 +91,24 @@ static int path_judge(const struct judge *judge, const struct listener *listener
 	ret->flags = (ret->flags | plain.flags) & ~PATH_EXEMPT;
 	ret->limits |= plain.limits;
 	return 0;
+}
+
+/* As the kernel finds it; but where the target names a host, Host does not count (RFC 9112, section 3.2.2). */
+static uint8_t host_judge(const struct judge *judge, const struct listener *listener, const char *head,
+			  const struct http1 *h)
+{
+	const char *target = head + h->target_off, *query = memchr(target, '?', h->target_len);
+	struct host_key key = { .generation = judge->maps->control->generation };
+	const struct http1_buf *buf = (const struct http1_buf *)head;
+	__u32 number;
+	size_t off;
+	int end, r;
+
+	if (!(listener->metrics & METRICS_HOST))
+		return 0;
+	end = path_authority(target, query ? (size_t)(query - target) : h->target_len, &off);
+	r = end < 0 ? http1_host(buf, h, &key) : http1_host_key(buf, h->target_off + off, h->target_off + end, &key);
+	return r || bpf_map_lookup_elem(judge->maps->fd[MAP_HOSTS], &key, &number) ? 0 : number;
 }
 
 static const struct auth_config *judge_auth(const struct judge *judge, const struct listener *listener)
@@ -218,6 +237,7 @@ void judge_head(const struct judge *judge, const struct listener *listener, cons
 	if (r < 0)
 		return;
 	ret->prefix = rule.prefix;
+	ret->host = host_judge(judge, listener, head, h);
 	ret->reason = REQUEST_EXEMPT;
 	if (rule.flags & PATH_EXEMPT)
 		return;

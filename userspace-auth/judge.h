@@ -28,6 +28,7 @@ struct judgement {
 	uint64_t subject;
 	uint8_t prefix; /* path_rule.prefix */
 	uint8_t would;	/* enum request_reason: a rule that is a dry run would deny it; 0: none */
+	uint8_t host;	/* metric_key.host */
 };
 
 /*

@@ -179,12 +179,14 @@ static enum stream_result stream_wait(struct stream *stream, const struct conn_o
 	return STREAM_WAIT;
 }
 
+/* of: what the request is counted under. */
 static enum stream_result stream_deny(struct stream_env *env, struct stream *stream, enum request_reason reason,
-				      uint8_t prefix, const struct conn *conn)
+				      const struct conn_op *of, const struct conn *conn)
 {
-	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason, .method = stream_method(stream), .prefix = prefix };
+	struct conn_op op = { .op = CONN_OP_DENY, .reason = reason, .prefix = of->prefix, .host = of->host };
 	int r;
 
+	op.method = stream_method(stream);
 	op.passed = replies[reason].close ? 0 : stream->head.head_len;
 	r = conn_op(env, stream->cookie, &op);
 	if (r == -EAGAIN && !op.out_lost)
@@ -215,7 +217,7 @@ static enum stream_result stream_allow(struct stream_env *env, struct stream *st
 		return stream_wait(stream, op);
 	if (r == -EDQUOT) {
 		stream->retry_s = op->retry_s;
-		return stream_deny(env, stream, REQUEST_RATE, op->prefix, conn);
+		return stream_deny(env, stream, REQUEST_RATE, op, conn);
 	}
 	/* Where framing is unknown, all that is here passes, and all that follows. */
 	if (r || stream_hand(env, stream, h ? h->head_len : stream->len) < 0)
@@ -239,13 +241,14 @@ static enum stream_result stream_decide(struct stream_env *env, struct stream *s
 		.subject = j->subject,
 		.prefix = j->prefix,
 		.would = j->would,
+		.host = j->host,
 		.listener = listener->index,
 		.generation = env->judge.maps->control->generation,
 		.dry = dry,
 	};
 
 	if (j->reason >= REQUEST_BAD && !dry)
-		return stream_deny(env, stream, j->reason, j->prefix, conn);
+		return stream_deny(env, stream, j->reason, &op, conn);
 	if (j->reason >= REQUEST_BAD) {
 		op.reason = REQUEST_OPEN;
 		op.would = j->reason;

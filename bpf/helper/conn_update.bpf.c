@@ -52,7 +52,7 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 	case CONN_OP_ALLOW:
 		if (conn_pending(conn, write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn, write_seq))
 			return -EAGAIN;
-		metrics_begin(conn, now, !conn_pending(conn, write_seq), op->method, op->prefix);
+		metrics_begin(conn, now, !conn_pending(conn, write_seq), op->method, op->prefix, op->host);
 		conn_allow(conn, write_seq, op->no_body, op->upgrade);
 		return 0;
 	case CONN_OP_DENY:
@@ -109,7 +109,7 @@ static __always_inline void conn_measure(const struct conn *conn, const struct c
 	forget(reason);
 	if (op->op != CONN_OP_DENY || reason >= REQUEST_REASON_MAX)
 		return;
-	metrics_denied(conn, op->method, op->prefix, reply_status(reason), op->passed,
+	metrics_denied(conn, op->method, op->prefix, op->host, reply_status(reason), op->passed,
 		       replies[reason].len + REPLY_END_LEN);
 }
 

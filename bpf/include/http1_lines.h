@@ -62,6 +62,13 @@ static __always_inline int http1_once(struct http1 *h, __u16 flag, __u8 state, _
 	return http1_go(h, state, keep);
 }
 
+/* Host's ':'. Where its value begins is all that is kept of it: see http1_host.h. */
+static __always_inline int http1_host_field(struct http1 *h, __u32 pos)
+{
+	h->host_off = pos + 1;
+	return http1_once(h, HTTP1_HOST, HTTP1_S_VALUE, HTTP1_TEXT);
+}
+
 /* Authorization's ':'. Mostly " Bearer " and a word's first character follow and are taken at once. */
 static __always_inline int http1_bearer(const struct http1_buf *buf, struct http1 *h, __u32 pos, __u32 end)
 {
@@ -90,7 +97,7 @@ static __always_inline int http1_field(const struct http1_buf *buf, struct http1
 	w = http1_word(buf, len > 7 ? h->mark : pos - 7) | HTTP1_LOWER;
 	v = http1_word(buf, pos - 8) | HTTP1_LOWER;
 	if (len == 4 && w >> 24 == HTTP1_WORD('h', 'o', 's', 't', ':', 0, 0, 0))
-		return http1_once(h, HTTP1_HOST, HTTP1_S_VALUE, HTTP1_TEXT);
+		return http1_host_field(h, pos);
 	if (len == 7 && w == HTTP1_WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', ':'))
 		return http1_once(h, HTTP1_UPGRADE, HTTP1_S_UPGRADE_START, 0);
 	if (len == 13 && w == HTTP1_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z') &&
@@ -127,7 +134,7 @@ static __always_inline int http1_known(const struct http1_buf *buf, struct http1
 	w = http1_word(buf, at);
 	v = http1_word(buf, at + 8);
 	if (http1_same(w, HTTP1_WORD('h', 'o', 's', 't', ':', 0, 0, 0), 5))
-		return http1_once(h, HTTP1_HOST, HTTP1_S_VALUE, HTTP1_TEXT) ? at + 5 - pos : 0;
+		return http1_host_field(h, at + 4) ? at + 5 - pos : 0;
 	if (http1_same(w, HTTP1_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z'), 8) &&
 	    http1_same(v, HTTP1_WORD('a', 't', 'i', 'o', 'n', ':', 0, 0), 6)) {
 		n = http1_bearer(buf, h, at + 13, end);

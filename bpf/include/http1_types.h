@@ -39,6 +39,7 @@ struct http1 {
 	__u8 minor;		    /* HTTP/1.minor */
 	__u8 response;		    /* set by the caller through http1_start() */
 	__u8 pad[2];
+	__u32 host_off; /* behind the ':' of Host; valid with HTTP1_HOST */
 };
 
 /* In the kernel a head is read in a buffer of its own, so that masked offsets prove the bounds; in user space, in place. */
@@ -93,10 +94,12 @@ enum http1_class {
 	HTTP1_TEXT = 1 << 3,	  /* field-vchar, SP, HTAB (RFC 9110, section 5.5) */
 	HTTP1_TOKEN68 = 1 << 4,	  /* RFC 9110, section 11.2 */
 	HTTP1_WORD_CHAR = 1 << 5, /* HTTP1_TEXT without SP and HTAB */
+	HTTP1_LABEL = 1 << 6,	  /* letters, digits, '-' and '_', and the '.' between labels of a host's name */
 };
 
 #define HTTP1_PRINT (HTTP1_TARGET | HTTP1_TEXT | HTTP1_WORD_CHAR)
-#define HTTP1_ALNUM (HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH | HTTP1_TOKEN68)
+#define HTTP1_MARK (HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH | HTTP1_TOKEN68)
+#define HTTP1_ALNUM (HTTP1_MARK | HTTP1_LABEL)
 
 static const __u8 http1_class[256] = {
 	['\t'] = HTTP1_TEXT,
@@ -111,7 +114,7 @@ static const __u8 http1_class[256] = {
 	['('] = HTTP1_PRINT | HTTP1_PATH,
 	[')'] = HTTP1_PRINT | HTTP1_PATH,
 	['*'] = HTTP1_PRINT | HTTP1_TCHAR | HTTP1_PATH,
-	['+'] = HTTP1_ALNUM,
+	['+'] = HTTP1_MARK,
 	[','] = HTTP1_PRINT | HTTP1_PATH,
 	['-'] = HTTP1_ALNUM,
 	['.'] = HTTP1_ALNUM,
@@ -135,7 +138,7 @@ static const __u8 http1_class[256] = {
 	['{'] = HTTP1_PRINT,
 	['|'] = HTTP1_PRINT | HTTP1_TCHAR,
 	['}'] = HTTP1_PRINT,
-	['~'] = HTTP1_ALNUM,
+	['~'] = HTTP1_MARK,
 	[0x80 ... 0xff] = HTTP1_TEXT | HTTP1_WORD_CHAR,
 };
 

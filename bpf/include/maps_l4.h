@@ -248,7 +248,7 @@ struct {
 /* XDP writes; stats reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, MPBPF_NAMES_MAX - MPBPF_LISTENER_NAMES);
+	__uint(max_entries, MPBPF_PROTOCOL_NAMES - MPBPF_LISTENER_NAMES);
 	__type(key, __u32);
 	__type(value, struct rule_count);
 } rule_counts __weak SEC(".maps");

@@ -122,6 +122,15 @@ struct {
 	__type(value, struct metric);
 } metrics __weak SEC(".maps");
 
+/* Agent writes; sk_skb and the helper read. Full: the configuration is refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * MPBPF_HOSTS_MAX);
+	__type(key, struct host_key);
+	__type(value, __u32);
+} hosts __weak SEC(".maps");
+
 /* Agent fills the half of the next generation; sk_msg reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -2,8 +2,9 @@
 /*
  * Floor 1: what is counted of requests and responses on a connection that is sampled.
  *
- * One map of counters, keyed by listener, path prefix and what is counted: only what occurs takes room. Requests count when they
- * pass, with their bytes; responses when they are complete, and once, however often the service has to send their end again.
+ * One map of counters, keyed by listener and path prefix, or by host, and by what is counted: only what occurs takes room. Requests
+ * count when they pass, with their bytes; responses when they are complete, and once, however often the service has to send their
+ * end again.
  */
 #ifndef MPBPF_BPF_METRICS_H
 #define MPBPF_BPF_METRICS_H
@@ -34,6 +35,20 @@ __weak __noinline int metric_add(const struct metric_key *key, __u64 count, __u6
 	return 0;
 }
 
+/* Under listener and prefix, and under the host by itself: counters for all three together would be too many. */
+static __always_inline int metric_add_each(struct metric_key *key, __u64 count, __u64 sum)
+{
+	struct metric_key of_host = { .kind = key->kind };
+
+	if (key->host) {
+		of_host.at = key->at;
+		of_host.host = key->host;
+		key->host = 0;
+		metric_add(&of_host, count, sum);
+	}
+	return metric_add(key, count, sum);
+}
+
 /* What is to be measured of the connection now: enum metrics_flags. */
 static __always_inline __u32 metrics_of(const struct conn *conn)
 {
@@ -46,8 +61,18 @@ static __always_inline bool metrics_timed(const struct conn *conn)
 	return metrics_of(conn) & METRICS_TIMING;
 }
 
+/* What request number `of` and its response are counted under. */
+static __always_inline void metrics_under(const struct conn *conn, __u32 of, struct metric_key *key)
+{
+	const struct exchange *x = &conn->exchange;
+
+	key->listener = conn->listener.name;
+	key->prefix = x->prefix[of & (MPBPF_PIPELINE_MAX - 1)];
+	key->host = x->host[of & (MPBPF_PIPELINE_MAX - 1)];
+}
+
 /* Before conn_allow(): the request that is about to pass; now: 0 when times are not measured; alone: no response is due. */
-static __always_inline void metrics_begin(struct conn *conn, __u64 now, bool alone, __u8 method, __u8 prefix)
+static __always_inline void metrics_begin(struct conn *conn, __u64 now, bool alone, __u8 method, __u8 prefix, __u8 host)
 {
 	struct exchange *x = &conn->exchange;
 
@@ -55,6 +80,7 @@ static __always_inline void metrics_begin(struct conn *conn, __u64 now, bool alo
 		return;
 	x->method = method;
 	x->prefix[conn->allowed & (MPBPF_PIPELINE_MAX - 1)] = prefix;
+	x->host[conn->allowed & (MPBPF_PIPELINE_MAX - 1)] = host;
 	if (alone) {
 		x->begun = now;
 		x->begun_of = conn->allowed;
@@ -75,31 +101,32 @@ __weak __noinline int metric_count(const struct metric_key *key, __u32 flags, __
 	}
 	if (!(flags & METRICS_SIZE))
 		bytes = 0;
-	return count || bytes ? metric_add(&at, count, bytes) : 0;
+	return count || bytes ? metric_add_each(&at, count, bytes) : 0;
 }
 
 /* A request passed (count 1), or more bytes of it; it is the last that was allowed. */
 static __always_inline void metrics_request(const struct conn *conn, __u64 count, __u64 bytes)
 {
-	struct metric_key key = { .listener = conn->listener.name, .kind = METRIC_REQUEST };
+	struct metric_key key = { .kind = METRIC_REQUEST };
 	__u32 flags = metrics_of(conn);
 
 	if (!flags)
 		return;
-	key.prefix = conn->exchange.prefix[(conn->allowed - 1) & (MPBPF_PIPELINE_MAX - 1)];
+	metrics_under(conn, conn->allowed - 1, &key);
 	key.at = conn->exchange.method;
 	metric_count(&key, flags, count, bytes);
 }
 
 /* A request that the kernel or the helper answered; bytes of request and answer, where they are known. */
-static __always_inline void metrics_denied(const struct conn *conn, __u8 method, __u8 prefix, __u16 status, __u64 in,
-					   __u64 out)
+static __always_inline void metrics_denied(const struct conn *conn, __u8 method, __u8 prefix, __u8 host, __u16 status,
+					   __u64 in, __u64 out)
 {
-	struct metric_key key = { .listener = conn->listener.name, .kind = METRIC_REQUEST, .prefix = prefix };
+	struct metric_key key = { .listener = conn->listener.name, .prefix = prefix, .host = host };
 	__u32 flags = metrics_of(conn);
 
 	if (!flags)
 		return;
+	key.kind = METRIC_REQUEST;
 	key.at = method;
 	metric_count(&key, flags, 1, in);
 	key.kind = METRIC_RESPONSE;
@@ -116,20 +143,20 @@ __weak __noinline int metric_time(const struct metric_key *key, __u64 ns)
 		return -1;
 	at = *key;
 	at.at = histogram_index(ns);
-	return metric_add(&at, 1, ns);
+	return metric_add_each(&at, 1, ns);
 }
 
 /* The time from when request number `of` passed, if it was timed. now: read here when it is 0, and then kept. */
 static __always_inline void metrics_time(const struct conn *conn, __u32 of, __u8 kind, __u64 *now)
 {
 	const struct exchange *x = &conn->exchange;
-	struct metric_key key = { .listener = conn->listener.name, .kind = kind };
+	struct metric_key key = { .kind = kind };
 
 	if (!x->begun || x->begun_of != of || !metrics_timed(conn))
 		return;
 	if (!*now)
 		*now = bpf_ktime_get_boot_ns();
-	key.prefix = x->prefix[of & (MPBPF_PIPELINE_MAX - 1)];
+	metrics_under(conn, of, &key);
 	metric_time(&key, *now - x->begun);
 }
 
@@ -149,14 +176,14 @@ static __always_inline void metrics_head(struct conn *conn, __u32 of, __u16 stat
 /* Responses up to number `of` are complete, or as far as they can be followed. */
 static __always_inline void metrics_response(struct conn *conn, __u32 of, __u64 *now)
 {
-	struct metric_key key = { .listener = conn->listener.name, .kind = METRIC_RESPONSE };
+	struct metric_key key = { .kind = METRIC_RESPONSE };
 	struct exchange *x = &conn->exchange;
 	__u32 flags = metrics_of(conn);
 
 	if (!flags || (__s32)(of - x->counted) < 0)
 		return;
 	x->counted = of + 1;
-	key.prefix = x->prefix[of & (MPBPF_PIPELINE_MAX - 1)];
+	metrics_under(conn, of, &key);
 	key.at = x->status;
 	metric_count(&key, flags, 1, x->out);
 	metrics_time(conn, of, METRIC_LAST, now);

@@ -26,7 +26,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 		return -1;
 	stats_reason(rq->reason);
 	ban_note(&conn->remote, rq->reason);
-	metrics_denied(conn, rq->method, rq->prefix, reply_status(rq->reason), rq->len, rq->len);
+	metrics_denied(conn, rq->method, rq->prefix, rq->host, reply_status(rq->reason), rq->len, rq->len);
 	conn_settle(conn, rq->write_seq);
 	if (!conn_reply_queued(conn, rq->write_seq))
 		conn->reply_end = rq->write_seq;
@@ -46,7 +46,7 @@ static __always_inline int request_pass(const struct request *rq, struct conn *c
 {
 	if (rq->allowed) {
 		metrics_begin(conn, metrics_timed(conn) ? rq->now : 0, !conn_pending(conn, rq->write_seq), rq->method,
-			      rq->prefix);
+			      rq->prefix, rq->host);
 		conn_allow(conn, rq->write_seq, rq->head, rq->upgrade);
 		stats_reason(rq->reason);
 		stats_would(rq->would);

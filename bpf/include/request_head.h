@@ -5,6 +5,7 @@
 
 #include "bucket.h"
 #include "conn.h"
+#include "http1_host.h"
 #include "siphash.h"
 
 enum outcome {
@@ -35,7 +36,8 @@ struct request {
 	__u32 would;  /* a denial that a dry run lets pass; 0: none */
 	__u8 method;  /* enum method */
 	__u8 prefix;  /* path_rule.prefix */
-	__u8 pad[2];
+	__u8 host;    /* metric_key.host */
+	__u8 pad;
 	struct bucket_run count; /* what it counts against when it passes */
 	__u32 outcome;		 /* enum outcome */
 	__u32 lags;		 /* a call of the service holds the socket: see lag.h */
@@ -64,6 +66,19 @@ static __always_inline const struct path_rule *path_rule_of(struct scratch *s, c
 	s->path.rules = conn->listener.rules;
 	s->path.pad = 0;
 	return bpf_map_lookup_elem(&paths, &s->path);
+}
+
+/* metric_key.host, when hosts are measured on this connection. */
+static __always_inline __u8 host_of(struct scratch *s, const struct conn *conn)
+{
+	__u32 *number;
+
+	if (!(conn->listener.metrics & METRICS_HOST) || !(conn->flags & CONN_MEASURED) ||
+	    http1_host(&s->buf, &s->head, &s->host))
+		return 0;
+	s->host.generation = conn->generation;
+	number = bpf_map_lookup_elem(&hosts, &s->host);
+	return number ? *number : 0;
 }
 
 /* Into s->token. Global: verified once, not once for each way to here. */
@@ -138,6 +153,7 @@ static __always_inline enum outcome head_judge(struct scratch *s, const struct c
 	if (conn->listener.rule_first >> (s->buf.b[HTTP1_AT(s->head.target_off + 1)] & 63) & 1)
 		rule = path_rule_of(s, conn);
 	rq->prefix = rule ? rule->prefix : 0;
+	rq->host = host_of(s, conn);
 	rq->reason = REQUEST_EXEMPT;
 	if (rule && (rule->flags & PATH_EXEMPT))
 		return OUTCOME_PASS;

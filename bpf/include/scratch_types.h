@@ -38,6 +38,7 @@ struct scratch {
 	struct http1_buf buf;
 	struct http1 head;
 	struct path_key path;
+	struct host_key host;
 	struct verdict_key token;
 	__u32 retry_s;	    /* for REQUEST_RATE: see replies.h */
 	struct piece piece; /* of responses: see headers.h */

@@ -51,7 +51,10 @@
 #define MPBPF_METRICS_MAX 16384	    /* counters of responses and buckets of latency that are in use */
 #define MPBPF_PREFIX_NAMES 128	    /* names[1..127]: path prefixes that are measured apart */
 #define MPBPF_LISTENER_NAMES 2304   /* names[128..2303]: listeners, of two generations and more */
-#define MPBPF_NAMES_MAX 2368	    /* names[2304..2367]: protocol rules, of two generations */
+#define MPBPF_PROTOCOL_NAMES 2368   /* names[2304..2367]: protocol rules, of two generations */
+#define MPBPF_NAMES_MAX 2496	    /* names[2369..2495]: hosts that are measured apart */
+#define MPBPF_HOSTS_MAX 60	    /* of one configuration, so that two generations of them find numbers */
+#define MPBPF_HOST_KEY 112	    /* the longest host in the `hosts` trie, its terminator included */
 #define MPBPF_FLOWS_MAX 65536	    /* default number of flows that are remembered */
 #define MPBPF_FLOW_NAME 55	    /* bytes of a flow's server name */
 #define MPBPF_FLOW_START 16	    /* bytes that tell a protocol, but for what stands in a field of it */

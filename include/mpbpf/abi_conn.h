@@ -41,6 +41,7 @@ struct exchange {
 	__u8 method;	/* enum method; of the last allowed request */
 	__u8 pad;
 	__u8 prefix[MPBPF_PIPELINE_MAX]; /* of request n, at n modulo that */
+	__u8 host[MPBPF_PIPELINE_MAX];	 /* the same */
 };
 
 /* How far a message body is read. `left` is the rest of the body, or of the present chunk. */
@@ -111,8 +112,8 @@ struct conn {
 
 MPBPF_ASSERT_SIZE(struct header_block, 8 + MPBPF_HEADERS_SIZE);
 MPBPF_ASSERT_SIZE(struct piece, 16 + MPBPF_PIECES_SIZE);
-MPBPF_ASSERT_SIZE(struct exchange, 48);
+MPBPF_ASSERT_SIZE(struct exchange, 64);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
-MPBPF_ASSERT_SIZE(struct conn, 248);
+MPBPF_ASSERT_SIZE(struct conn, 264);
 
 #endif

@@ -63,17 +63,17 @@ struct conn_op {
 	__u8 no_body;		   /* CONN_OP_ALLOW: HEAD */
 	__u8 upgrade;		   /* CONN_OP_ALLOW: asks for `Upgrade: websocket` */
 	__u8 would;		   /* CONN_OP_ALLOW, CONN_OP_TAKEN: the denial that a dry run lets pass; 0: none */
-	__u8 dry;	   /* CONN_OP_ALLOW: over a limit it passes too; CONN_OP_EXPIRE: it stays open, untimed */
-	__u8 method;	   /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
-	__u8 prefix;	   /* the same: path_rule.prefix */
-	__u8 answering;	   /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
-	__u8 out_switched; /* what is still to come is no HTTP any more: the service has said so (101) */
-	__u64 limits;	   /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
-	__u32 listener;	   /* CONN_OP_ALLOW, with limits: its index, */
-	__u32 generation;  /* and the generation that all this is of */
-	__u64 token[2];	   /* CONN_OP_ALLOW: hash of the token; 0: none */
-	__u64 subject;	   /* CONN_OP_ALLOW */
-	__u64 moved_at; /* CONN_OP_RETURN: as conn.moved_at is to be; CONN_OP_EXPIRE, CONN_OP_SPARE: as it was seen */
+	__u8 dry;	  /* CONN_OP_ALLOW: over a limit it passes too; CONN_OP_EXPIRE: it stays open, untimed */
+	__u8 method;	  /* CONN_OP_ALLOW, CONN_OP_DENY: enum method */
+	__u8 prefix;	  /* the same: path_rule.prefix */
+	__u8 answering;	  /* CONN_OP_TAKEN, CONN_OP_RETURN: 0: no answer is under way, or no more */
+	__u8 host;	  /* CONN_OP_ALLOW, CONN_OP_DENY: metric_key.host */
+	__u64 limits;	  /* CONN_OP_ALLOW: bits of the limits that the request counts against, or 0 */
+	__u32 listener;	  /* CONN_OP_ALLOW, with limits: its index, */
+	__u32 generation; /* and the generation that all this is of */
+	__u64 token[2];	  /* CONN_OP_ALLOW: hash of the token; 0: none */
+	__u64 subject;	  /* CONN_OP_ALLOW */
+	__u64 moved_at;	  /* CONN_OP_RETURN: as conn.moved_at is to be; CONN_OP_EXPIRE, CONN_OP_SPARE: as it was seen */
 	/* outputs */
 	__s32 result;
 	__u32 out_state;
@@ -82,8 +82,9 @@ struct conn_op {
 	__u32 retry_s;	/* result -EDQUOT: over a limit, for so long */
 	__u32 passed;	/* in: bytes of the request under way that went to the service since the last operation */
 	__u64 out_asked;
-	__u32 out_acked; /* TCP sequence number up to which the client has acknowledged what was sent to it */
-	__u32 pad;
+	__u32 out_acked;   /* TCP sequence number up to which the client has acknowledged what was sent to it */
+	__u8 out_switched; /* what is still to come is no HTTP any more: the service has said so (101) */
+	__u8 pad[3];
 };
 
 MPBPF_ASSERT_SIZE(struct ask, 56);

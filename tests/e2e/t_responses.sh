@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What is measured of requests and responses: methods, statuses, sizes and times, in all, by listener and by prefix.
+# What is measured of requests and responses: methods, statuses, sizes and times, in all, by listener, by prefix and by host.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${0%/*}/lib.sh"
 sandbox "$@"
@@ -244,6 +244,79 @@ is "${figures_before[listeners.web.responses.classes.2xx]}" "$count" "a listener
 ask 1
 is "$(of moved listeners.web.responses.classes. 2xx)" 1 "and its name, though its place is another"
 is "$(of moved prefixes./echo.responses.classes. 2xx)" 1 "so does a prefix"
+
+# ---- hosts ----
+
+# host HOST [TARGET]: asks for a target with this line as Host's value; prints the status
+host() {
+	script <<-END
+		connect $server_ip 8080
+		send GET ${2:-/echo} HTTP/1.1\r\nHost:$1\r\n$auth\r\n\r\n
+		status
+	END
+}
+
+# hosts: how many responses each host has had since `before`, by status
+hosts() {
+	below moved hosts. | tr ' ' '\n' | grep '\.status\.' | grep -v '=0$' | sed 's/\.responses\.status\./ /' | joined
+}
+
+is "$(below figures hosts.)" "" "no hosts where none is named"
+reload "with hosts" 'metrics.hosts=["api.example.org", "*.example.org", "[2001:db8::1]"]' 'metrics.prefixes=["/echo"]'
+http -H "$auth" /echo >/dev/null # the token is known from here on
+before
+for name in api.example.org ' API.Example.ORG.:8080' ' www.example.org' ' a.api.example.org:' ' [2001:DB8::1]:80' ' example.org' \
+	' evil.org' ' a b.example.org' ' .example.org' ''; do
+	host "$name" >/dev/null
+done
+after
+is "${moved[requests.asked]}" 0 "judged in the kernel"
+is "$(hosts)" "*.example.org 200=2 [2001:db8::1] 200=1 api.example.org 200=2" "hosts that are named, and their wildcards"
+is "$(of moved '' methods.GET prefixes./echo.methods.GET)" "10 10" "those that are not count with all"
+is "$(of moved 'hosts.*.example.org.' methods.GET methods.HEAD)" "2 0" "requests of one host"
+is "$(timed_since 'hosts.*.example.org.latency_us') $(timed_since hosts.api.example.org.latency_last_us)" "2 2" "and their times"
+check "with their bytes" test "${moved[hosts.api.example.org.bytes.in]}" -gt 100 -a "${moved[hosts.api.example.org.bytes.out]}" -gt 100
+before
+script <<-END >/dev/null
+	connect $server_ip 8080
+	send GET /echo HTTP/1.1\r\nHo
+	pause 30
+	send st: api.example.org\r\n$auth\r\n\r\n
+	status
+END
+host ' api.example.org' http://www.example.org/echo >/dev/null
+host ' api.example.org' http://evil.org/echo >/dev/null
+host ' api.example.org' /e%63ho >/dev/null
+after
+is "${moved[requests.asked]}" 4 "judged by the helper"
+is "$(hosts)" "*.example.org 200=1 api.example.org 200=2" "the target's host, where it has one"
+before
+script <<-END >"$work/out"
+	connect $server_ip 8080
+	send GET /1 HTTP/1.1\r\nHost: www.example.org\r\n$auth\r\n\r\nGET /none HTTP/1.1\r\nHost: api.example.org\r\n$auth\r\n\r\nGET /1 HTTP/1.1\r\nHost: evil.org\r\n$auth\r\n\r\n
+	status
+	status
+	status
+END
+after
+is "$(joined <"$work/out")" "200 404 200" "pipelined to three hosts"
+is "$(hosts)" "*.example.org 200=1 api.example.org 404=1" "each response under its own"
+before
+auth=$(bearer bad) host ' api.example.org' >/dev/null
+auth=$(bearer bad) host ' api.example.org' >/dev/null
+auth='X: y' host ' www.example.org' >/dev/null
+auth='X: y' host ' www.example.org' http://api.example.org/echo >/dev/null
+auth='X: y' host ' evil.org' >/dev/null
+after
+is "$(of moved responses.status. 401 403)" "3 2" "denied, by the helper and by the kernel"
+is "$(hosts)" "*.example.org 401=1 api.example.org 401=1 api.example.org 403=2" "count for their host"
+reload "with fewer hosts" 'metrics.hosts=["evil.org", "api.example.org"]'
+host ' api.example.org' >/dev/null
+host ' evil.org' >/dev/null
+host ' www.example.org' >/dev/null
+after
+is "$(hosts)" "api.example.org 200=1 evil.org 200=1" "after a reload that takes one away"
+is "${figures[hosts.api.example.org.responses.status.200]}" 5 "the other has kept what it had"
 
 # ---- over a limit ----
 

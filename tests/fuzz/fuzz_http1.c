@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "http1_body.h"
+#include "http1_host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -55,6 +56,27 @@ static void check_done(const struct http1 *h, const uint8_t *data, size_t size)
 		for (i = 0; i < h->token_len; i++)
 			must(http1_class[data[h->token_off + i]] & HTTP1_WORD_CHAR);
 	}
+}
+
+/* Where the host begins, and what it comes to: nothing behind the head has a say in it. */
+static void check_host(const struct http1 *h, const uint8_t *data)
+{
+	struct host_key key = {}, other = {};
+	uint8_t *head = malloc(h->head_len);
+	size_t n;
+	int r;
+
+	must(head && data[h->host_off - 1] == ':' && h->host_off < h->head_len);
+	memcpy(head, data, h->head_len);
+	r = http1_host((const struct http1_buf *)head, h, &key);
+	must(r == 0 || r == -1);
+	must(http1_host((const struct http1_buf *)data, h, &other) == r);
+	if (!r) {
+		n = (key.prefixlen - 32) / 8;
+		must(n >= 2 && n <= MPBPF_HOST_KEY && !key.host[n - 1] && !memchr(key.host, 0, n - 1));
+		must(!memcmp(key.host, other.host, n));
+	}
+	free(head);
 }
 
 /* Two readings that must come to the same. `mark` and `segment` are of use only on the way. */
@@ -122,6 +144,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(same(a, b));
 		if (a.result == HTTP1_DONE) {
 			check_done(&a, data, size);
+			if (a.flags & HTTP1_HOST && !response)
+				check_host(&a, data);
 			check_body(&a, data, size);
 		}
 		check_prefixes(&a, data, size);

@@ -198,7 +198,7 @@ static inline void assert_defaults(const struct config *config)
 	assert_int_equal(config->license.max_proxies, 3);
 	assert_int_equal(config->license.current_proxies, 0);
 	assert_int_equal(config->license.n_features + config->license.n_gates, 0);
-	assert_int_equal(config->n_request_limits + config->metrics.n_prefixes, 0);
+	assert_int_equal(config->n_request_limits + config->metrics.n_prefixes + config->metrics.n_hosts, 0);
 	assert_false(config->ddos.ban.enabled);
 	assert_int_equal(config->ddos.ban.failures, 20);
 	assert_int_equal(config->ddos.ban.window_s, 60);

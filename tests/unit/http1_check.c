@@ -144,6 +144,8 @@ static void assert_done(const struct http1 *h, const struct http1_reading *r, co
 	assert_number("target_len", h->target_len, r->target_len, data, len);
 	if (((const char *)data)[r->target_off] == '/')
 		assert_number("path_len", h->path_len, r->path_len, data, len);
+	if (r->host_off)
+		assert_number("host_off", h->host_off, r->host_off, data, len);
 	if (r->flags & HTTP1_BEARER) {
 		assert_number("token_off", h->token_off, r->token_off, data, len);
 		assert_number("token_len", h->token_len, r->token_len, data, len);

@@ -330,6 +330,8 @@ static bool read_field(struct reader *rd)
 	if (!take(rd, ':'))
 		return false;
 	rd->r.flags |= flag;
+	if (flag == HTTP1_HOST)
+		rd->r.host_off = rd->at;
 	return read_value(rd, flag);
 }
 

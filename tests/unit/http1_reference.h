@@ -20,6 +20,7 @@ struct http1_reading {
 	unsigned int minor, status;
 	size_t target_off, target_len, path_len; /* path_len: of a target that begins with '/' */
 	size_t token_off, token_len;		 /* with HTTP1_BEARER */
+	size_t host_off;			 /* with HTTP1_HOST */
 	uint64_t content_length;
 	unsigned int flags; /* enum http1_flags */
 };

@@ -12,8 +12,10 @@
 #include <cmocka.h>
 #include <bpf/bpf.h>
 
+#include "core/policy_keys.h"
 #include "userspace-auth/stream.h"
 
+#define KERNEL_HOST 5 /* metric_key.host of kernel.host */
 #define NO_TOKEN "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 /* What stands for the kernel, and what came to it. */
@@ -35,6 +37,8 @@ static struct {
 	uint32_t acked;		 /* what the client has acknowledged */
 	int give_back;		 /* result of CONN_OP_RETURN */
 	uint8_t switched;	 /* the service has answered 101 */
+	const char *host;	 /* of metrics.hosts; NULL: none is */
+	uint8_t counted;	 /* the host that the last CONN_OP_ALLOW or CONN_OP_DENY counts under */
 } kernel;
 
 static struct control control = { .generation = 1 };
@@ -43,6 +47,16 @@ static struct maps maps;
 static struct stream_env env;
 static struct stream *stream;
 
+/* Whether the key is for kernel.host, which is no wildcard. */
+static inline bool kernel_host(const struct host_key *key)
+{
+	struct host_key want;
+
+	return kernel.host && !host_key_of(kernel.host, control.generation, &want) &&
+	       key->prefixlen == want.prefixlen && key->generation == want.generation &&
+	       !memcmp(key->host, want.host, (want.prefixlen - 32) / 8);
+}
+
 int bpf_map_lookup_elem(int fd, const void *key, void *value)
 {
 	(void)key;
@@ -50,6 +64,8 @@ int bpf_map_lookup_elem(int fd, const void *key, void *value)
 		memcpy(value, &kernel.conn, sizeof(kernel.conn));
 	else if (fd == MAP_LISTENERS && kernel.guarded)
 		memcpy(value, &kernel.listener, sizeof(kernel.listener));
+	else if (fd == MAP_HOSTS && kernel_host(key))
+		*(__u32 *)value = KERNEL_HOST;
 	else
 		return -(errno = ENOENT);
 	return 0;
@@ -63,6 +79,8 @@ int bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *opts)
 	op->result = 0;
 	op->out_acked = kernel.acked;
 	op->out_switched = kernel.switched;
+	if (op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY)
+		kernel.counted = op->host;
 	if (op->op == CONN_OP_ALLOW && kernel.retry_s) {
 		op->result = -EDQUOT;
 		op->retry_s = kernel.retry_s;

@@ -207,6 +207,8 @@ static void numbers_of_elements_are_limited(void **state)
 		  "ddos.allow together" },
 		{ "{\"version\":\"1\",\"license\":{\"features\":{", "\"f@\":true", "}}}", 64,
 		  "license.features: value (an object): expected at most 64 features" },
+		{ "{\"version\":\"1\",\"metrics\":{\"hosts\":[", "\"h@\"", "]}}", MPBPF_HOSTS_MAX,
+		  "metrics.hosts: value (an array): expected at most 60 elements" },
 		{ "{\"version\":\"1\",\"services\":[", "{\"name\":\"s@\",\"hosts\":[\"a\"],\"port\":1}", "]}", 1024,
 		  "services: value (an array): expected at most 1024 elements" },
 		{ "{\"version\":\"1\",\"services\":[{\"name\":\"a\",\"port\":1,\"hosts\":[", "\"h@\"", "]}]}", 1024,

@@ -187,6 +187,10 @@ static void full_example_responses(const struct config *config)
 	assert_true(config->metrics.sample_rate == 0.25);
 	assert_int_equal(config->metrics.n_prefixes, 2);
 	assert_string_equal(config->metrics.prefixes[1], "/static");
+	assert_int_equal(config->metrics.n_hosts, 3);
+	assert_string_equal(config->metrics.hosts[0], "api.example.com");
+	assert_string_equal(config->metrics.hosts[1], "*.example.com");
+	assert_string_equal(config->metrics.hosts[2], "[2001:db8::1]");
 	assert_true(config->listeners[0].license_headers && !config->listeners[1].license_headers);
 	assert_string_equal(config->listeners[0].response_headers, "X-Node: node-1\r\n");
 }

@@ -172,6 +172,41 @@ static void sums_by_name(void **state)
 	responses_free(responses);
 }
 
+static void add_of_host(struct responses *responses, uint8_t host, uint64_t count, uint64_t sum)
+{
+	struct metric_key key = { .host = host, .kind = METRIC_RESPONSE, .at = 200 };
+	struct metric metric = { .count = count, .sum = sum };
+
+	assert_int_equal(responses_add(responses, &key, &metric), 0);
+}
+
+static void sums_by_host(void **state)
+{
+	struct name *names = calloc(MPBPF_NAMES_MAX, sizeof(*names));
+	struct responses *responses = calloc(1, sizeof(*responses));
+	cJSON *json = cJSON_CreateObject();
+	const cJSON *hosts;
+
+	(void)state;
+	names[MPBPF_PROTOCOL_NAMES - 1] = (struct name){ .generation = 1, .text = "a protocol rule" };
+	names[MPBPF_PROTOCOL_NAMES + 1] = (struct name){ .generation = 1, .text = "*.example.org" };
+	names[MPBPF_NAMES_MAX - 1] = (struct name){ .generation = 1, .text = "a.example.org" };
+	responses->names = names;
+	add(responses, 0, 0, METRIC_RESPONSE, 200, 7, 70);
+	add_of_host(responses, 1, 2, 20);
+	add_of_host(responses, MPBPF_NAMES_MAX - 1 - MPBPF_PROTOCOL_NAMES, 4, 40);
+	assert_true(responses_json(json, responses));
+	hosts = at(json, "hosts", NULL, NULL);
+	assert_int_equal(cJSON_GetArraySize(hosts), 2);
+	assert_true(at(at(hosts, "*.example.org", NULL, NULL), "bytes", "out", NULL)->valuedouble == 20);
+	assert_true(at(at(hosts, "a.example.org", "responses", "status"), "200", NULL, NULL)->valuedouble == 4);
+	/* What counts for a host counts apart from that as well. */
+	assert_true(at(json, "bytes", "out", NULL)->valuedouble == 70);
+	assert_int_equal(cJSON_GetArraySize(at(json, "listeners", NULL, NULL)), 0);
+	cJSON_Delete(json);
+	responses_free(responses);
+}
+
 static void names_keep_their_numbers(void **state)
 {
 	struct name names[5] = {};
@@ -281,6 +316,7 @@ int main(void)
 		cmocka_unit_test(percentiles_of_little),
 		cmocka_unit_test(methods_by_their_first_bytes),
 		cmocka_unit_test(sums_by_name),
+		cmocka_unit_test(sums_by_host),
 		cmocka_unit_test(names_keep_their_numbers),
 		cmocka_unit_test(headers_as_lines),
 		cmocka_unit_test(headers_that_are_refused),
