@@ -70,7 +70,7 @@ static int gateways_open(struct agent *agent)
 	if (agent->gateway)
 		return 0;
 	hooks.data = agent;
-	r = gateway_open(&hooks, &agent->gateway);
+	r = gateway_open(&hooks, system_processors(), &agent->gateway);
 	return r == 0 && agent->serving ? gateway_start(agent->gateway) : r;
 }
 

@@ -19,7 +19,7 @@ int gateways_prepare(struct agent *agent, const struct config *config, struct ga
 /* Puts it in force. `config` must live until the next one is, or gateways_close(). NULL is fine. */
 void gateways_commit(struct agent *agent, struct gateway_plan *plan);
 
-/* Starts the thread, if there is a gateway: once privileges are dropped, for capabilities are a thread's. 0 or -errno. */
+/* Starts its threads, if there is a gateway: once privileges are dropped, for capabilities are a thread's. 0 or -errno. */
 int gateways_start(struct agent *agent);
 void gateways_close(struct agent *agent);
 

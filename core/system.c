@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Floor 3: asks the running system about file systems and mounts, and turns paths into names and back. */
+/* Floor 3: asks the running system about file systems, mounts and processors, and turns paths into names and back. */
 #include <errno.h>
 #include <limits.h>
 #include <mntent.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/statfs.h>
 
@@ -16,6 +17,23 @@ int system_fs_is(const char *path, unsigned long magic)
 	if (statfs(path, &fs) < 0)
 		return -errno;
 	return (unsigned long)fs.f_type == magic;
+}
+
+/* The kernel refuses sets that are smaller than its own: beyond 1024 processors a larger one is asked for. */
+size_t system_processors(void)
+{
+	for (size_t n = CPU_SETSIZE; n <= 64 * CPU_SETSIZE; n *= 2) {
+		cpu_set_t *cpus = CPU_ALLOC(n);
+		size_t size = CPU_ALLOC_SIZE(n), count = 0;
+		int r = cpus ? sched_getaffinity(0, size, cpus) : -1;
+
+		if (r == 0)
+			count = CPU_COUNT_S(size, cpus);
+		CPU_FREE(cpus);
+		if (count)
+			return count;
+	}
+	return 1;
 }
 
 static int copy_string(const char *s, char *ret, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 3: questions to the running system: file systems, mount points, names of things as paths. */
+/* Floor 3: questions to the running system: file systems, mount points, processors, names of things as paths. */
 #ifndef MPBPF_CORE_SYSTEM_H
 #define MPBPF_CORE_SYSTEM_H
 
@@ -12,6 +12,9 @@ int system_fs_is(const char *path, unsigned long magic);
 
 /* The first cgroup2 mount point of this mount namespace. 0, -ENOENT: there is none, -ENAMETOOLONG, -errno. */
 int system_cgroup2(char *ret, size_t size);
+
+/* How many processors this thread may run on: 1 where it cannot be told. */
+size_t system_processors(void);
 
 /* Is this process in the cgroup (version 2) of that directory, or below it? 1, 0, or -errno: it cannot be told. */
 int system_in_cgroup(const char *dir);

@@ -35,6 +35,7 @@ static void backend_free(struct backend *backend)
 	TAILQ_REMOVE(&backend->gateway->backends, backend, link);
 	hosts_free(backend->hosts, backend->n_hosts);
 	cluster_free(&backend->cluster);
+	pthread_mutex_destroy(&backend->lock);
 	free(backend->name);
 	free(backend);
 }
@@ -54,6 +55,7 @@ struct backend *backend_get(struct gateway *gateway, const struct service_config
 		return NULL;
 	}
 	backend->gateway = gateway;
+	pthread_mutex_init(&backend->lock, NULL);
 	cluster_init(&backend->cluster, service->policy, clock_ns(CLOCK_MONOTONIC) ^ (uintptr_t)backend);
 	TAILQ_INIT(&backend->upstreams);
 	TAILQ_INSERT_TAIL(&gateway->backends, backend, link);
@@ -61,11 +63,6 @@ struct backend *backend_get(struct gateway *gateway, const struct service_config
 }
 
 /* ---- endpoints ---- */
-
-static struct endpoint *upstream_endpoint(const struct upstream *upstream)
-{
-	return cluster_find(&upstream->backend->cluster, &upstream->place.addr, ntohs(upstream->place.port));
-}
 
 static void upstream_free(struct upstream *upstream)
 {
@@ -75,60 +72,72 @@ static void upstream_free(struct upstream *upstream)
 	free(upstream);
 }
 
+static bool upstream_is_used(const struct upstream *upstream)
+{
+	bool used = false;
+
+	for (size_t i = 0; i < upstream->backend->gateway->n_workers; i++)
+		used |= !TAILQ_EMPTY(&upstream->shares[i].sessions) || !TAILQ_EMPTY(&upstream->shares[i].servers);
+	return used;
+}
+
+static void share_end(struct upstream_share *share)
+{
+	struct session *session;
+
+	while ((session = TAILQ_FIRST(&share->sessions)))
+		session_reset(session);
+	http_drop_all(share);
+}
+
 static void on_drained(evutil_socket_t fd, short what, void *data)
 {
 	struct upstream *upstream = data;
-	struct session *session, *next;
-	bool http = !TAILQ_EMPTY(&upstream->servers);
+	struct gateway *gateway = upstream->backend->gateway;
 
 	(void)fd;
 	(void)what;
-	/* The last one takes the upstream with it. */
-	for (session = TAILQ_FIRST(&upstream->sessions); session; session = next) {
-		next = session_next(session);
-		session_reset(session);
-	}
-	if (http)
-		http_drop_all(upstream);
+	workers_halt(gateway);
+	for (size_t i = 0; i < gateway->n_workers; i++)
+		share_end(&upstream->shares[i]);
+	backends_settle(gateway);
+	workers_go(gateway);
 }
 
 static struct upstream *upstream_new(struct backend *backend, const struct place *place)
 {
-	struct upstream *upstream = calloc(1, sizeof(*upstream));
+	struct gateway *gateway = backend->gateway;
+	struct upstream *upstream;
 
+	upstream = shares_alloc(sizeof(*upstream), sizeof(upstream->shares[0]), gateway->n_workers);
 	if (!upstream)
 		return NULL;
-	*upstream = (struct upstream){ .backend = backend, .place = *place };
-	TAILQ_INIT(&upstream->sessions);
-	TAILQ_INIT(&upstream->servers);
-	TAILQ_INIT(&upstream->idle);
-	gateway_event(backend->gateway, &upstream->drain, -1, 0, on_drained, upstream);
+	upstream->backend = backend;
+	upstream->place = *place;
+	for (size_t i = 0; i < gateway->n_workers; i++) {
+		TAILQ_INIT(&upstream->shares[i].sessions);
+		TAILQ_INIT(&upstream->shares[i].servers);
+		TAILQ_INIT(&upstream->shares[i].idle);
+	}
+	loop_event(gateway->base, &upstream->drain, -1, 0, on_drained, upstream);
 	TAILQ_INSERT_TAIL(&backend->upstreams, upstream, link);
 	return upstream;
 }
 
-struct upstream *backend_upstream(struct backend *backend, size_t i)
+static struct upstream *upstream_get(struct backend *backend, size_t i)
 {
 	const struct endpoint *endpoint = &backend->cluster.endpoints[i];
 	const struct place place = { .addr = endpoint->addr, .port = htons(endpoint->port) };
-	struct upstream *upstream;
 
-	TAILQ_FOREACH(upstream, &backend->upstreams, link)
-	if (upstream->place.port == place.port && !memcmp(&upstream->place.addr, &place.addr, sizeof(place.addr)))
-		return upstream;
-	return upstream_new(backend, &place);
-}
-
-static bool upstream_is_used(const struct upstream *upstream)
-{
-	return !TAILQ_EMPTY(&upstream->sessions) || !TAILQ_EMPTY(&upstream->servers);
+	return upstream_find(backend, i) ?: upstream_new(backend, &place);
 }
 
 static void upstream_leave(struct upstream *upstream)
 {
 	struct timeval drain = { .tv_sec = upstream->backend->drain_s };
 
-	http_drop_idle(upstream);
+	for (size_t i = 0; i < upstream->backend->gateway->n_workers; i++)
+		http_drop_idle(&upstream->shares[i]);
 	upstream->gone = true;
 	probe_close(TAKE_PTR(upstream->probe));
 	if (!upstream_is_used(upstream))
@@ -183,7 +192,7 @@ void backend_refresh(struct backend *backend)
 		return;
 	}
 	for (i = 0; i < backend->cluster.n_endpoints; i++) {
-		upstream = backend_upstream(backend, i);
+		upstream = upstream_get(backend, i);
 		if (upstream)
 			upstream_stay(upstream);
 	}
@@ -259,15 +268,27 @@ void backend_apply(struct backend *backend, const struct service_config *service
 		backend_free(backend);
 }
 
-void upstream_settle(struct upstream *upstream)
+static void backend_settle(struct backend *backend)
 {
-	struct backend *backend = upstream->backend;
+	struct upstream *upstream, *next;
 
-	if (!upstream->gone || upstream_is_used(upstream))
-		return;
-	upstream_free(upstream);
+	for (upstream = TAILQ_FIRST(&backend->upstreams); upstream; upstream = next) {
+		next = TAILQ_NEXT(upstream, link);
+		if (upstream->gone && !upstream_is_used(upstream))
+			upstream_free(upstream);
+	}
 	if (!backend->service && TAILQ_EMPTY(&backend->upstreams))
 		backend_free(backend);
+}
+
+void backends_settle(struct gateway *gateway)
+{
+	struct backend *backend, *next;
+
+	for (backend = TAILQ_FIRST(&gateway->backends); backend; backend = next) {
+		next = TAILQ_NEXT(backend, link);
+		backend_settle(backend);
+	}
 }
 
 void backends_free(struct gateway *gateway)
@@ -278,23 +299,4 @@ void backends_free(struct gateway *gateway)
 		next = TAILQ_NEXT(backend, link);
 		backend_apply(backend, NULL);
 	}
-}
-
-/* ---- health ---- */
-
-void upstream_report(struct upstream *upstream, bool ok, const char *why)
-{
-	struct backend *backend = upstream->backend;
-	struct endpoint *endpoint = upstream_endpoint(upstream);
-	char text[PLACE_TEXT_MAX];
-
-	if (!endpoint || !backend->service || backend->service->health.type == HEALTH_NONE)
-		return;
-	if (!endpoint_report(endpoint, &backend->service->health, ok))
-		return;
-	upstream->changes++;
-	gateway_changed(backend->gateway);
-	place_text(&upstream->place, text);
-	gateway_note(backend->gateway, "cluster %s: endpoint %s is %s%s%s", backend->name, text,
-		     endpoint->healthy ? "healthy again" : "not healthy", ok ? "" : ": ", ok ? "" : why);
 }

@@ -13,9 +13,11 @@ static void tell(struct gateway *gateway, void *data)
 {
 	const struct clusters_call *call = data;
 
+	workers_halt(gateway);
 	for (size_t i = 0; gateway->config && i < gateway->config->n_services; i++)
 		if (gateway->served[i])
 			call->each(i, &gateway->served[i]->cluster, call->data);
+	workers_go(gateway);
 }
 
 void gateway_clusters(struct gateway *gateway, void (*each)(size_t service, const struct cluster *cluster, void *data),

@@ -6,8 +6,7 @@
 #include <event2/event.h>
 
 #include "core/util.h"
-#include "gateway/http.h"
-#include "gateway/session.h"
+#include "gateway/gateway_internal.h"
 
 #define ACCEPT_TURN 64 /* connections; then others have their turn */
 #define PAUSE_MS 100   /* without descriptors, before it is tried again */
@@ -22,32 +21,35 @@ static void gate_pause(struct gate *gate)
 	event_add(&gate->resume, &pause);
 }
 
-/* Returns 0, or -errno: nothing can be accepted now. What failed before it was accepted (ECONNABORTED) is nobody's. */
-static int gate_accept(struct gate *gate)
+/*
+ * Returns the socket, or -errno: -ECONNABORTED: it was over before it was accepted, and is nobody's; another: nothing can be
+ * accepted now.
+ */
+static int gate_accept(struct gate *gate, struct sockaddr_storage *ret_peer)
 {
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-	int fd = accept4(gate->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	socklen_t len = sizeof(*ret_peer);
+	int fd = accept4(gate->fd, (struct sockaddr *)ret_peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd < 0)
-		return errno == ECONNABORTED || errno == EINTR || errno == EPROTO ? 0 : -errno;
-	gate->accepted++;
-	if (gate->gateway->config->listeners[gate->index].protocol == LISTENER_HTTP)
-		http_accept(gate, fd, &peer);
-	else
-		session_accept(gate, fd, &peer);
-	return 0;
+	if (fd >= 0) {
+		gate_share(gate, gate->acceptor)->counts.accepted++;
+		return fd;
+	}
+	return errno == EINTR || errno == EPROTO ? -ECONNABORTED : -errno;
 }
 
 static void on_connection(evutil_socket_t fd, short what, void *data)
 {
+	struct sockaddr_storage peer;
 	struct gate *gate = data;
 	int i, r = 0;
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < ACCEPT_TURN && r == 0; i++)
-		r = gate_accept(gate);
+	for (i = 0; i < ACCEPT_TURN && (r >= 0 || r == -ECONNABORTED); i++) {
+		r = gate_accept(gate, &peer);
+		if (r >= 0)
+			worker_share(gate->acceptor, gate, r, &peer);
+	}
 	if (r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM)
 		gate_pause(gate);
 }
@@ -63,8 +65,11 @@ static void on_resume(evutil_socket_t fd, short what, void *data)
 
 int gate_start(struct gate *gate)
 {
-	if (gateway_event(gate->gateway, &gate->event, gate->fd, EV_READ | EV_PERSIST, on_connection, gate) < 0 ||
-	    gateway_event(gate->gateway, &gate->resume, -1, 0, on_resume, gate) < 0 ||
+	struct gateway *gateway = gate->gateway;
+
+	gate->acceptor = &gateway->workers[gateway->n_gates++ % gateway->n_workers];
+	if (loop_event(gate->acceptor->base, &gate->event, gate->fd, EV_READ | EV_PERSIST, on_connection, gate) < 0 ||
+	    loop_event(gate->acceptor->base, &gate->resume, -1, 0, on_resume, gate) < 0 ||
 	    event_add(&gate->event, NULL) < 0)
 		return -ENOMEM;
 	return 0;
@@ -73,22 +78,40 @@ int gate_start(struct gate *gate)
 /* Whoever has shaken hands is served still: closing the socket would reset them. Who comes meanwhile need not be. */
 void gate_stop(struct gate *gate)
 {
-	int left = SOMAXCONN;
+	struct sockaddr_storage peer;
+	int left = SOMAXCONN, r = 0;
 
 	if (gate->fd < 0)
 		return;
-	while (left-- > 0 && gate_accept(gate) == 0)
-		;
+	while (left-- > 0 && (r >= 0 || r == -ECONNABORTED)) {
+		r = gate_accept(gate, &peer);
+		if (r >= 0)
+			workers_take(gate->gateway, gate, r, &peer);
+	}
 	event_del(&gate->event);
 	event_del(&gate->resume);
 	close_fd(&gate->fd);
 }
 
-void gate_settle(struct gate *gate)
+static bool gate_is_used(const struct gate *gate)
 {
-	if (!gate->gone || !TAILQ_EMPTY(&gate->sessions) || !TAILQ_EMPTY(&gate->clients))
-		return;
-	TAILQ_REMOVE(&gate->gateway->gates, gate, link);
-	free(gate->name);
-	free(gate);
+	bool used = false;
+
+	for (size_t i = 0; i < gate->gateway->n_workers; i++)
+		used |= !TAILQ_EMPTY(&gate->shares[i].sessions) || !TAILQ_EMPTY(&gate->shares[i].clients);
+	return used;
+}
+
+void gates_settle(struct gateway *gateway)
+{
+	struct gate *gate, *next;
+
+	for (gate = TAILQ_FIRST(&gateway->gates); gate; gate = next) {
+		next = TAILQ_NEXT(gate, link);
+		if (!gate->gone || gate_is_used(gate))
+			continue;
+		TAILQ_REMOVE(&gateway->gates, gate, link);
+		free(gate->name);
+		free(gate);
+	}
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Floor 4: the gateway's thread and loop, and the way into it. */
+/* Floor 4: the gateway's own thread, and the way into it. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <event2/event.h>
 
 #include "core/clock.h"
@@ -13,11 +12,7 @@
 #include "gateway/http.h"
 #include "gateway/session.h"
 
-#define TICK_MS 500
 #define TELL_LIMIT_S 60
-/* After so much work in the relays' priority the loop looks whether the agent calls. */
-#define DISPATCH_MS 5
-#define DISPATCH_CALLBACKS 64
 
 void gateway_note(struct gateway *gateway, const char *format, ...)
 {
@@ -32,43 +27,25 @@ void gateway_note(struct gateway *gateway, const char *format, ...)
 
 void gateway_note_limit(struct gateway *gateway)
 {
-	int64_t now = clock_ns(CLOCK_MONOTONIC);
+	int64_t now = clock_ns(CLOCK_MONOTONIC), told = atomic_load(&gateway->told_of_limit);
 
-	if (gateway->told_of_limit && now - gateway->told_of_limit < TELL_LIMIT_S * NSEC_PER_SEC)
+	if (told && now - told < TELL_LIMIT_S * NSEC_PER_SEC)
 		return;
-	gateway->told_of_limit = now;
-	gateway_note(gateway, "out of file descriptors or memory: new connections wait (see LimitNOFILE, ulimit -n)");
-}
-
-int gateway_event(struct gateway *gateway, struct event *event, int fd, short what, event_callback_fn function,
-		  void *data)
-{
-	if (event_assign(event, gateway->base, fd, what, function, data) < 0)
-		return -ENOMEM;
-	event_priority_set(event, PRIORITY_RELAY);
-	return 0;
+	if (atomic_compare_exchange_strong(&gateway->told_of_limit, &told, now))
+		gateway_note(gateway,
+			     "out of file descriptors or memory: new connections wait (see LimitNOFILE, ulimit -n)");
 }
 
 /* ---- the loop ---- */
-
-static void on_tick(evutil_socket_t fd, short what, void *data)
-{
-	struct gateway *gateway = data;
-
-	(void)fd;
-	(void)what;
-	http_sweep(gateway);
-}
 
 static void on_call(evutil_socket_t fd, short what, void *data)
 {
 	struct gateway *gateway = data;
 	struct call *call;
-	uint64_t count;
 
+	(void)fd;
 	(void)what;
-	if (read(fd, &count, sizeof(count)) < 0)
-		return;
+	wakeup_take(&gateway->called);
 	pthread_mutex_lock(&gateway->lock);
 	call = TAKE_PTR(gateway->call);
 	pthread_mutex_unlock(&gateway->lock);
@@ -77,14 +54,13 @@ static void on_call(evutil_socket_t fd, short what, void *data)
 	call->function(gateway, call->data);
 	pthread_mutex_lock(&gateway->lock);
 	call->done = true;
-	pthread_cond_signal(&gateway->called);
+	pthread_cond_signal(&gateway->answered);
 	pthread_mutex_unlock(&gateway->lock);
 }
 
 void gateway_call(struct gateway *gateway, void (*function)(struct gateway *gateway, void *data), void *data)
 {
 	struct call call = { .function = function, .data = data };
-	const uint64_t one = 1;
 
 	if (!gateway->runs) {
 		function(gateway, data);
@@ -92,11 +68,9 @@ void gateway_call(struct gateway *gateway, void (*function)(struct gateway *gate
 	}
 	pthread_mutex_lock(&gateway->lock);
 	gateway->call = &call;
-	/* An eventfd that is not near its end takes it. */
-	while (write(gateway->call_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	wakeup_ring(&gateway->called);
 	while (!call.done)
-		pthread_cond_wait(&gateway->called, &gateway->lock);
+		pthread_cond_wait(&gateway->answered, &gateway->lock);
 	pthread_mutex_unlock(&gateway->lock);
 }
 
@@ -111,53 +85,30 @@ static void *gateway_run(void *data)
 
 int gateway_start(struct gateway *gateway)
 {
-	int r = pthread_create(&gateway->thread, NULL, gateway_run, gateway);
+	int r = workers_start(gateway);
 
-	if (r)
-		return -r;
-	gateway->runs = true;
-	return 0;
+	if (r == 0)
+		r = -pthread_create(&gateway->thread, NULL, gateway_run, gateway);
+	gateway->runs = r == 0;
+	return r;
 }
 
 /* ---- the whole ---- */
 
-static struct event_base *base_new(void)
+static int gateway_init(struct gateway *gateway, size_t workers)
 {
-	const struct timeval interval = { .tv_usec = DISPATCH_MS * 1000 };
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
+	int r;
 
-	/* Its sockets and its thread alone: no locks. */
-	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
-	    event_config_set_max_dispatch_interval(config, &interval, DISPATCH_CALLBACKS, PRIORITY_RELAY) == 0)
-		base = event_base_new_with_config(config);
-	if (config)
-		event_config_free(config);
-	if (base && event_base_priority_init(base, PRIORITY_MAX) < 0) {
-		event_base_free(base);
-		return NULL;
-	}
-	return base;
+	gateway->base = loop_new();
+	if (!gateway->base)
+		return -ENOMEM;
+	r = wakeup_open(&gateway->called, gateway->base, PRIORITY_CALL, on_call, gateway);
+	if (r < 0)
+		return r;
+	return workers_new(gateway, workers < 1 ? 1 : workers > GATEWAY_WORKERS_MAX ? GATEWAY_WORKERS_MAX : workers);
 }
 
-static int gateway_events(struct gateway *gateway)
-{
-	static const struct timeval tick = { .tv_sec = TICK_MS / 1000, .tv_usec = TICK_MS % 1000 * 1000 };
-
-	gateway->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (gateway->call_fd < 0)
-		return -errno;
-	if (gateway_event(gateway, &gateway->call_event, gateway->call_fd, EV_READ | EV_PERSIST, on_call, gateway) <
-		    0 ||
-	    gateway_event(gateway, &gateway->tick, -1, EV_PERSIST, on_tick, gateway) < 0)
-		return -ENOMEM;
-	event_priority_set(&gateway->call_event, PRIORITY_CALL);
-	if (event_add(&gateway->call_event, NULL) < 0 || event_add(&gateway->tick, &tick) < 0)
-		return -ENOMEM;
-	return 0;
-}
-
-int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret)
+int gateway_open(const struct gateway_hooks *hooks, size_t workers, struct gateway **ret)
 {
 	struct gateway *gateway = calloc(1, sizeof(*gateway));
 	int r;
@@ -165,15 +116,13 @@ int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret)
 	if (!gateway)
 		return -ENOMEM;
 	gateway->hooks = hooks;
-	gateway->call_fd = -1;
+	gateway->called.fd = -1;
 	TAILQ_INIT(&gateway->gates);
 	TAILQ_INIT(&gateway->backends);
-	http_buffers_init(&gateway->buffers);
 	pipes_init(&gateway->pipes);
 	pthread_mutex_init(&gateway->lock, NULL);
-	pthread_cond_init(&gateway->called, NULL);
-	gateway->base = base_new();
-	r = gateway->base ? gateway_events(gateway) : -ENOMEM;
+	pthread_cond_init(&gateway->answered, NULL);
+	r = gateway_init(gateway, workers);
 	if (r < 0) {
 		gateway_close(gateway);
 		return r;
@@ -182,24 +131,32 @@ int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret)
 	return 0;
 }
 
-static void gates_close(struct gateway *gateway)
+static void sessions_reset(struct gate_share *share)
 {
 	struct session *session;
+
+	while ((session = TAILQ_FIRST(&share->sessions)))
+		session_reset(session);
+}
+
+static void gates_close(struct gateway *gateway)
+{
 	struct gate *gate;
 
-	while ((gate = TAILQ_FIRST(&gateway->gates))) {
+	TAILQ_FOREACH(gate, &gateway->gates, link)
+	{
 		if (gate->fd >= 0) {
 			event_del(&gate->event);
 			event_del(&gate->resume);
 		}
 		close_fd(&gate->fd);
-		gate->gone = false; /* not with its last session, but below */
-		while ((session = TAILQ_FIRST(&gate->sessions)))
-			session_reset(session);
-		http_reset(gate);
+		for (size_t i = 0; i < gateway->n_workers; i++) {
+			sessions_reset(&gate->shares[i]);
+			http_reset(&gate->shares[i]);
+		}
 		gate->gone = true;
-		gate_settle(gate);
 	}
+	gates_settle(gateway);
 }
 
 static void on_end(struct gateway *gateway, void *data)
@@ -216,20 +173,18 @@ void gateway_close(struct gateway *gateway)
 		gateway_call(gateway, on_end, NULL);
 		pthread_join(gateway->thread, NULL);
 	}
+	workers_end(gateway);
 	gates_close(gateway);
 	backends_free(gateway);
 	names_close(gateway);
+	workers_free(gateway);
 	pipes_close(&gateway->pipes);
-	http_buffers_close(&gateway->buffers);
-	if (gateway->base) {
-		event_del(&gateway->call_event);
-		event_del(&gateway->tick);
+	wakeup_close(&gateway->called);
+	if (gateway->base)
 		event_base_free(gateway->base);
-	}
-	close_fd(&gateway->call_fd);
 	route_table_free(gateway->routes);
 	free(gateway->served);
-	pthread_cond_destroy(&gateway->called);
+	pthread_cond_destroy(&gateway->answered);
 	pthread_mutex_destroy(&gateway->lock);
 	free(gateway);
 }

@@ -2,10 +2,10 @@
 /*
  * Floor 4: the gateway: listeners whose connections mpbpfd accepts and carries to the endpoints of a cluster.
  *
- * It runs on a thread and an event base of its own, so that neither what it relays nor what the helper validates has to wait
- * for the other. The functions below are the agent's: they are called from one thread, and those that change or read
- * something have it done by the gateway's thread, within one turn of its loop (some milliseconds at most). The gateway never
- * waits for the agent.
+ * It runs on threads with event bases of their own, so that neither what it relays nor what the helper validates has to wait
+ * for the other: workers, which carry the connections, and one that keeps what these go by. The functions below are the agent's:
+ * they are called from one thread, and those that change or read something have it done by the keeping thread, while the
+ * workers stand still between two turns of their loops (some milliseconds at most). The gateway never waits for the agent.
  */
 #ifndef MPBPF_GATEWAY_GATEWAY_H
 #define MPBPF_GATEWAY_GATEWAY_H
@@ -18,22 +18,24 @@ struct gateway;
 struct gateway_plan;
 
 struct gateway_hooks {
-	/* A line for the log: an endpoint's health has changed, descriptors are short. Called on the gateway's thread. */
+	/* A line for the log: an endpoint's health has changed, descriptors are short. Called on any thread of the gateway. */
 	void (*note)(const char *text);
 	/*
 	 * Is the accepted socket under guard? What it sends has been judged then. dry_run: its listener denies nothing.
 	 * *ret_policy: the generation by which it was judged last; as long as that is in force, the answer stays. Called on the
-	 * gateway's thread, for http; NULL: no socket is.
+	 * workers, for http; NULL: no socket is.
 	 */
 	bool (*judged)(void *data, int fd, bool dry_run, uint32_t *ret_policy);
-	/* The generation in force. */
+	/* The generation in force. Called on the workers. */
 	uint32_t (*policy)(void *data);
 	void *data;
 };
 
-/* An idle gateway, without thread. 0 or -errno. */
-int gateway_open(const struct gateway_hooks *hooks, struct gateway **ret);
-/* Resets what is open, ends the thread. NULL is fine. */
+#define GATEWAY_WORKERS_MAX 16
+
+/* An idle gateway, without threads. workers: 1 to GATEWAY_WORKERS_MAX; others mean the nearest. 0 or -errno. */
+int gateway_open(const struct gateway_hooks *hooks, size_t workers, struct gateway **ret);
+/* Resets what is open, ends the threads. NULL is fine. */
 void gateway_close(struct gateway *gateway);
 
 /*
@@ -53,12 +55,12 @@ void gateway_commit(struct gateway *gateway, struct gateway_plan *plan);
 /* Closes what the plan has opened. NULL is fine. */
 void gateway_abandon(struct gateway_plan *plan);
 
-/* Starts the thread, which has the capabilities and the signal mask of its caller: to be called when both are final. */
+/* Starts the threads, which have the capabilities and the signal mask of the caller: to be called when both are final. 0 or -errno. */
 int gateway_start(struct gateway *gateway);
 
 /*
  * gateway_clusters - calls `each` with the cluster of every service (its index in the configuration in force) as it is now,
- * while the gateway stands still
+ * while the workers stand still
  */
 void gateway_clusters(struct gateway *gateway, void (*each)(size_t service, const struct cluster *cluster, void *data),
 		      void *data);

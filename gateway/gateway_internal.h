@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 4: what the parts of the gateway share. All of it belongs to the gateway's thread. */
+/*
+ * Floor 4: what the parts of the gateway share.
+ *
+ * The gateway's own thread keeps what all connections go by: it alone changes that, and while it does the workers, which carry
+ * the connections, stand still (worker.h).
+ */
 #ifndef MPBPF_GATEWAY_GATEWAY_INTERNAL_H
 #define MPBPF_GATEWAY_GATEWAY_INTERNAL_H
 
@@ -7,23 +12,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "core/config.h"
 #include "core/route.h"
 #include "gateway/gateway.h"
-#include "gateway/http_flow.h"
+#include "gateway/loop.h"
 #include "gateway/pipes.h"
 #include "gateway/socket.h"
+#include "gateway/worker.h"
 
 struct backend;
 struct http_client;
 struct session;
 struct evdns_base;
-
-/* Events of the agent come before those of connections. */
-enum { PRIORITY_CALL, PRIORITY_RELAY, PRIORITY_MAX };
 
 struct traffic {
 	uint64_t connections, open;   /* made; and not yet ended */
@@ -52,7 +54,22 @@ enum http_answer {
 	ANSWER_MAX
 };
 
-/* A listener. */
+/* What a listener has counted: by each worker, or all together. See counts_add(). */
+struct gate_counts {
+	uint64_t accepted, refused[REFUSAL_MAX];
+	struct traffic traffic;
+	/* http */
+	uint64_t requests, answers[ANSWER_MAX], http_connections;
+};
+
+/* What a worker has of a listener. */
+struct gate_share {
+	struct gate_counts counts;
+	TAILQ_HEAD(, session) sessions;
+	TAILQ_HEAD(, http_client) clients;
+} WORKER_ALIGNED;
+
+/* A listener. One worker accepts its connections, so that none is woken in vain, and shares them out. */
 struct gate {
 	struct gateway *gateway;
 	char *name;
@@ -61,14 +78,10 @@ struct gate {
 	bool any;
 	struct place place;
 	int fd; /* -1: does not listen */
-	struct event event, resume;
-	uint64_t accepted, refused[REFUSAL_MAX];
-	struct traffic traffic;
-	TAILQ_HEAD(, session) sessions;
-	/* http */
-	uint64_t requests, answers[ANSWER_MAX], http_connections;
-	TAILQ_HEAD(, http_client) clients;
+	struct worker *acceptor;
+	struct event event, resume; /* the acceptor's */
 	TAILQ_ENTRY(gate) link;
+	struct gate_share shares[]; /* of each worker */
 };
 
 /* A function that the agent's thread has called here, and waits for. */
@@ -87,37 +100,49 @@ struct gateway {
 	TAILQ_HEAD(, backend) backends;
 	struct backend **served; /* by the index of config->services; NULL: memory was short */
 	struct pipes pipes;
-	struct http_buffers buffers;
-	struct event tick;
 	struct evdns_base *dns; /* NULL: no name was to be resolved yet */
 	size_t questions;	/* to name servers, without answer yet */
 	struct event *names_timer;
-	_Atomic uint32_t changes; /* of endpoints and of their health */
-	int64_t told_of_limit;	  /* CLOCK_MONOTONIC, ns: when it was last said that descriptors are short */
+	_Atomic uint32_t changes;      /* of endpoints and of their health */
+	_Atomic int64_t told_of_limit; /* CLOCK_MONOTONIC, ns: when it was last said that descriptors are short */
+	/* Those who carry connections. */
+	struct worker *workers;
+	size_t n_workers, n_running;
+	size_t n_gates; /* that there were: they take turns in who accepts */
+	bool ends;
+	pthread_barrier_t all_stand, all_go;
 	/* The way in. */
 	pthread_t thread;
 	bool runs;
-	int call_fd; /* eventfd */
-	struct event call_event;
+	struct wakeup called;
 	pthread_mutex_t lock; /* of `call` */
-	pthread_cond_t called;
+	pthread_cond_t answered;
 	struct call *call;
 };
 
-/* Tells the agent's log. */
+/* Tells the agent's log. On any thread. */
 void gateway_note(struct gateway *gateway, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Assigns an event in the relays' priority; event_add() is the caller's. 0 or -ENOMEM. */
-int gateway_event(struct gateway *gateway, struct event *event, int fd, short what, event_callback_fn function,
-		  void *data);
 /* The endpoints of a cluster are others, or their health is. */
 void gateway_changed(struct gateway *gateway);
-/* Descriptors are short: said once in a while. */
+/* Descriptors are short: said once in a while. On any thread. */
 void gateway_note_limit(struct gateway *gateway);
 
-/* gate.c: starts to accept; stops; forgets one that is gone and has no session. */
+/* gate.c, while the workers stand still: starts to accept; stops; forgets those that are gone and have no connection. */
 int gate_start(struct gate *gate);
 void gate_stop(struct gate *gate);
-void gate_settle(struct gate *gate);
+void gates_settle(struct gateway *gateway);
+
+static inline struct gate_share *gate_share(struct gate *gate, const struct worker *worker)
+{
+	return &gate->shares[worker->index];
+}
+
+/* Adds structures of uint64_t and nothing else. */
+static inline void counts_add(void *sum, const void *counts, size_t size)
+{
+	for (size_t i = 0; i < size / sizeof(uint64_t); i++)
+		((uint64_t *)sum)[i] += ((const uint64_t *)counts)[i];
+}
 
 /* Has `function` called on the gateway's thread, and waits for that. */
 void gateway_call(struct gateway *gateway, void (*function)(struct gateway *gateway, void *data), void *data);

@@ -19,21 +19,19 @@ void http_deadline(struct http_client *client, int64_t seconds)
 
 void http_end(struct http_client *client, bool reset)
 {
-	struct gate *gate = client->gate;
-
 	http_server_release(client, false);
 	if (client->own)
 		http_server_close(client->own);
-	flow_clear(&client->request, &client->gateway->buffers);
-	flow_clear(&client->response, &client->gateway->buffers);
+	flow_clear(&client->request, &client->worker->buffers);
+	flow_clear(&client->response, &client->worker->buffers);
 	event_del(&client->event);
 	if (reset)
 		socket_reset_on_close(client->peer.fd);
 	close_fd(&client->peer.fd);
-	gate->traffic.open--;
-	TAILQ_REMOVE(&gate->clients, client, link);
+	client->counts->traffic.open--;
+	TAILQ_REMOVE(&gate_share(client->gate, client->worker)->clients, client, link);
+	worker_left(client->worker);
 	free(client);
-	gate_settle(gate);
 }
 
 /* ---- reading ---- */
@@ -44,10 +42,10 @@ enum http_step http_client_read(struct http_client *client)
 
 	if (!client->peer.readable || client->ended)
 		return STEP_WAIT;
-	n = flow_read(&client->request, &client->gateway->buffers, &client->peer);
+	n = flow_read(&client->request, &client->worker->buffers, &client->peer);
 	if (n > 0) {
 		client->moved += n;
-		client->gate->traffic.bytes_in += n;
+		client->counts->traffic.bytes_in += n;
 		return STEP_MORE;
 	}
 	if (n == 0) {
@@ -78,7 +76,7 @@ static enum http_step linger(struct http_client *client)
 {
 	struct http_flow *flow = &client->request;
 
-	flow_clear(flow, &client->gateway->buffers);
+	flow_clear(flow, &client->worker->buffers);
 	return client->ended ? STEP_END : http_client_read(client);
 }
 
@@ -107,7 +105,7 @@ static enum http_step step_of(struct http_client *client)
 
 void http_pump(struct http_client *client)
 {
-	struct http_buffers *buffers = &client->gateway->buffers;
+	struct http_buffers *buffers = &client->worker->buffers;
 	enum http_step step;
 
 	client->moved = 0;
@@ -157,36 +155,34 @@ static void too_late(struct http_client *client)
 	http_pump(client);
 }
 
-static void gate_sweep(struct gate *gate, int64_t now)
+static void share_sweep(struct gate_share *share, int64_t now)
 {
 	struct http_client *client, *next;
 
-	for (client = TAILQ_FIRST(&gate->clients); client; client = next) {
+	for (client = TAILQ_FIRST(&share->clients); client; client = next) {
 		next = TAILQ_NEXT(client, link);
 		if (client->deadline && client->deadline <= now)
 			too_late(client);
 	}
 }
 
-void http_sweep(struct gateway *gateway)
+void http_sweep(struct worker *worker)
 {
 	int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
-	struct gate *gate, *next;
+	struct gate *gate;
 
-	for (gate = TAILQ_FIRST(&gateway->gates); gate; gate = next) {
-		next = TAILQ_NEXT(gate, link);
-		gate_sweep(gate, now);
-	}
-	http_servers_sweep(gateway, now);
+	TAILQ_FOREACH(gate, &worker->gateway->gates, link)
+	share_sweep(gate_share(gate, worker), now);
+	http_servers_sweep(worker, now);
 }
 
 /* ---- the gate ---- */
 
-void http_leave(struct gate *gate)
+static void share_leave(struct gate_share *share)
 {
 	struct http_client *client, *next;
 
-	for (client = TAILQ_FIRST(&gate->clients); client; client = next) {
+	for (client = TAILQ_FIRST(&share->clients); client; client = next) {
 		next = TAILQ_NEXT(client, link);
 		client->leaving = true;
 		if (client->phase == HTTP_IDLE)
@@ -194,19 +190,24 @@ void http_leave(struct gate *gate)
 	}
 }
 
-void http_reset(struct gate *gate)
+void http_leave(struct gate *gate)
 {
-	struct http_client *client, *next;
+	for (size_t i = 0; i < gate->gateway->n_workers; i++)
+		share_leave(&gate->shares[i]);
+}
 
-	for (client = TAILQ_FIRST(&gate->clients); client; client = next) {
-		next = TAILQ_NEXT(client, link);
+void http_reset(struct gate_share *share)
+{
+	struct http_client *client;
+
+	while ((client = TAILQ_FIRST(&share->clients)))
 		http_end(client, true);
-	}
 }
 
 /* ---- the beginning ---- */
 
-static struct http_client *client_new(struct gate *gate, int fd, const struct sockaddr_storage *peer)
+static struct http_client *client_new(struct worker *worker, struct gate *gate, int fd,
+				      const struct sockaddr_storage *peer)
 {
 	struct http_client *client = calloc(1, sizeof(*client));
 	struct sockaddr_storage self;
@@ -216,16 +217,17 @@ static struct http_client *client_new(struct gate *gate, int fd, const struct so
 	if (!client)
 		return NULL;
 	client->peer = (struct http_peer){ .fd = fd, .readable = true, .writable = true };
-	client->gateway = gate->gateway;
+	client->worker = worker;
 	client->gate = gate;
+	client->counts = &gate_share(gate, worker)->counts;
 	place_from(peer, &client->source);
 	if (getsockname(fd, (struct sockaddr *)&self, &len) == 0)
 		place_from(&self, &client->destination);
 	v4 = cidr_is_v4(&client->source.addr);
 	inet_ntop(v4 ? AF_INET : AF_INET6, client->source.addr.b + (v4 ? 12 : 0), client->source_text,
 		  sizeof(client->source_text));
-	if (gateway_event(gate->gateway, &client->event, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
-			  on_client, client) < 0 ||
+	if (loop_event(worker->base, &client->event, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_client,
+		       client) < 0 ||
 	    event_add(&client->event, NULL) < 0) {
 		free(client);
 		return NULL;
@@ -233,35 +235,36 @@ static struct http_client *client_new(struct gate *gate, int fd, const struct so
 	return client;
 }
 
-static void refuse(struct gate *gate, int fd, enum refusal why)
+static void refuse(struct worker *worker, struct gate *gate, int fd, enum refusal why)
 {
-	gate->refused[why]++;
+	gate_share(gate, worker)->counts.refused[why]++;
+	worker_left(worker);
 	socket_reset_on_close(fd);
 	close(fd);
 }
 
 /* Nobody has judged what comes on a connection that is not under guard: it ends before anything of it is read. */
-void http_accept(struct gate *gate, int fd, const struct sockaddr_storage *peer)
+void http_accept(struct worker *worker, struct gate *gate, int fd, const struct sockaddr_storage *peer)
 {
-	const struct gateway *gateway = gate->gateway;
+	const struct gateway *gateway = worker->gateway;
 	const struct gateway_hooks *hooks = gateway->hooks;
 	bool dry_run = !gateway->config->listeners[gate->index].enforce;
 	struct http_client *client;
 	uint32_t policy;
 
 	if (!hooks->judged || !hooks->judged(hooks->data, fd, dry_run, &policy)) {
-		refuse(gate, fd, REFUSED_UNJUDGED);
+		refuse(worker, gate, fd, REFUSED_UNJUDGED);
 		return;
 	}
-	client = client_new(gate, fd, peer);
+	client = client_new(worker, gate, fd, peer);
 	if (!client) {
-		refuse(gate, fd, REFUSED_RESOURCES);
+		refuse(worker, gate, fd, REFUSED_RESOURCES);
 		return;
 	}
 	client->policy = policy;
-	gate->http_connections++;
-	gate->traffic.open++;
-	TAILQ_INSERT_TAIL(&gate->clients, client, link);
+	client->counts->http_connections++;
+	client->counts->traffic.open++;
+	TAILQ_INSERT_TAIL(&gate_share(gate, worker)->clients, client, link);
 	http_deadline(client, HTTP_IDLE_S);
 	http_pump(client);
 }

@@ -15,9 +15,10 @@
 
 static const size_t sizes[] = { HTTP_BUFFER, HTTP_BUFFER_LARGE };
 
-void http_buffers_init(struct http_buffers *buffers)
+void http_buffers_init(struct http_buffers *buffers, size_t most)
 {
 	memset(buffers, 0, sizeof(*buffers));
+	buffers->most = most;
 }
 
 void http_buffers_close(struct http_buffers *buffers)
@@ -54,7 +55,7 @@ static void buffer_give(struct http_buffers *buffers, struct http_buffer *buffer
 
 	if (!buffer)
 		return;
-	if (buffers->of[large].n_idle == HTTP_BUFFERS_IDLE) {
+	if (buffers->of[large].n_idle >= buffers->most) {
 		free(buffer);
 		return;
 	}

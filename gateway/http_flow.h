@@ -19,7 +19,7 @@
 
 #define HTTP_BUFFER (16 << 10)
 #define HTTP_BUFFER_LARGE (64 << 10) /* for long bodies, and heads that do not fit into the other */
-#define HTTP_BUFFERS_IDLE 256	     /* kept for reuse, of each size */
+#define HTTP_BUFFERS_IDLE 256	     /* kept for reuse, of each size, by all workers */
 
 struct http_buffer {
 	size_t size;
@@ -28,13 +28,14 @@ struct http_buffer {
 };
 
 struct http_buffers {
+	size_t most; /* kept, of each size */
 	struct {
 		SLIST_HEAD(, http_buffer) idle;
 		size_t n_idle;
 	} of[2]; /* HTTP_BUFFER, HTTP_BUFFER_LARGE */
 };
 
-void http_buffers_init(struct http_buffers *buffers);
+void http_buffers_init(struct http_buffers *buffers, size_t most);
 void http_buffers_close(struct http_buffers *buffers);
 
 /* A connection's end: what the kernel said of it last. */

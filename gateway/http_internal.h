@@ -15,15 +15,16 @@
 #define HTTP_TIMEOUT_S 30     /* for an endpoint, where no route says another */
 #define HTTP_LINGER_S 2	      /* behind the last response, for the client to close */
 #define HTTP_SERVER_IDLE_S 60 /* a connection to an endpoint without a request */
-#define HTTP_SERVERS_IDLE 128 /* of an endpoint that are kept */
+#define HTTP_SERVERS_IDLE 128 /* of an endpoint that are kept, by all workers */
 #define HTTP_TURN (512 << 10) /* bytes; then others have their turn */
 
 /* A connection to an endpoint. */
 struct http_server {
 	struct http_peer peer;
 	struct upstream *upstream;
-	struct http_client *client; /* whose request it carries; NULL: it is idle */
-	struct http_client *owner;  /* NULL: anybody's; else a PROXY header has named that client */
+	struct upstream_share *share; /* of it, this worker's */
+	struct http_client *client;   /* whose request it carries; NULL: it is idle */
+	struct http_client *owner;    /* NULL: anybody's; else a PROXY header has named that client */
 	struct event event;
 	bool connected;
 	bool reused;   /* carried a request before */
@@ -62,8 +63,9 @@ struct http_exchange {
 /* A client's connection. */
 struct http_client {
 	struct http_peer peer;
-	struct gateway *gateway;
+	struct worker *worker;
 	struct gate *gate;
+	struct gate_counts *counts; /* of the gate, this worker's */
 	struct http_server *server; /* of this request; NULL: none */
 	struct http_server *own;    /* idle, and of no other client's use */
 	enum http_phase phase;
@@ -119,13 +121,13 @@ void http_answer(struct http_client *client, enum http_answer answer);
 
 /* ---- http_server.c ---- */
 
-/* An idle connection to the endpoint that this client may use, or NULL. */
+/* An idle connection to the endpoint, picked for this client, that it may use; or NULL. */
 struct http_server *http_server_take(struct http_client *client, struct upstream *upstream);
-/* A new one, on its way; on_connected will call. Returns 0 or -errno. */
+/* A new one, on its way; on_connected will call. Returns 0 or -errno: the endpoint stays picked. */
 int http_server_connect(struct http_client *client, struct upstream *upstream);
 /* The client is done with it: kept when `reusable`, else closed. */
 void http_server_release(struct http_client *client, bool reusable);
 void http_server_close(struct http_server *server);
-void http_servers_sweep(struct gateway *gateway, int64_t now);
+void http_servers_sweep(struct worker *worker, int64_t now);
 
 #endif

@@ -17,33 +17,6 @@
 
 /* ---- which endpoint ---- */
 
-/* One that was not tried. 0, or -errno: there is none. */
-static int upstream_pick(const struct http_client *client, struct backend *backend, struct upstream **ret)
-{
-	const struct http_exchange *x = &client->x;
-	struct cluster *cluster = &backend->cluster;
-	_cleanup_free_ bool *tried = NULL;
-	size_t i;
-	int r;
-
-	if (x->n_tried) {
-		tried = calloc(cluster->n_endpoints ?: 1, sizeof(*tried));
-		if (!tried)
-			return -ENOMEM;
-	}
-	for (i = 0; i < x->n_tried; i++) {
-		const struct endpoint *endpoint = cluster_find(cluster, &x->tried[i].addr, ntohs(x->tried[i].port));
-
-		if (endpoint)
-			tried[endpoint - cluster->endpoints] = true;
-	}
-	r = cluster_pick(cluster, &client->source.addr, tried, &i);
-	if (r < 0)
-		return r;
-	*ret = backend_upstream(backend, i);
-	return *ret ? 0 : -ENOMEM;
-}
-
 static bool is_shortage(int r)
 {
 	return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM || r == -EADDRNOTAVAIL;
@@ -59,18 +32,22 @@ static void request_wait(struct http_client *client)
 static void request_send(struct http_client *client, struct backend *backend, bool fresh)
 {
 	struct http_exchange *x = &client->x;
+	struct upstream_counts *counts;
 	struct upstream *upstream;
 	char text[PLACE_TEXT_MAX];
 	int r;
 
 	for (;;) {
-		r = x->n_tried < HTTP_TRIES ? upstream_pick(client, backend, &upstream) : -EHOSTUNREACH;
+		r = x->n_tried < HTTP_TRIES
+			    ? backend_pick(backend, &client->source.addr, x->tried, x->n_tried, &upstream)
+			    : -EHOSTUNREACH;
 		if (r < 0) {
 			http_answer(client, r == -ENOMEM ? ANSWER_RESOURCES : ANSWER_NO_ENDPOINT);
 			return;
 		}
+		counts = &upstream_share(upstream, client->worker)->counts;
 		if (!fresh && http_server_take(client, upstream)) {
-			upstream->requests++;
+			counts->requests++;
 			client->phase = HTTP_EXCHANGE;
 			http_deadline(client, x->timeout_s);
 			return;
@@ -78,16 +55,17 @@ static void request_send(struct http_client *client, struct backend *backend, bo
 		x->tried[x->n_tried++] = upstream->place;
 		r = http_server_connect(client, upstream);
 		if (r == 0) {
-			upstream->requests++;
+			counts->requests++;
 			request_wait(client);
 			return;
 		}
+		upstream_done(upstream);
 		if (is_shortage(r)) {
-			gateway_note_limit(client->gateway);
+			gateway_note_limit(client->worker->gateway);
 			http_answer(client, ANSWER_RESOURCES);
 			return;
 		}
-		upstream->failed++;
+		counts->failed++;
 		place_text(&upstream->place, text);
 		upstream_report(upstream, false, strerror(-r));
 	}
@@ -117,10 +95,10 @@ static void request_resend(struct http_client *client, bool fresh)
 
 void http_request_again(struct http_client *client, const char *why)
 {
-	struct upstream *upstream = client->server->upstream;
+	struct http_server *server = client->server;
 
-	upstream->failed++;
-	upstream_report(upstream, false, why);
+	server->share->counts.failed++;
+	upstream_report(server->upstream, false, why);
 	request_resend(client, false);
 }
 
@@ -132,7 +110,7 @@ bool http_request_repeat(struct http_client *client)
 		return false;
 	x->retried = true;
 	x->request_cut = false;
-	client->server->upstream->retried++;
+	client->server->share->counts.retried++;
 	request_resend(client, true);
 	return true;
 }
@@ -178,7 +156,7 @@ static int request_route(struct http_client *client, const struct http_fields *f
 			 struct backend **ret)
 {
 	const struct http_span *host = target->authority.data ? &target->authority : &fields->host;
-	struct gateway *gateway = client->gateway;
+	struct gateway *gateway = client->worker->gateway;
 	char name[HOST_TEXT_MAX], path[HTTP1_BUF_MAX + 2];
 	struct route_answer answer;
 
@@ -215,7 +193,7 @@ static int head_write(struct http_client *client, const struct http_fields *fiel
 {
 	const struct http_request_out what = { .fields = fields, .target = target, .source = client->source_text };
 	struct http_flow *flow = &client->request;
-	uint8_t *out = flow_head_room(flow, &client->gateway->buffers,
+	uint8_t *out = flow_head_room(flow, &client->worker->buffers,
 				      client->scan.head_len + target->authority.len + HTTP_HEAD_MORE);
 
 	if (!out)
@@ -227,7 +205,7 @@ static int head_write(struct http_client *client, const struct http_fields *fiel
 /* A policy that came meanwhile may cover this connection no more. */
 static bool is_judged(struct http_client *client)
 {
-	const struct gateway *gateway = client->gateway;
+	const struct gateway *gateway = client->worker->gateway;
 	const struct gateway_hooks *hooks = gateway->hooks;
 
 	if (client->gate->gone)
@@ -242,7 +220,7 @@ static enum http_step request_bad(struct http_client *client, enum http_answer a
 {
 	client->x = (struct http_exchange){};
 	client->scanned = 0;
-	client->gate->requests++;
+	client->counts->requests++;
 	http_answer(client, answer);
 	return STEP_MORE;
 }
@@ -257,13 +235,13 @@ static enum http_step request_take(struct http_client *client)
 	int r;
 
 	if (!is_judged(client)) {
-		client->gate->refused[REFUSED_UNJUDGED]++;
+		client->counts->refused[REFUSED_UNJUDGED]++;
 		client->reset = true;
 		return STEP_END;
 	}
 	if (http_fields_read(head, &client->scan, &fields) < 0 || http_target_read(head, &client->scan, &target) < 0)
 		return request_bad(client, ANSWER_BAD_REQUEST);
-	client->gate->requests++;
+	client->counts->requests++;
 	client->scanned = 0;
 	exchange_begin(client, &fields);
 	r = request_route(client, &fields, &target, &backend);
@@ -299,7 +277,7 @@ enum http_step http_request_begin(struct http_client *client)
 	}
 	if (client->ended)
 		return STEP_END;
-	if (flow->in && flow->end == flow->in->size && !flow->start && flow_grow(flow, &client->gateway->buffers) < 0)
+	if (flow->in && flow->end == flow->in->size && !flow->start && flow_grow(flow, &client->worker->buffers) < 0)
 		return request_bad(client, ANSWER_RESOURCES);
 	return http_client_read(client);
 }
@@ -316,7 +294,7 @@ static enum http_step request_push(struct http_client *client)
 	n = flow_send(&client->request, &server->peer);
 	if (n >= 0) {
 		client->moved += n;
-		server->upstream->traffic.bytes_in += n;
+		server->share->counts.traffic.bytes_in += n;
 		return STEP_MORE;
 	}
 	if (n == -EAGAIN)

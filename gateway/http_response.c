@@ -23,7 +23,7 @@ void http_answer(struct http_client *client, enum http_answer answer)
 {
 	struct http_exchange *x = &client->x;
 	struct http_flow *flow = &client->response;
-	uint8_t *out = flow_head_room(flow, &client->gateway->buffers, ANSWER_TEXT_MAX);
+	uint8_t *out = flow_head_room(flow, &client->worker->buffers, ANSWER_TEXT_MAX);
 
 	http_server_release(client, false);
 	flow->start = flow->end;
@@ -39,7 +39,7 @@ void http_answer(struct http_client *client, enum http_answer answer)
 	x->reusable = false;
 	x->timeout_s = HTTP_IDLE_S;
 	client->phase = HTTP_EXCHANGE;
-	client->gate->answers[answer]++;
+	client->counts->answers[answer]++;
 	http_deadline(client, HTTP_IDLE_S);
 }
 
@@ -62,8 +62,8 @@ static enum http_step head_put(struct http_client *client, const struct http_fie
 
 	/* What has gone is not needed again: there may be many interim ones. */
 	if (flow->sent == flow->head)
-		flow_forget(flow, &client->gateway->buffers);
-	out = flow_head_room(flow, &client->gateway->buffers, client->scan.head_len + HTTP_HEAD_MORE);
+		flow_forget(flow, &client->worker->buffers);
+	out = flow_head_room(flow, &client->worker->buffers, client->scan.head_len + HTTP_HEAD_MORE);
 	if (!out) {
 		client->reset = true;
 		return STEP_END;
@@ -103,7 +103,7 @@ static enum http_step response_interim(struct http_client *client, const struct 
 	flow_skip(&client->response, client->scan.head_len);
 	if (switches) {
 		x->response_head = true;
-		flow_forget(&client->request, &client->gateway->buffers);
+		flow_forget(&client->request, &client->worker->buffers);
 		client->phase = HTTP_TUNNEL;
 		client->deadline = 0;
 	}
@@ -147,7 +147,7 @@ static enum http_step response_scan(struct http_client *client)
 		return response_take(client);
 	if (r == HTTP1_BAD || len == HTTP1_BUF_MAX)
 		return response_bad(client);
-	if (flow->end == flow->in->size && !flow->start && flow_grow(flow, &client->gateway->buffers) < 0)
+	if (flow->end == flow->in->size && !flow->start && flow_grow(flow, &client->worker->buffers) < 0)
 		return response_bad(client);
 	return STEP_WAIT;
 }
@@ -178,11 +178,11 @@ static enum http_step response_read(struct http_client *client)
 
 	if (!server->peer.readable)
 		return STEP_WAIT;
-	n = flow_read(&client->response, &client->gateway->buffers, &server->peer);
+	n = flow_read(&client->response, &client->worker->buffers, &server->peer);
 	if (n > 0) {
 		client->moved += n;
 		client->x.response_begun = true;
-		server->upstream->traffic.bytes_out += n;
+		server->share->counts.traffic.bytes_out += n;
 		return STEP_MORE;
 	}
 	if (n == -EAGAIN)
@@ -201,7 +201,7 @@ static enum http_step response_push(struct http_client *client)
 	n = flow_send(&client->response, &client->peer);
 	if (n >= 0) {
 		client->moved += n;
-		client->gate->traffic.bytes_out += n;
+		client->counts->traffic.bytes_out += n;
 		return STEP_MORE;
 	}
 	if (n == -EAGAIN)
@@ -212,7 +212,7 @@ static enum http_step response_push(struct http_client *client)
 
 static enum http_step exchange_end(struct http_client *client)
 {
-	struct http_buffers *buffers = &client->gateway->buffers;
+	struct http_buffers *buffers = &client->worker->buffers;
 	struct http_exchange *x = &client->x;
 	struct http_flow *request = &client->request;
 
@@ -268,7 +268,7 @@ enum http_step http_response_forward(struct http_client *client)
 static enum http_step tunnel_way(struct http_client *client, struct http_flow *flow, struct http_peer *from,
 				 struct http_peer *to, int way)
 {
-	struct traffic *gate = &client->gate->traffic, *upstream = &client->server->upstream->traffic;
+	struct traffic *gate = &client->counts->traffic, *upstream = &client->server->share->counts.traffic;
 	bool *ended = way ? &client->server_ended : &client->ended;
 	ssize_t n;
 
@@ -288,7 +288,7 @@ static enum http_step tunnel_way(struct http_client *client, struct http_flow *f
 	} else {
 		if (!from->readable)
 			return STEP_WAIT;
-		n = flow_read(flow, &client->gateway->buffers, from);
+		n = flow_read(flow, &client->worker->buffers, from);
 		*ended = n == 0;
 		if (n > 0)
 			*(way ? &upstream->bytes_out : &gate->bytes_in) += n;

@@ -11,23 +11,18 @@
 #include "gateway/http_internal.h"
 #include "gateway/proxy_protocol.h"
 
-/* What the cluster's policy counts: requests that are under way. */
+/* The endpoint was picked for the request: what the cluster's policy counts is requests that are under way. */
 static void server_begin(struct http_server *server, struct http_client *client)
 {
-	struct upstream *upstream = server->upstream;
-
 	server->client = client;
 	client->server = server;
-	cluster_opened(&upstream->backend->cluster, &upstream->place.addr, ntohs(upstream->place.port));
 }
 
 static void server_finish(struct http_server *server)
 {
-	struct upstream *upstream = server->upstream;
-
 	server->client->server = NULL;
 	server->client = NULL;
-	cluster_closed(&upstream->backend->cluster, &upstream->place.addr, ntohs(upstream->place.port));
+	upstream_done(server->upstream);
 }
 
 static bool is_pooled(const struct http_server *server)
@@ -37,14 +32,12 @@ static bool is_pooled(const struct http_server *server)
 
 static void server_unpool(struct http_server *server)
 {
-	TAILQ_REMOVE(&server->upstream->idle, server, idle_link);
-	server->upstream->n_idle--;
+	TAILQ_REMOVE(&server->share->idle, server, idle_link);
+	atomic_fetch_sub_explicit(&server->upstream->n_idle, 1, memory_order_relaxed);
 }
 
 void http_server_close(struct http_server *server)
 {
-	struct upstream *upstream = server->upstream;
-
 	if (is_pooled(server))
 		server_unpool(server);
 	if (server->client)
@@ -52,12 +45,11 @@ void http_server_close(struct http_server *server)
 	if (server->owner && server->owner->own == server)
 		server->owner->own = NULL;
 	if (server->connected)
-		upstream->traffic.open--;
-	TAILQ_REMOVE(&upstream->servers, server, link);
+		server->share->counts.traffic.open--;
+	TAILQ_REMOVE(&server->share->servers, server, link);
 	event_del(&server->event);
 	close_fd(&server->peer.fd);
 	free(server);
-	upstream_settle(upstream);
 }
 
 /* An idle one has nothing to say: an end, or bytes that answer nothing. What was seen may also have been read before. */
@@ -68,39 +60,45 @@ static bool server_is_quiet(const struct http_server *server)
 	return recv(server->peer.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
+/* Beyond the bound this worker's oldest goes: other workers' are theirs. */
+static void server_pool(struct http_server *server)
+{
+	struct upstream_share *share = server->share;
+
+	TAILQ_INSERT_HEAD(&share->idle, server, idle_link);
+	if (atomic_fetch_add_explicit(&server->upstream->n_idle, 1, memory_order_relaxed) >= HTTP_SERVERS_IDLE)
+		http_server_close(TAILQ_LAST(&share->idle, http_server_list));
+}
+
 void http_server_release(struct http_client *client, bool reusable)
 {
 	struct http_server *server = client->server;
-	struct upstream *upstream;
 
 	if (!server)
 		return;
-	upstream = server->upstream;
-	if (!reusable || upstream->gone || server->peer.closed || (server->peer.readable && !server_is_quiet(server))) {
+	if (!reusable || server->upstream->gone || server->peer.closed ||
+	    (server->peer.readable && !server_is_quiet(server))) {
 		http_server_close(server);
 		return;
 	}
 	server_finish(server);
 	server->reused = true;
 	server->since = clock_ns(CLOCK_MONOTONIC_COARSE);
-	if (server->owner) {
+	if (server->owner)
 		client->own = server;
-		return;
-	}
-	TAILQ_INSERT_HEAD(&upstream->idle, server, idle_link);
-	if (++upstream->n_idle > HTTP_SERVERS_IDLE)
-		http_server_close(TAILQ_LAST(&upstream->idle, http_server_list));
+	else
+		server_pool(server);
 }
 
 /*
  * The latest of the idle ones: what it needs is in the caches, and the others can grow old. One that has ended, or said more
  * than it was asked, is none, whether the loop has come to tell of that or not.
  */
-static struct http_server *idle_take(struct upstream *upstream)
+static struct http_server *idle_take(struct upstream_share *share)
 {
 	struct http_server *server;
 
-	while ((server = TAILQ_FIRST(&upstream->idle)) && !server_is_quiet(server))
+	while ((server = TAILQ_FIRST(&share->idle)) && !server_is_quiet(server))
 		http_server_close(server);
 	if (server)
 		server_unpool(server);
@@ -115,7 +113,7 @@ struct http_server *http_server_take(struct http_client *client, struct upstream
 
 	if (server && (!proxied || server->upstream != upstream || !server_is_quiet(server)))
 		http_server_close(server);
-	server = proxied ? TAKE_PTR(client->own) : idle_take(upstream);
+	server = proxied ? TAKE_PTR(client->own) : idle_take(upstream_share(upstream, client->worker));
 	if (server)
 		server_begin(server, client);
 	return server;
@@ -162,8 +160,8 @@ static void server_connected(struct http_server *server)
 		return;
 	}
 	server->connected = true;
-	server->upstream->traffic.connections++;
-	server->upstream->traffic.open++;
+	server->share->counts.traffic.connections++;
+	server->share->counts.traffic.open++;
 	client->phase = HTTP_EXCHANGE;
 	http_deadline(client, client->x.timeout_s);
 	http_pump(client);
@@ -200,9 +198,11 @@ int http_server_connect(struct http_client *client, struct upstream *upstream)
 		free(server);
 		return fd;
 	}
-	*server = (struct http_server){ .peer.fd = fd, .upstream = upstream };
-	if (gateway_event(client->gateway, &server->event, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
-			  on_server, server) < 0 ||
+	*server = (struct http_server){ .peer.fd = fd,
+					.upstream = upstream,
+					.share = upstream_share(upstream, client->worker) };
+	if (loop_event(client->worker->base, &server->event, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+		       on_server, server) < 0 ||
 	    event_add(&server->event, NULL) < 0) {
 		close(fd);
 		free(server);
@@ -210,31 +210,30 @@ int http_server_connect(struct http_client *client, struct upstream *upstream)
 	}
 	if (upstream->backend->service->proxy_protocol != PROXY_OFF)
 		server->owner = client;
-	TAILQ_INSERT_TAIL(&upstream->servers, server, link);
+	TAILQ_INSERT_TAIL(&server->share->servers, server, link);
 	server_begin(server, client);
 	return 0;
 }
 
 /* ---- the end ---- */
 
-void http_drop_idle(struct upstream *upstream)
+void http_drop_idle(struct upstream_share *share)
 {
 	struct http_server *server, *next;
 
-	for (server = TAILQ_FIRST(&upstream->servers); server; server = next) {
+	for (server = TAILQ_FIRST(&share->servers); server; server = next) {
 		next = TAILQ_NEXT(server, link);
 		if (!server->client)
 			http_server_close(server);
 	}
 }
 
-/* The last one may take the upstream with it. */
-void http_drop_all(struct upstream *upstream)
+/* A client may have a second one, of its own use: so each time the first. */
+void http_drop_all(struct upstream_share *share)
 {
-	struct http_server *server, *next;
+	struct http_server *server;
 
-	for (server = TAILQ_FIRST(&upstream->servers); server; server = next) {
-		next = TAILQ_NEXT(server, link);
+	while ((server = TAILQ_FIRST(&share->servers))) {
 		if (server->client)
 			http_end(server->client, true);
 		else
@@ -242,24 +241,23 @@ void http_drop_all(struct upstream *upstream)
 	}
 }
 
-static void upstream_sweep(struct upstream *upstream, int64_t until)
+static void share_sweep(struct upstream_share *share, int64_t until)
 {
 	struct http_server *server, *next;
 
-	for (server = TAILQ_FIRST(&upstream->servers); server; server = next) {
+	for (server = TAILQ_FIRST(&share->servers); server; server = next) {
 		next = TAILQ_NEXT(server, link);
 		if (!server->client && server->since < until)
 			http_server_close(server);
 	}
 }
 
-/* Idle ones are of endpoints that are not gone: closing them frees nothing but them. */
-void http_servers_sweep(struct gateway *gateway, int64_t now)
+void http_servers_sweep(struct worker *worker, int64_t now)
 {
 	struct backend *backend;
 	struct upstream *upstream;
 
-	TAILQ_FOREACH(backend, &gateway->backends, link)
+	TAILQ_FOREACH(backend, &worker->gateway->backends, link)
 	TAILQ_FOREACH(upstream, &backend->upstreams, link)
-	upstream_sweep(upstream, now - HTTP_SERVER_IDLE_S * NSEC_PER_SEC);
+	share_sweep(upstream_share(upstream, worker), now - HTTP_SERVER_IDLE_S * NSEC_PER_SEC);
 }

@@ -41,8 +41,8 @@ static size_t answer_read(const struct evutil_addrinfo *answer, struct addr *out
 	return n;
 }
 
-/* The addresses that it had stay if there are no others, or none. */
-static void host_answer(struct backend *backend, struct host *host, int error, const struct evutil_addrinfo *answer)
+/* The addresses that it had stay if there are no others, or none. Returns whether they have changed. */
+static bool host_answer(struct backend *backend, struct host *host, int error, const struct evutil_addrinfo *answer)
 {
 	struct addr addrs[ADDRS_MAX], *copy;
 	size_t n = error ? 0 : answer_read(answer, addrs);
@@ -52,16 +52,33 @@ static void host_answer(struct backend *backend, struct host *host, int error, c
 			gateway_note(backend->gateway, "cluster %s: no address of %s is to be had: %s", backend->name,
 				     host->name, error ? evutil_gai_strerror(error) : "it has none");
 		host->failed = true;
-		return;
+		return false;
 	}
 	host->failed = false;
+	if (n == host->n_addrs && !memcmp(host->addrs, addrs, n * sizeof(*addrs)))
+		return false;
 	copy = malloc(n * sizeof(*addrs));
 	if (!copy)
-		return;
+		return false;
 	memcpy(copy, addrs, n * sizeof(*addrs));
 	free(host->addrs);
 	host->addrs = copy;
 	host->n_addrs = n;
+	return true;
+}
+
+static void backend_answer(struct backend *backend, const char *name, int error, const struct evutil_addrinfo *answer)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < backend->n_hosts; i++)
+		if (!strcmp(backend->hosts[i].name, name))
+			changed |= host_answer(backend, &backend->hosts[i], error, answer);
+	if (!changed)
+		return;
+	workers_halt(backend->gateway);
+	backend_refresh(backend);
+	workers_go(backend->gateway);
 }
 
 static void on_answer(int error, struct evutil_addrinfo *answer, void *data)
@@ -71,12 +88,8 @@ static void on_answer(int error, struct evutil_addrinfo *answer, void *data)
 	struct backend *backend = backend_find(gateway, question->cluster);
 
 	gateway->questions--;
-	if (backend && backend->service && error != EVUTIL_EAI_CANCEL) {
-		for (size_t i = 0; i < backend->n_hosts; i++)
-			if (!strcmp(backend->hosts[i].name, question->host))
-				host_answer(backend, &backend->hosts[i], error, answer);
-		backend_refresh(backend);
-	}
+	if (backend && backend->service && error != EVUTIL_EAI_CANCEL)
+		backend_answer(backend, question->host, error, answer);
 	if (answer)
 		evutil_freeaddrinfo(answer);
 	question_free(question);

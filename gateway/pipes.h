@@ -5,11 +5,13 @@
  *
  * There are no more than PIPES_MAX: slow readers, who keep theirs, take neither the descriptors nor the memory of others. The
  * kernel lets a user without CAP_SYS_RESOURCE have fs.pipe-user-pages-soft pages of pipes (16,384) at their usual size, and gives
- * small ones after that. So only the first are made large.
+ * small ones after that. So only the first are made large. All threads share the one pool, so that these bounds are those of the
+ * process and an idle pipe serves whoever needs one; a turn of a transfer takes one, which is seldom enough for a lock.
  */
 #ifndef MPBPF_GATEWAY_PIPES_H
 #define MPBPF_GATEWAY_PIPES_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
@@ -26,6 +28,7 @@ struct pipe {
 };
 
 struct pipes {
+	pthread_mutex_t lock;
 	SLIST_HEAD(, pipe) idle;
 	size_t n_idle, n_open;
 };

@@ -44,16 +44,18 @@ static void gate_free(struct gate *gate)
 
 static int gate_new(struct gateway *gateway, const struct listener_config *listener, struct gate **ret)
 {
-	struct gate *gate = calloc(1, sizeof(*gate));
+	struct gate *gate = shares_alloc(sizeof(*gate), sizeof(gate->shares[0]), gateway->n_workers);
 
 	if (!gate)
 		return -ENOMEM;
-	*gate = (struct gate){ .gateway = gateway,
-			       .any = listener->any,
-			       .place = listener_place(listener),
-			       .name = strdup(listener->name) };
-	TAILQ_INIT(&gate->sessions);
-	TAILQ_INIT(&gate->clients);
+	gate->gateway = gateway;
+	gate->any = listener->any;
+	gate->place = listener_place(listener);
+	gate->name = strdup(listener->name);
+	for (size_t i = 0; i < gateway->n_workers; i++) {
+		TAILQ_INIT(&gate->shares[i].sessions);
+		TAILQ_INIT(&gate->shares[i].clients);
+	}
 	gate->fd = gate->name ? socket_listen(&gate->place, gate->any) : -ENOMEM;
 	if (gate->fd < 0) {
 		int r = gate->fd;
@@ -141,7 +143,7 @@ void gateway_abandon(struct gateway_plan *plan)
 	plan_free(plan);
 }
 
-/* ---- the change: on the gateway's thread ---- */
+/* ---- the change: on the gateway's thread, while the workers stand still ---- */
 
 static void backends_commit(struct gateway *gateway, struct gateway_plan *plan)
 {
@@ -197,25 +199,23 @@ static void gates_leave(struct gateway *gateway, const struct config *config)
 
 static void gates_keep(struct gateway *gateway, const struct config *config)
 {
-	struct gate *gate, *next;
+	struct gate *gate;
 	size_t i;
 
-	for (gate = TAILQ_FIRST(&gateway->gates); gate; gate = next) {
-		next = TAILQ_NEXT(gate, link);
+	TAILQ_FOREACH(gate, &gateway->gates, link)
+	{
 		if (gate->gone)
 			continue;
 		i = gate_index(gate, config);
-		if (i < config->n_listeners) {
+		gate->gone = i == config->n_listeners;
+		if (!gate->gone) {
 			gate->index = i;
 			gate_rename(gate, config->listeners[i].name);
-			if (config->listeners[i].protocol != LISTENER_HTTP)
-				http_leave(gate);
-			continue;
 		}
-		http_leave(gate);
-		gate->gone = true;
-		gate_settle(gate);
+		if (gate->gone || config->listeners[i].protocol != LISTENER_HTTP)
+			http_leave(gate);
 	}
+	gates_settle(gateway);
 }
 
 static void gates_add(struct gateway *gateway, struct gateway_plan *plan)
@@ -236,6 +236,7 @@ static void commit(struct gateway *gateway, void *data)
 {
 	struct gateway_plan *plan = data;
 
+	workers_halt(gateway);
 	gates_leave(gateway, plan->config);
 	gates_keep(gateway, plan->config);
 	backends_commit(gateway, plan);
@@ -245,6 +246,7 @@ static void commit(struct gateway *gateway, void *data)
 	free(gateway->served);
 	gateway->served = TAKE_PTR(plan->served);
 	gates_add(gateway, plan);
+	workers_go(gateway);
 	names_ask(gateway);
 }
 

@@ -98,12 +98,12 @@ static void on_timeout(evutil_socket_t fd, short what, void *data)
 
 void preface_await(struct session *session)
 {
-	struct gateway *gateway = session->gateway;
+	const struct gateway *gateway = session->worker->gateway;
 	const struct timeval timeout = { .tv_sec = gateway->config->clients.head_timeout_s };
 	struct session_opening *opening = session->opening;
 
-	gateway_event(gateway, &opening->event, session->client, EV_READ | EV_PERSIST, on_readable, session);
-	gateway_event(gateway, &opening->timer, -1, 0, on_timeout, session);
+	loop_event(session->worker->base, &opening->event, session->client, EV_READ | EV_PERSIST, on_readable, session);
+	loop_event(session->worker->base, &opening->timer, -1, 0, on_timeout, session);
 	if (event_add(&opening->event, NULL) < 0 || event_add(&opening->timer, &timeout) < 0)
 		session_refuse(session, REFUSED_RESOURCES);
 }

@@ -112,7 +112,7 @@ static void probe_read(struct probe *probe)
 
 static int probe_await(struct probe *probe, short what, event_callback_fn function)
 {
-	if (gateway_event(probe->upstream->backend->gateway, &probe->event, probe->fd, what, function, probe) < 0 ||
+	if (loop_event(probe->upstream->backend->gateway->base, &probe->event, probe->fd, what, function, probe) < 0 ||
 	    event_add(&probe->event, NULL) < 0)
 		return -ENOMEM;
 	return 0;
@@ -176,7 +176,7 @@ struct probe *probe_open(struct upstream *upstream)
 		return NULL;
 	probe->upstream = upstream;
 	probe->fd = -1;
-	gateway_event(upstream->backend->gateway, &probe->timer, -1, 0, on_timer, probe);
+	loop_event(upstream->backend->gateway->base, &probe->timer, -1, 0, on_timer, probe);
 	event_add(&probe->timer, &at_once);
 	return probe;
 }

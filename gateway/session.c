@@ -14,18 +14,23 @@ static struct session *session_of(struct relay *relay)
 	return (struct session *)((char *)relay - offsetof(struct session, relay));
 }
 
-struct session *session_next(const struct session *session)
+static struct gate_counts *gate_counts(const struct session *session)
 {
-	return TAILQ_NEXT(session, upstream_link);
+	return &gate_share(session->gate, session->worker)->counts;
+}
+
+static struct upstream_counts *upstream_counts(const struct session *session)
+{
+	return &upstream_share(session->upstream, session->worker)->counts;
 }
 
 /* ---- its endpoint ---- */
 
+/* Picked for it. */
 static void upstream_enter(struct session *session, struct upstream *upstream)
 {
 	session->upstream = upstream;
-	TAILQ_INSERT_TAIL(&upstream->sessions, session, upstream_link);
-	cluster_opened(&upstream->backend->cluster, &upstream->place.addr, ntohs(upstream->place.port));
+	TAILQ_INSERT_TAIL(&upstream_share(upstream, session->worker)->sessions, session, upstream_link);
 }
 
 static void upstream_exit(struct session *session)
@@ -34,9 +39,8 @@ static void upstream_exit(struct session *session)
 
 	if (!upstream)
 		return;
-	TAILQ_REMOVE(&upstream->sessions, session, upstream_link);
-	cluster_closed(&upstream->backend->cluster, &upstream->place.addr, ntohs(upstream->place.port));
-	upstream_settle(upstream);
+	TAILQ_REMOVE(&upstream_share(upstream, session->worker)->sessions, session, upstream_link);
+	upstream_done(upstream);
 }
 
 /* ---- the end ---- */
@@ -53,26 +57,24 @@ static void opening_free(struct session *session)
 /* Its sockets are closed already. */
 static void session_free(struct session *session)
 {
-	struct gate *gate = session->gate;
-
 	upstream_exit(session);
 	opening_free(session);
-	TAILQ_REMOVE(&gate->sessions, session, gate_link);
+	TAILQ_REMOVE(&gate_share(session->gate, session->worker)->sessions, session, gate_link);
+	worker_left(session->worker);
 	free(session);
-	gate_settle(gate);
 }
 
 static void session_end(struct session *session, bool reset)
 {
-	session->gate->traffic.open--;
-	session->upstream->traffic.open--;
+	gate_counts(session)->traffic.open--;
+	upstream_counts(session)->traffic.open--;
 	relay_close(&session->relay, reset);
 	session_free(session);
 }
 
 void session_refuse(struct session *session, enum refusal why)
 {
-	session->gate->refused[why]++;
+	gate_counts(session)->refused[why]++;
 	opening_free(session);
 	socket_reset_on_close(session->client);
 	close_fd(&session->client);
@@ -99,8 +101,8 @@ static void on_moved(struct relay *relay, int from, size_t bytes)
 {
 	struct session *session = session_of(relay);
 
-	traffic_add(&session->gate->traffic, from, bytes);
-	traffic_add(&session->upstream->traffic, from, bytes);
+	traffic_add(&gate_counts(session)->traffic, from, bytes);
+	traffic_add(&upstream_counts(session)->traffic, from, bytes);
 }
 
 static void on_over(struct relay *relay, bool reset)
@@ -122,16 +124,16 @@ static void session_relay(struct session *session)
 	size_t sent = session->opening->len;
 
 	event_del(&session->opening->event);
-	if (relay_open(&session->relay, session->gateway->base, &session->gateway->pipes, &hooks, session->client,
-		       session->server) < 0) {
+	if (relay_open(&session->relay, session->worker->base, &session->worker->gateway->pipes, &hooks,
+		       session->client, session->server) < 0) {
 		session_refuse(session, REFUSED_RESOURCES);
 		return;
 	}
 	for (int i = 0; i < 2; i++)
 		event_priority_set(&session->relay.side[i].event, PRIORITY_RELAY);
 	opening_free(session);
-	traffic_begin(&session->gate->traffic, sent);
-	traffic_begin(&session->upstream->traffic, sent);
+	traffic_begin(&gate_counts(session)->traffic, sent);
+	traffic_begin(&upstream_counts(session)->traffic, sent);
 }
 
 /* ---- the connection to the endpoint ---- */
@@ -144,7 +146,7 @@ static void session_again(struct session *session, const char *why)
 	event_del(&session->opening->event);
 	event_del(&session->opening->timer);
 	close_fd(&session->server);
-	upstream->failed++;
+	upstream_counts(session)->failed++;
 	upstream_report(upstream, false, why);
 	upstream_exit(session);
 	session_connect(session);
@@ -183,8 +185,8 @@ static int await_connection(struct session *session)
 	static const struct timeval timeout = { .tv_sec = CONNECT_MS / 1000, .tv_usec = CONNECT_MS % 1000 * 1000 };
 	struct session_opening *opening = session->opening;
 
-	if (gateway_event(session->gateway, &opening->event, session->server, EV_WRITE, on_connected, session) < 0 ||
-	    gateway_event(session->gateway, &opening->timer, -1, 0, on_timeout, session) < 0 ||
+	if (loop_event(session->worker->base, &opening->event, session->server, EV_WRITE, on_connected, session) < 0 ||
+	    loop_event(session->worker->base, &opening->timer, -1, 0, on_timeout, session) < 0 ||
 	    event_add(&opening->event, NULL) < 0 || event_add(&opening->timer, &timeout) < 0)
 		return -ENOMEM;
 	return 0;
@@ -209,11 +211,11 @@ static void session_wait(struct session *session)
 	static const struct timeval wait = { .tv_usec = SHORTAGE_MS * 1000 };
 	struct session_opening *opening = session->opening;
 
-	gateway_note_limit(session->gateway);
+	gateway_note_limit(session->worker->gateway);
 	upstream_exit(session);
 	opening->n_tried--;
 	if (++opening->shortages > SHORTAGES_MAX ||
-	    gateway_event(session->gateway, &opening->timer, -1, 0, on_shortage_over, session) < 0 ||
+	    loop_event(session->worker->base, &opening->timer, -1, 0, on_shortage_over, session) < 0 ||
 	    event_add(&opening->timer, &wait) < 0)
 		session_refuse(session, REFUSED_RESOURCES);
 }
@@ -239,34 +241,9 @@ static void upstream_connect(struct session *session, struct upstream *upstream)
 
 /* ---- where it goes ---- */
 
-/* An endpoint that was not tried. 0, or -errno: there is none. */
-static int upstream_pick(const struct session *session, struct backend *backend, struct upstream **ret)
-{
-	struct cluster *cluster = &backend->cluster;
-	_cleanup_free_ bool *tried = calloc(cluster->n_endpoints ?: 1, sizeof(*tried));
-	const struct session_opening *opening = session->opening;
-	size_t i;
-	int r;
-
-	if (!tried)
-		return -ENOMEM;
-	for (i = 0; i < opening->n_tried; i++) {
-		const struct place *place = &opening->tried[i];
-		const struct endpoint *endpoint = cluster_find(cluster, &place->addr, ntohs(place->port));
-
-		if (endpoint)
-			tried[endpoint - cluster->endpoints] = true;
-	}
-	r = cluster_pick(cluster, &session->source.addr, tried, &i);
-	if (r < 0)
-		return r;
-	*ret = backend_upstream(backend, i);
-	return *ret ? 0 : -ENOMEM;
-}
-
 static struct backend *session_backend(const struct session *session)
 {
-	struct gateway *gateway = session->gateway;
+	struct gateway *gateway = session->worker->gateway;
 	struct route_answer answer;
 
 	if (session->gate->gone)
@@ -278,6 +255,7 @@ static struct backend *session_backend(const struct session *session)
 /* By the configuration that is in force now, which another try may find changed. */
 void session_connect(struct session *session)
 {
+	const struct session_opening *opening = session->opening;
 	struct backend *backend = session_backend(session);
 	struct upstream *upstream;
 	int r;
@@ -286,7 +264,9 @@ void session_connect(struct session *session)
 		session_refuse(session, REFUSED_NO_ROUTE);
 		return;
 	}
-	r = session->opening->n_tried < CONNECT_TRIES ? upstream_pick(session, backend, &upstream) : -EHOSTUNREACH;
+	r = opening->n_tried < CONNECT_TRIES
+		    ? backend_pick(backend, &session->source.addr, opening->tried, opening->n_tried, &upstream)
+		    : -EHOSTUNREACH;
 	if (r == 0)
 		upstream_connect(session, upstream);
 	else
@@ -305,7 +285,7 @@ static bool peer_is_trusted(const struct accept_proxy_config *accept, const stru
 	return !accept->n_trusted;
 }
 
-static struct session *session_new(struct gate *gate, int client)
+static struct session *session_new(struct worker *worker, struct gate *gate, int client)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
@@ -316,25 +296,26 @@ static struct session *session_new(struct gate *gate, int client)
 		free(session);
 		return NULL;
 	}
-	session->gateway = gate->gateway;
+	session->worker = worker;
 	session->gate = gate;
 	session->client = client;
 	session->server = -1;
-	gateway_event(gate->gateway, &session->opening->event, client, EV_READ, NULL, NULL);
-	gateway_event(gate->gateway, &session->opening->timer, -1, 0, NULL, NULL);
-	TAILQ_INSERT_TAIL(&gate->sessions, session, gate_link);
+	loop_event(worker->base, &session->opening->event, client, EV_READ, NULL, NULL);
+	loop_event(worker->base, &session->opening->timer, -1, 0, NULL, NULL);
+	TAILQ_INSERT_TAIL(&gate_share(gate, worker)->sessions, session, gate_link);
 	return session;
 }
 
-void session_accept(struct gate *gate, int client, const struct sockaddr_storage *peer)
+void session_accept(struct worker *worker, struct gate *gate, int client, const struct sockaddr_storage *peer)
 {
 	const struct listener_config *listener = &gate->gateway->config->listeners[gate->index];
-	struct session *session = session_new(gate, client);
+	struct session *session = session_new(worker, gate, client);
 	struct sockaddr_storage self;
 	socklen_t len = sizeof(self);
 
 	if (!session) {
-		gate->refused[REFUSED_RESOURCES]++;
+		gate_share(gate, worker)->counts.refused[REFUSED_RESOURCES]++;
+		worker_left(worker);
 		socket_reset_on_close(client);
 		close(client);
 		return;

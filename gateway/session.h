@@ -28,7 +28,7 @@ struct session_opening {
 };
 
 struct session {
-	struct gateway *gateway;
+	struct worker *worker;
 	struct gate *gate;
 	struct upstream *upstream;	  /* NULL: none is chosen */
 	struct place source, destination; /* of the client's connection, or as its PROXY header has it */
@@ -39,12 +39,9 @@ struct session {
 };
 
 /* Takes the socket over that `gate` has accepted. */
-void session_accept(struct gate *gate, int client, const struct sockaddr_storage *peer);
+void session_accept(struct worker *worker, struct gate *gate, int client, const struct sockaddr_storage *peer);
 /* Both ends get RST. */
 void session_reset(struct session *session);
-/* Of the same upstream. */
-struct session *session_next(const struct session *session);
-
 /* preface.c: waits for the PROXY header, then goes on with session_connect(). */
 void preface_await(struct session *session);
 /* The PROXY header that the endpoint gets, and what the client sent behind its own. */

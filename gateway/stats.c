@@ -24,16 +24,16 @@ static bool add_counters(cJSON *object, const struct counter *counters, size_t n
 		     ARRAY_SIZE(((const struct counter[]){ __VA_ARGS__ })))
 
 /* Of those that speak HTTP, or did. */
-static bool add_http(cJSON *object, const struct gate *gate)
+static bool add_http(cJSON *object, const struct gate *gate, const struct gate_counts *counts)
 {
-	const uint64_t *answers = gate->answers;
+	const uint64_t *answers = counts->answers;
 	cJSON *answered;
 
-	if (!gate->http_connections && !gate->refused[REFUSED_UNJUDGED] &&
+	if (!counts->http_connections && !counts->refused[REFUSED_UNJUDGED] &&
 	    (gate->gone || gate->gateway->config->listeners[gate->index].protocol != LISTENER_HTTP))
 		return true;
 	answered = cJSON_AddObjectToObject(object, "answered");
-	return answered && ADD_COUNTERS(object, { "requests", gate->requests }) &&
+	return answered && ADD_COUNTERS(object, { "requests", counts->requests }) &&
 	       ADD_COUNTERS(answered, { "bad_request", answers[ANSWER_BAD_REQUEST] },
 			    { "too_large", answers[ANSWER_TOO_LARGE] },
 			    { "bad_response", answers[ANSWER_BAD_RESPONSE] }, { "no_route", answers[ANSWER_NO_ROUTE] },
@@ -43,21 +43,24 @@ static bool add_http(cJSON *object, const struct gate *gate)
 
 static bool add_gate(cJSON *json, const struct gate *gate)
 {
-	const uint64_t *refused = gate->refused;
+	struct gate_counts counts = {};
+	const uint64_t *refused = counts.refused;
 	cJSON *object, *why, *path;
 	uint64_t total = 0;
 
+	for (size_t i = 0; i < gate->gateway->n_workers; i++)
+		counts_add(&counts, &gate->shares[i].counts, sizeof(counts));
 	for (size_t i = 0; i < REFUSAL_MAX; i++)
 		total += refused[i];
 	object = cJSON_AddObjectToObject(json, gate->name);
-	if (!object ||
-	    !ADD_COUNTERS(object, { "accepted", gate->accepted }, { "open", gate->traffic.open }, { "refused", total },
-			  { "bytes_in", gate->traffic.bytes_in }, { "bytes_out", gate->traffic.bytes_out }))
+	if (!object || !ADD_COUNTERS(object, { "accepted", counts.accepted }, { "open", counts.traffic.open },
+				     { "refused", total }, { "bytes_in", counts.traffic.bytes_in },
+				     { "bytes_out", counts.traffic.bytes_out }))
 		return false;
 	why = cJSON_AddObjectToObject(object, "refused_by");
 	path = cJSON_AddObjectToObject(object, "path");
-	return why && path && add_http(object, gate) &&
-	       ADD_COUNTERS(path, { "relay", gate->traffic.connections }, { "http", gate->http_connections }) &&
+	return why && path && add_http(object, gate, &counts) &&
+	       ADD_COUNTERS(path, { "relay", counts.traffic.connections }, { "http", counts.http_connections }) &&
 	       ADD_COUNTERS(why, { "no_route", refused[REFUSED_NO_ROUTE] },
 			    { "no_endpoint", refused[REFUSED_NO_ENDPOINT] },
 			    { "bad_proxy", refused[REFUSED_BAD_PROXY] }, { "resources", refused[REFUSED_RESOURCES] },
@@ -68,18 +71,21 @@ static bool add_target(cJSON *json, const struct upstream *upstream)
 {
 	const struct endpoint *endpoint =
 		cluster_find(&upstream->backend->cluster, &upstream->place.addr, ntohs(upstream->place.port));
-	const struct traffic *traffic = &upstream->traffic;
+	struct upstream_counts counts = {};
+	const struct traffic *traffic = &counts.traffic;
 	char text[PLACE_TEXT_MAX];
 	cJSON *object;
 
+	for (size_t i = 0; i < upstream->backend->gateway->n_workers; i++)
+		counts_add(&counts, &upstream->shares[i].counts, sizeof(counts));
 	place_text(&upstream->place, text);
 	object = cJSON_AddObjectToObject(json, text);
 	return object && ADD_COUNTERS(object, { "healthy", endpoint && endpoint->healthy },
 				      { "connections", traffic->connections }, { "open", traffic->open },
-				      { "failed", upstream->failed }, { "changes", upstream->changes },
+				      { "failed", counts.failed }, { "changes", upstream->changes },
 				      { "bytes_in", traffic->bytes_in }, { "bytes_out", traffic->bytes_out },
-				      { "requests", upstream->requests }, { "retried", upstream->retried },
-				      { "idle", upstream->n_idle });
+				      { "requests", counts.requests }, { "retried", counts.retried },
+				      { "idle", atomic_load(&upstream->n_idle) });
 }
 
 /* Those that are gone as well, while they have connections. */
@@ -107,6 +113,10 @@ static void collect(struct gateway *gateway, void *data)
 	const struct backend *backend;
 	const struct gate *gate;
 
+	workers_halt(gateway);
+	/* What has ended is not told of. */
+	gates_settle(gateway);
+	backends_settle(gateway);
 	call->done = true;
 	TAILQ_FOREACH(gate, &gateway->gates, link)
 	if (!gate->gone)
@@ -117,6 +127,7 @@ static void collect(struct gateway *gateway, void *data)
 		call->done = call->done && add_gate(call->gateway, gate);
 	TAILQ_FOREACH(backend, &gateway->backends, link)
 	call->done = call->done && add_backend(call->clusters, backend);
+	workers_go(gateway);
 }
 
 bool gateway_stats(struct gateway *gateway, cJSON *json)

@@ -194,7 +194,7 @@ echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(
 echo "commit:  $(git -C "$top" describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"
 echo "service: $(nginx -v 2>&1 | sed 's/.*: //'), 2 workers; load: wrk, 2 threads, $connections connections, $seconds s; curl, $bulk_mb MiB;" \
 	"$rounds rounds of each way, interleaved, medians"
-echo "haproxy: $(haproxy -v | head -n 1 | cut -d ' ' -f 3), 2 threads, mode tcp, splice-auto; nginx: stream, 2 workers; mpbpfd: one thread"
+echo "haproxy: $(haproxy -v | head -n 1 | cut -d ' ' -f 3), 2 threads, mode tcp, splice-auto; nginx: stream, 2 workers; mpbpfd: a worker a processor"
 echo
 table requests requests/s 'cpu us/req'
 table connections requests/s 'cpu us/req'

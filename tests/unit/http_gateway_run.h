@@ -22,16 +22,20 @@
 #include "core/util.h"
 #include "gateway/gateway.h"
 
+#define WORKERS 3
 #define CLIENTS 6
 #define REQUESTS 100 /* of each */
 #define PATIENCE_S 20
 
 static atomic_bool judged;
 static atomic_uint policy;
+static pthread_t judges[64]; /* the threads that asked, one after the other */
+static atomic_uint n_judges;
 static struct gateway *gateway;
 static struct config *config;
 static int endpoint; /* listens */
 static uint16_t endpoint_port, gateway_port;
+static const char *more_listeners = ""; /* behind a comma */
 
 static void on_note(const char *text)
 {
@@ -43,6 +47,7 @@ static bool on_judged(void *data, int fd, bool dry_run, uint32_t *ret_policy)
 	(void)data;
 	(void)fd;
 	(void)dry_run;
+	judges[n_judges++ % 64] = pthread_self();
 	*ret_policy = policy;
 	return judged;
 }
@@ -64,7 +69,7 @@ static int listen_somewhere(uint16_t *ret_port)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
-	assert_int_equal(listen(fd, 64), 0);
+	assert_int_equal(listen(fd, 1024), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
 	*ret_port = ntohs(at.sin_port);
 	return fd;
@@ -77,16 +82,21 @@ static void patience(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 }
 
-static int client_open(void)
+static int client_open_at(uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				  .sin_port = htons(gateway_port) };
+				  .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	patience(fd);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	return fd;
+}
+
+static int client_open(void)
+{
+	return client_open_at(gateway_port);
 }
 
 static int endpoint_accept(void)
@@ -158,13 +168,13 @@ static void configure(const char *services)
 	struct gateway_plan *plan;
 	struct config_error error;
 	struct config *next;
-	char text[1024];
+	char text[2048];
 
 	snprintf(
 		text, sizeof(text),
 		"{\"version\": \"1\", \"auth\": {\"require_auth\": false}, \"listeners\": [{\"name\": \"web\", \"address\": "
-		"\"127.0.0.1\", \"port\": %u, \"mode\": \"gateway\", \"cluster_name\": \"s\"}], \"services\": [%s]}",
-		gateway_port, services);
+		"\"127.0.0.1\", \"port\": %u, \"mode\": \"gateway\", \"cluster_name\": \"s\"}%s], \"services\": [%s]}",
+		gateway_port, more_listeners, services);
 	if (config_parse(text, strlen(text), "x", NULL, &next, &error) < 0)
 		fail_msg("%s", error.text);
 	if (gateway_prepare(gateway, next, &plan, &error) < 0)
@@ -191,10 +201,11 @@ static int begin(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	judged = true;
 	policy = 1;
+	n_judges = 0;
 	endpoint = listen_somewhere(&endpoint_port);
 	fd = listen_somewhere(&gateway_port);
 	close(fd);
-	if (gateway_open(&hooks, &gateway) < 0)
+	if (gateway_open(&hooks, WORKERS, &gateway) < 0)
 		return -1;
 	configure(service(", \"drain_s\": 0"));
 	return gateway_start(gateway);

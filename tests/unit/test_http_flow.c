@@ -28,7 +28,7 @@ static void pair_open(struct pair *p)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, a), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, b), 0);
 	*p = (struct pair){ .source = a[0], .sink = b[1] };
-	http_buffers_init(&p->buffers);
+	http_buffers_init(&p->buffers, HTTP_BUFFERS_IDLE);
 	p->from = (struct http_peer){ .fd = a[1], .readable = true };
 	p->to = (struct http_peer){ .fd = b[0], .writable = true };
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -208,6 +209,24 @@ static void the_agents_lock_names_its_holder_and_ends_with_it(void **state)
 	runtime_close(&runtime);
 }
 
+static void processors_are_those_that_the_thread_may_run_on(void **state)
+{
+	cpu_set_t all, one;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	n = system_processors();
+	assert_int_equal(n, CPU_COUNT(&all));
+	CPU_ZERO(&one);
+	for (size_t i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(system_processors(), 1);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +235,7 @@ int main(void)
 		cmocka_unit_test(every_byte_comes_back_from_its_escape),
 		cmocka_unit_test(the_pin_of_an_interface_gives_its_name_back),
 		cmocka_unit_test(a_path_is_resolved_but_for_its_last_component),
+		cmocka_unit_test(processors_are_those_that_the_thread_may_run_on),
 		cmocka_unit_test(kernels_that_corrupt_are_told_by_their_upstream_version),
 		cmocka_unit_test(facts_are_read_as_they_were_written),
 		cmocka_unit_test(the_agents_lock_names_its_holder_and_ends_with_it),
