@@ -22,11 +22,11 @@ struct gateway_hooks {
 	void (*note)(const char *text);
 	/*
 	 * Is the accepted socket under guard? What it sends has been judged then. dry_run: its listener denies nothing.
-	 * *ret_policy: the generation by which it was judged last; as long as that is in force, the answer stays. Called on the
-	 * workers, for http; NULL: no socket is.
+	 * *ret_policy: the generation by which it was judged last; as long as that is in force, the answer stays. Called on any
+	 * thread of the gateway, for http; NULL: no socket is.
 	 */
 	bool (*judged)(void *data, int fd, bool dry_run, uint32_t *ret_policy);
-	/* The generation in force. Called on the workers. */
+	/* The generation in force. Called on any thread of the gateway. */
 	uint32_t (*policy)(void *data);
 	void *data;
 };
