@@ -74,7 +74,8 @@ PROG_BPF := $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(wildcard tests/prog/*.bpf.c))
 E2E := $(sort $(wildcard tests/e2e/t_*.sh tests/demo/t_*.sh))
 E2E_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
 RUNNER := $(wildcard tests/runner/t_*.sh tests/vm/t_*.sh)
-BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
+BENCH_BPF := $(patsubst %.bpf.c,$(BUILD)/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_LIB := $(BUILD)/libfuzz.a
 FUZZED := $(wildcard core/base64.c core/cidr.c core/config*.c core/host.c core/json.c core/jw*.c core/policy_headers.c \
@@ -196,7 +197,7 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c | $(DEPS)
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) $(DEPFLAGS) -c $< -o $@
 
-$(BUILD)/tests/prog/%.bpf.o: tests/prog/%.bpf.c | $(DEPS)
+$(PROG_BPF) $(BENCH_BPF): $(BUILD)/%.bpf.o: %.bpf.c | $(DEPS)
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) $(DEPFLAGS) -c $< -o $@
 
@@ -250,7 +251,7 @@ $(PROG): | $(BPF_OBJECT) $(PROG_BPF)
 $(BENCH_TOOLS): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call obj,$(PROG_HELPERS)) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
-$(BENCH_TOOLS): | $(BPF_OBJECT) $(PROG_BPF)
+$(BENCH_TOOLS): | $(BPF_OBJECT) $(PROG_BPF) $(BENCH_BPF)
 
 $(E2E_TOOLS): $(BUILD)/tests/e2e/%: $(BUILD)/obj/tests/e2e/%.o
 	@mkdir -p $(@D)
@@ -279,7 +280,7 @@ $(FUZZ): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 	$(call say,FUZZ,$@)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(CPPFLAGS) $(DEPFLAGS) -MF $@.d $< $(FUZZ_LIB) -o $@ \
 		-lcjson -lcrypto
 
-DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) $(patsubst %.c,$(BUILD)/fuzz/%.d,$(FUZZED)) \
+DEPFILES = $(BPF_OBJS:.o=.d) $(PROG_BPF:.o=.d) $(BENCH_BPF:.o=.d) $(addsuffix .d,$(FUZZ)) $(patsubst %.c,$(BUILD)/fuzz/%.d,$(FUZZED)) \
 	$(patsubst %.c,$(BUILD)/obj/%.d,$(CORE) $(AUTH) $(GATEWAY) $(LOADER) $(AGENT) $(wildcard $(patsubst %,tests/%/*.c,prog bench e2e smuggle))) \
 	$(patsubst %.c,$(BUILD)/san/%.d,$(CORE) $(AUTH) $(GATEWAY) $(wildcard tests/unit/*.c tests/fuzz/*.c))
 -include $(wildcard $(DEPFILES))

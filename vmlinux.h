@@ -603,6 +603,10 @@ struct bpf_iter_num {
 /* Internal types: CO-RE finds the fields by name in the running kernel. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct bpf_map {
+	__u32 max_entries;
+};
+
 struct sk_buff_head {
 	__u32 qlen;
 };

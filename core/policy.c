@@ -344,7 +344,7 @@ int policy_fixed_differ(const struct maps *maps, const struct config *config, st
 	r = max_entries(maps->fd[MAP_FLOWS], &flows);
 	if (r < 0)
 		return r;
-	ret->max_sources = sources != config->rate_limit.max_sources;
+	ret->max_sources = sources != MPBPF_SOURCE_SETS(config->rate_limit.max_sources);
 	ret->max_quotas = quotas != config->rate_limit.max_quotas;
 	ret->max_verdicts = verdicts != config->max_verdicts;
 	ret->max_flows = flows != config->classify.max_flows;

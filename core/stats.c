@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cjson/cJSON.h>
@@ -66,6 +67,29 @@ static int count_entries(int fd, size_t key_size, size_t value_size, uint64_t *r
 	return 0;
 }
 
+/* Entries of `sources` that are taken; programs may take more meanwhile. */
+static int count_sources(int fd, uint64_t *ret)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	struct source_set *sets;
+	uint64_t total = 0;
+	int r;
+
+	r = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (r < 0)
+		return r;
+	sets = mmap(NULL, info.max_entries * sizeof(*sets), PROT_READ, MAP_SHARED, fd, 0);
+	if (sets == MAP_FAILED)
+		return -errno;
+	for (__u32 i = 0; i < info.max_entries; i++)
+		for (size_t way = 0; way < MPBPF_SOURCE_WAYS; way++)
+			total += __atomic_load_n(&sets[i].ways[way].name, __ATOMIC_RELAXED) != 0;
+	munmap(sets, info.max_entries * sizeof(*sets));
+	*ret = total;
+	return 0;
+}
+
 /* The protocol rules of the policy in force, in their order, each under its name. */
 static int read_rules(const struct maps *maps, struct stats *stats)
 {
@@ -110,7 +134,7 @@ int stats_read(const struct maps *maps, struct stats *ret)
 		       sizeof(stats.requests) / sizeof(__u64));
 	if (r < 0)
 		return r;
-	r = count_entries(maps->fd[MAP_SOURCES], sizeof(struct source_key), sizeof(struct source), &stats.sources);
+	r = count_sources(maps->fd[MAP_SOURCES], &stats.sources);
 	if (r < 0)
 		return r;
 	r = count_entries(maps->fd[MAP_VERDICTS], sizeof(struct verdict_key), sizeof(struct verdict), &stats.verdicts);

@@ -10,7 +10,7 @@ struct cJSON;
 struct stats {
 	struct xdp_stats xdp;
 	struct request_stats requests;
-	uint64_t sources; /* entries of the map of that name */
+	uint64_t sources; /* that have an entry in the map of that name */
 	uint64_t verdicts;
 	uint64_t flows;
 	size_t n_rules;

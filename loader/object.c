@@ -45,7 +45,7 @@ static int load_with(const struct config *config, bool l7, bool walk, struct mpb
 	bpf_program__set_autoload(object->progs.iter_settle, walk);
 	steering_choose(object, steering_try());
 	fionread_choose(object, l7 && fionread_try() == FIONREAD_ADDED);
-	r = bpf_map__set_max_entries(object->maps.sources, config->rate_limit.max_sources);
+	r = bpf_map__set_max_entries(object->maps.sources, MPBPF_SOURCE_SETS(config->rate_limit.max_sources));
 	if (r == 0)
 		r = bpf_map__set_max_entries(object->maps.quotas, config->rate_limit.max_quotas);
 	if (r == 0)

@@ -5,6 +5,7 @@
 
 #include "lease.h"
 #include "packet.h"
+#include "sources.h"
 
 /* By what the packet is, not by how its address looks: a mapped one in an IPv6 header must not count against an IPv4 source. */
 static __always_inline struct source_key limit_key(const struct packet *pkt)
@@ -29,18 +30,12 @@ static __always_inline __u32 limit_window(const struct policy *policy)
 /* Adds `n` packets to the count of the source; how many there were before, the same one if there is no room for it. */
 static __always_inline __u32 limit_take(const struct source_key *key, __u32 window, __u32 *n)
 {
-	struct source *source = bpf_map_lookup_elem(&sources, key), first;
+	struct source *source = source_get(key, window, false);
 
+	/* It passes uncounted, by itself. */
 	if (unlikely(!source)) {
-		first.window_count = (__u64)window << 32 | *n;
-		if (!bpf_map_update_elem(&sources, key, &first, BPF_NOEXIST))
-			return 0;
-		/* Another CPU was first; or all room is being recycled at this moment: then it passes uncounted, by itself. */
-		source = bpf_map_lookup_elem(&sources, key);
-		if (!source) {
-			*n = 1;
-			return 0;
-		}
+		*n = 1;
+		return 0;
 	}
 	return window_take(source, window, *n) - *n;
 }

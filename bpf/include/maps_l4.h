@@ -62,12 +62,16 @@ struct {
 	__type(value, struct list_reason);
 } list_reasons __weak SEC(".maps");
 
-/* XDP writes and reads. Full: the source unseen for longest is forgotten, its count with it. */
+/*
+ * XDP writes and reads, see sources.h; stats reads, through mmap, which also has the kernel lay sets on cache lines. Full, for a
+ * source: of those in its two sets one that was not seen in this window is forgotten, or else the one with the fewest packets.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, MPBPF_SOURCES_MAX);
-	__type(key, struct source_key);
-	__type(value, struct source);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MPBPF_SOURCE_SETS(MPBPF_SOURCES_MAX));
+	__type(key, __u32);
+	__type(value, struct source_set);
 } sources __weak SEC(".maps");
 
 /* XDP alone: see lease.h. No place is free: the source asks for each packet. */

@@ -67,15 +67,8 @@ static __always_inline bool rule_quota_over(const struct rule_run *run, const st
 /* Packets of the default and of networks are counted in `sources`, whichever of them holds. */
 static __always_inline bool rule_source_over(const struct rule_run *run, const struct rate_rule *rule)
 {
-	struct source_key key = run->source; /* on the stack: 6.1 takes no key from a global function's argument */
-	struct source *source = bpf_map_lookup_elem(&sources, &key), fresh = {};
+	struct source *source = source_get(&run->source, run->time, run->bucket);
 
-	if (!source) {
-		if (!run->bucket)
-			fresh.window_count = run->time << 32;
-		bpf_map_update_elem(&sources, &key, &fresh, BPF_NOEXIST);
-		source = bpf_map_lookup_elem(&sources, &key);
-	}
 	if (!source)
 		return false;
 	if (run->bucket)

@@ -33,17 +33,23 @@ static __always_inline struct source_key source_key_of(const struct addr *addr)
 	return key;
 }
 
+/* Whether a count is of this window, or of one that a CPU which is late at it must count in. */
+static __always_inline bool window_is(__u64 window_count, __u32 window)
+{
+	__s32 ahead = (__s32)(window - (__u32)(window_count >> 32));
+
+	return ahead <= 0 && ahead >= -WINDOW_LATE_MAX;
+}
+
 /* How much the source has to its count in its present window, with these `n`. */
 static __always_inline __u32 window_take(struct source *source, __u32 window, __u32 n)
 {
 	__u64 old, first = (__u64)window << 32 | n;
-	__s32 ahead;
 	__u32 i;
 
 	for (i = 0; i < WINDOW_SWAPS_MAX; i++) {
 		old = READ_ONCE(source->window_count);
-		ahead = (__s32)(window - (__u32)(old >> 32));
-		if (ahead <= 0 && ahead >= -WINDOW_LATE_MAX)
+		if (window_is(old, window))
 			break;
 		if (__sync_val_compare_and_swap(&source->window_count, old, first) == old)
 			return n;

@@ -30,6 +30,7 @@
 #define MPBPF_LIST_REASON_SIZE 64   /* the longest reason, its terminator included */
 #define MPBPF_CONNS_MAX 262144	    /* guarded connections at a time */
 #define MPBPF_SOURCES_MAX 1048576   /* default number of sources that the packet limit remembers */
+#define MPBPF_SOURCE_WAYS 4	    /* entries of a set of them */
 #define MPBPF_LEASES 256	    /* sources that a CPU knows at hand */
 #define MPBPF_LEASE_MAX 64	    /* packets that a CPU takes at once from what a source may have */
 #define MPBPF_QUOTAS_MAX 65536	    /* default number of counters of bytes and of classes that are remembered */

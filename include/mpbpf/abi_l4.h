@@ -102,7 +102,7 @@ struct list_reason {
 };
 
 /*
- * Key of `sources`: the upper 64 bits of an IPv6 address, or an IPv4 address in the lower half with the upper
+ * A source: the upper 64 bits of an IPv6 address, or an IPv4 address in the lower half with the upper
  * half zero. ::/32 is reserved (RFC 4291, section 2.4), so the two never meet.
  */
 struct source_key {
@@ -110,12 +110,25 @@ struct source_key {
 };
 
 /*
- * Value of `sources`: window number in the upper, packet count in the lower 32 bits, so that both change at once. Token buckets
+ * What a source has sent: window number in the upper, packet count in the lower 32 bits, so that both change at once. Token buckets
  * keep a time there, which is below 2^63 (BUCKET_TICKS: for four years from boot): WINDOW_MARK in a number says that it is one.
  */
 #define WINDOW_MARK (1u << 31)
 struct source {
 	__u64 window_count;
+};
+
+/*
+ * sources[i]: a set of a set-associative table, one cache line; see sources.h. There are twice as many entries as sources that are
+ * to be remembered, in whole pages: less than one source in 200 finds none free then.
+ */
+#define MPBPF_SOURCE_SETS(n_sources) (((n_sources) + 127) / 128 * (2 * 128 / MPBPF_SOURCE_WAYS))
+
+struct source_set {
+	struct source_way {
+		__u64 name; /* struct source_key as a number; 0: the entry is free */
+		struct source source;
+	} ways[MPBPF_SOURCE_WAYS];
 };
 
 /* leases[i], per CPU, XDP's own: of a source, what this CPU may let pass in this window without asking `sources`. */
@@ -196,6 +209,7 @@ MPBPF_ASSERT_SIZE(struct list_lengths, 688);
 MPBPF_ASSERT_SIZE(struct list_reason, MPBPF_LIST_REASON_SIZE);
 MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
+MPBPF_ASSERT_SIZE(struct source_set, 64);
 MPBPF_ASSERT_SIZE(struct lease, 20);
 MPBPF_ASSERT_SIZE(struct cidr_found, 24);
 MPBPF_ASSERT_SIZE(struct rate_rule, 48);

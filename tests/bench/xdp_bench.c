@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "tests/prog/packets.h"
+#include "tests/prog/syn_run.h"
 #include "tests/prog/tap.h"
+#include "tests/prog/xdp_front.h"
 #include "tests/prog/xdp_run.h"
 
 #ifndef MPBPF_BUILD
@@ -164,38 +167,21 @@ static void bench_sources(struct xdp_run *run, uint32_t repeat)
 	print_figures(spec.name, ns, SOURCES);
 }
 
-/* The program that gives each frame another source, in front of the one under test. */
-static struct bpf_object *spread_open(const struct xdp_run *run)
-{
-	static const char path[] = MPBPF_BUILD "/tests/prog/xdp_spread.bpf.o";
-	struct bpf_object *object = bpf_object__open_file(path, NULL);
-	uint32_t zero = 0;
-
-	if (!object || bpf_object__load(object))
-		tap_bail("%s: cannot be loaded", path);
-	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "next"), &zero, &run->program, BPF_ANY))
-		tap_bail("%s: cannot go on to xdp_ingress", path);
-	return object;
-}
-
 /* Packets of `n` sources by turns, what tells them apart among it. Known sources: each came once before. */
-static void bench_spread(const struct xdp_run *run, struct bpf_object *object, uint32_t n, int rounds, uint32_t repeat)
+static void bench_spread(struct xdp_front *front, uint32_t n, int rounds, uint32_t repeat)
 {
 	struct packet_spec spec = { .family = 4, .proto = PROTO_TCP };
-	struct xdp_run spread = *run;
-	uint32_t zero = 0, one, state[2] = { n };
 	double ns[ROUNDS_MAX];
 	struct frame frame;
+	uint32_t one;
 	char name[64];
 
-	spread.program = bpf_program__fd(bpf_object__find_program_by_name(object, "xdp_spread"));
-	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "spreads"), &zero, state, BPF_ANY))
-		tap_bail("cannot set the number of sources");
+	xdp_front_spread(front, n);
 	packet_build(&spec, &frame);
 	frame_pad(&frame);
 	snprintf(name, sizeof(name), "pass, limit, by turns of %u sources", n);
 	for (int i = -1; i < rounds; i++) {
-		if (xdp_time_frame(&spread, frame.bytes, frame.len, i < 0 ? n : repeat, &one) != XDP_PASS)
+		if (xdp_time_frame(&front->run, frame.bytes, frame.len, i < 0 ? n : repeat, &one) != XDP_PASS)
 			tap_bail("%s: dropped", name);
 		if (i >= 0)
 			ns[i] = one;
@@ -203,15 +189,38 @@ static void bench_spread(const struct xdp_run *run, struct bpf_object *object, u
 	print_figures(name, ns, rounds);
 }
 
-static void bench_growth(struct xdp_run *run, int rounds, uint32_t repeat)
+static void bench_growth(struct xdp_run *run, struct xdp_front *front, int rounds, uint32_t repeat)
 {
 	static const uint32_t sources[] = { 1, 1000, 1000000 };
-	struct bpf_object *object = spread_open(run);
 
 	xdp_set_policy(run, limit);
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
-		bench_spread(run, object, sources[i], rounds, repeat);
-	bpf_object__close(object);
+		bench_spread(front, sources[i], rounds, repeat);
+}
+
+/* In a network namespace of its own, for a cookie needs a socket that listens. The answer is written over the SYN: resent, it is one again. */
+static void bench_cookies(struct xdp_run *run, struct xdp_front *front, int rounds, uint32_t repeat)
+{
+	const struct packet_spec spec = { .family = 4, .proto = PROTO_TCP, .tcp_options = 2 };
+	const char *name = "answer, SYN cookie";
+	int listener = syn_net_open();
+	struct policy policy = all;
+	double ns[ROUNDS_MAX];
+	struct frame frame;
+	uint32_t one;
+
+	syn_link_set(run, (const uint8_t[6]){ 2, 0, 0, 0, 0, 1 });
+	policy.syn_mode = SYN_ALWAYS;
+	xdp_set_policy(run, policy);
+	syn_build(&spec, FLAG_SYN, 1460, &frame);
+	xdp_front_resend(front, &frame);
+	for (int i = 0; i < rounds; i++) {
+		if (xdp_time_frame(&front->run, frame.bytes, frame.len, repeat, &one) != XDP_TX)
+			tap_bail("%s: not answered", name);
+		ns[i] = one;
+	}
+	print_figures(name, ns, rounds);
+	close(listener);
 }
 
 static void print_memory(const struct xdp_run *run)
@@ -226,6 +235,7 @@ int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 7;
 	uint32_t repeat = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000;
+	struct xdp_front front;
 	struct xdp_run run;
 	size_t i;
 
@@ -239,8 +249,11 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(benches) / sizeof(*benches); i++)
 		bench_one(&run, &benches[i], rounds, repeat);
 	bench_sources(&run, repeat);
-	bench_growth(&run, rounds, repeat);
+	xdp_front_open(&run, &front);
+	bench_growth(&run, &front, rounds, repeat);
 	print_memory(&run);
+	bench_cookies(&run, &front, rounds, repeat);
+	xdp_front_close(&front);
 	xdp_run_close(&run);
 	return 0;
 }

@@ -52,7 +52,7 @@ static inline int setup(void **state)
 	maps.fd[MAP_PATHS] =
 		make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct path_key), sizeof(struct path_rule), 16, BPF_F_NO_PREALLOC);
 	maps.fd[MAP_CIDRS] = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct cidr_key), 4, CIDRS_ROOM, BPF_F_NO_PREALLOC);
-	maps.fd[MAP_SOURCES] = make(BPF_MAP_TYPE_LRU_HASH, 8, 8, 2048, 0);
+	maps.fd[MAP_SOURCES] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct source_set), MPBPF_SOURCE_SETS(2048), 0);
 	maps.fd[MAP_VERDICTS] =
 		make(BPF_MAP_TYPE_LRU_HASH, sizeof(struct verdict_key), sizeof(struct verdict), 4096, 0);
 	maps.fd[MAP_LIMITS] = make(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct limit), 2 * MPBPF_LIMITS_MAX, 0);

@@ -10,6 +10,7 @@
 
 #include "packets.h"
 #include "tap.h"
+#include "xdp_front.h"
 #include "xdp_run.h"
 #include "xdp_workers.h"
 
@@ -17,6 +18,7 @@
 #define SOURCES 20000
 #define BURST 20000			    /* each call costs milliseconds outside the packets */
 #define WINDOW_BEFORE 0xffffffff00000000ULL /* window -1, where the one in force is 0 */
+#define WINDOW_OVER ((uint64_t)(WINDOW_MARK - 100) << 32) /* too long ago for a CPU that is late at it */
 #define WINDOW_NS 5000000ULL
 #define WINDOW_LIMIT 100
 #define WINDOW_MS 300
@@ -54,6 +56,60 @@ static void test_same_source(void)
 	      moved.reasons[XDP_REASON_RATE_LIMIT]);
 	tap_note("%d CPUs, %lu packets", n_workers, sent);
 	tap_result("one source, all CPUs, one window: every packet is counted, exactly the limit passes");
+}
+
+/* Sources of the program in front, all of which have lost their entries to others of a window that is over. */
+#define EVICTED 100
+#define EVICTED_LIMIT 1000
+
+static struct xdp_front front;
+
+static void *spread(void *arg)
+{
+	struct worker *w = arg;
+
+	worker_pin(w);
+	workers_meet(1);
+	if (xdp_run_frame(&front.run, w->frame.bytes, w->frame.len, ALL_LINEAR, PACKETS) < 0)
+		tap_bail("test run failed");
+	w->packets += PACKETS;
+	return NULL;
+}
+
+static void fill_with_others(struct xdp_run *small)
+{
+	for (uint32_t i = 0; i < small->n_sets; i++)
+		for (uint32_t way = 0; way < MPBPF_SOURCE_WAYS; way++)
+			small->sets[i].ways[way] = (struct source_way){ .name = 1 + i * MPBPF_SOURCE_WAYS + way,
+									.source.window_count = WINDOW_OVER | 500 };
+}
+
+/* All CPUs come to the same new sources, and each must take an entry from another source. */
+static void test_taken_entries(void)
+{
+	const uint64_t most = EVICTED * EVICTED_LIMIT;
+	struct xdp_stats before, moved;
+	struct xdp_run small;
+	uint64_t sent;
+
+	xdp_run_open(&small, EVICTED);
+	fill_with_others(&small);
+	xdp_front_open(&small, &front);
+	xdp_front_spread(&front, EVICTED);
+	xdp_set_policy(
+		&small,
+		(struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = WINDOW_ENDLESS, .packets = EVICTED_LIMIT });
+	xdp_read_stats(&small, &before);
+	sent = workers_run(spread);
+	moved = xdp_stats_since(&small, &before);
+	CHECK(moved.packets == sent && sent > 2 * most, "sent %lu, packets %llu", sent, moved.packets);
+	CHECK(moved.reasons[XDP_REASON_PASS] >= most && moved.reasons[XDP_REASON_PASS] <= most + most / 100,
+	      "%llu passed, expected %lu", moved.reasons[XDP_REASON_PASS], most);
+	tap_note("%lu packets, %llu passed, expected %lu", sent, moved.reasons[XDP_REASON_PASS], most);
+	tap_result(
+		"entries that all CPUs take from other sources at once: each source has one limit, within a hundredth");
+	xdp_front_close(&front);
+	xdp_run_close(&small);
 }
 
 /* A source number becomes the frame's address. */
@@ -116,7 +172,7 @@ static void test_first_packets(void)
 	tap_result("the first packets of a source on all CPUs at once are all counted");
 	for (i = 0; i < SOURCES; i++) {
 		key = numbered_source(i);
-		xdp_write_source(&run, &key, WINDOW_BEFORE | 500);
+		CHECK(xdp_write_source(&run, &key, WINDOW_BEFORE | 500), "source %u: no room", i);
 	}
 	send_first_packets();
 	tap_result("the first packets of a window on all CPUs at once are all counted");
@@ -238,6 +294,7 @@ int main(void)
 	workers_find(&run, SOURCE);
 	test_same_source();
 	test_first_packets();
+	test_taken_entries();
 	test_window_changes();
 	test_bytes();
 	test_bucket();

@@ -67,7 +67,7 @@ static void write_source(const char *source, uint64_t value)
 {
 	struct source_key key = source_of(source);
 
-	xdp_write_source(&run, &key, value);
+	CHECK(xdp_write_source(&run, &key, value), "%s: no room", source);
 }
 
 static void test_limit(void)

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "core/clock.h"
 #include "packets.h"
+#include "source_place.h"
 #include "tap.h"
 #include "xdp_run.h"
 
@@ -17,6 +19,8 @@
 #endif
 
 #define CPUS_MAX 1024
+
+static const __u64 hash_key[2] = { 0x736f6d6520736563ULL, 0x7265742077616974ULL };
 
 static int map_fd(const struct bpf_object *object, const char *name)
 {
@@ -38,10 +42,25 @@ static void load(struct xdp_run *run, const char *path, uint32_t max_sources)
 	bpf_object__for_each_program(program, run->object)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), "xdp_ingress"));
 	if (max_sources)
-		bpf_map__set_max_entries(bpf_object__find_map_by_name(run->object, "sources"), max_sources);
+		bpf_map__set_max_entries(bpf_object__find_map_by_name(run->object, "sources"),
+					 MPBPF_SOURCE_SETS(max_sources));
 	r = bpf_object__load(run->object);
 	if (r)
 		tap_bail("%s: cannot be loaded: %s", path, strerror(-r));
+}
+
+/* The table as the program has it. */
+static void sources_map(struct xdp_run *run)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(run->sources, &info, &len))
+		tap_bail("sources: %s", strerror(errno));
+	run->n_sets = info.max_entries;
+	run->sets = mmap(NULL, run->n_sets * sizeof(*run->sets), PROT_READ | PROT_WRITE, MAP_SHARED, run->sources, 0);
+	if (run->sets == MAP_FAILED)
+		tap_bail("sources cannot be mapped: %s", strerror(errno));
 }
 
 void xdp_run_open(struct xdp_run *run, uint32_t max_sources)
@@ -60,10 +79,12 @@ void xdp_run_open(struct xdp_run *run, uint32_t max_sources)
 	run->cidrs = map_fd(run->object, "cidrs");
 	run->sources = map_fd(run->object, "sources");
 	run->stats = map_fd(run->object, "xdp_stats");
+	sources_map(run);
 }
 
 void xdp_run_close(struct xdp_run *run)
 {
+	munmap(run->sets, run->n_sets * sizeof(*run->sets));
 	bpf_object__close(run->object);
 	run->object = NULL;
 }
@@ -77,8 +98,10 @@ static void update(int map, const void *key, const void *value)
 void xdp_write_control(struct xdp_run *run, uint32_t generation)
 {
 	struct control control = { .abi = MPBPF_ABI_VERSION, .generation = generation };
+
 	uint32_t zero = 0;
 
+	memcpy(control.hash_key, hash_key, sizeof(hash_key));
 	update(run->control, &zero, &control);
 	run->generation = generation;
 }
@@ -182,14 +205,35 @@ struct source_key source_of(const char *address)
 	return key;
 }
 
-bool xdp_read_source(const struct xdp_run *run, const struct source_key *key, uint64_t *ret)
+/* The entry that has this name, or with 0 the first free one. */
+static struct source_way *source_way(const struct xdp_run *run, const struct source_key *key, uint64_t name)
 {
-	return !bpf_map_lookup_elem(run->sources, key, ret);
+	const struct source_place place = source_place(source_name(key), hash_key, run->n_sets);
+	const uint32_t numbers[] = { place.first, place.second };
+
+	for (size_t i = 0; i < 2 && numbers[i] < run->n_sets; i++)
+		for (size_t way = 0; way < MPBPF_SOURCE_WAYS; way++)
+			if (run->sets[numbers[i]].ways[way].name == name)
+				return &run->sets[numbers[i]].ways[way];
+	return NULL;
 }
 
-void xdp_write_source(const struct xdp_run *run, const struct source_key *key, uint64_t window_count)
+bool xdp_read_source(const struct xdp_run *run, const struct source_key *key, uint64_t *ret)
 {
-	update(run->sources, key, &window_count);
+	const struct source_way *entry = source_way(run, key, source_name(key));
+
+	if (entry)
+		*ret = entry->source.window_count;
+	return entry;
+}
+
+bool xdp_write_source(const struct xdp_run *run, const struct source_key *key, uint64_t window_count)
+{
+	struct source_way *entry = source_way(run, key, source_name(key)) ?: source_way(run, key, 0);
+
+	if (entry)
+		*entry = (struct source_way){ .name = source_name(key), .source.window_count = window_count };
+	return entry;
 }
 
 unsigned long long xdp_map_memory(int fd)

@@ -27,6 +27,8 @@ struct bpf_object;
 struct xdp_run {
 	struct bpf_object *object;
 	int program, control, policies, cidrs, sources, stats;
+	struct source_set *sets; /* `sources`, mapped */
+	uint32_t n_sets;
 	uint32_t generation;
 	uint32_t ifindex; /* the interface that frames come in on; 0: loopback of this network namespace */
 };
@@ -55,7 +57,8 @@ void xdp_read_stats(const struct xdp_run *run, struct xdp_stats *ret);
 struct xdp_stats xdp_stats_since(const struct xdp_run *run, const struct xdp_stats *before);
 /* The source's window_count; false: not known. */
 bool xdp_read_source(const struct xdp_run *run, const struct source_key *key, uint64_t *ret);
-void xdp_write_source(const struct xdp_run *run, const struct source_key *key, uint64_t window_count);
+/* false: others have all entries that it might have. */
+bool xdp_write_source(const struct xdp_run *run, const struct source_key *key, uint64_t window_count);
 /* Bytes that the kernel has locked for a map. */
 unsigned long long xdp_map_memory(int fd);
 struct source_key source_of(const char *address);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Bench object: gives each frame another source, one of `n`, and goes on to the program under test. See xdp_bench.c. */
+/*
+ * Test object: changes each frame of a repeated test run and goes on to the program under test. xdp_spread gives it another source,
+ * one of `n`; xdp_resend has it as it came first, whatever the program made of it.
+ */
 #include "vmlinux.h"
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "tests/prog/xdp_front.h"
+
 #define STEP 7919 /* a prime: neighbours in time are none in memory */
 #define FIRST 0x0a000000
-
-struct spread {
-	__u32 n;
-	__u32 at;
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -18,6 +18,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct spread);
 } spreads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct resent);
+} resents SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -37,6 +44,19 @@ SEC("xdp.frags") int xdp_spread(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	spread->at = (spread->at + STEP) % spread->n;
 	ip->saddr = bpf_htonl(FIRST | spread->at);
+	bpf_tail_call(ctx, &next, 0);
+	return XDP_ABORTED;
+}
+
+SEC("xdp.frags") int xdp_resend(struct xdp_md *ctx)
+{
+	struct resent *frame = (void *)(long)ctx->data, *first;
+	__u32 zero = 0;
+
+	first = bpf_map_lookup_elem(&resents, &zero);
+	if (!first || (void *)(frame + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	*frame = *first;
 	bpf_tail_call(ctx, &next, 0);
 	return XDP_ABORTED;
 }
