@@ -257,7 +257,7 @@ static int write_generation(const struct maps *maps, const struct config *config
 	if (r < 0)
 		return r;
 	policy_of(config, generation, &policy);
-	policy.lease = lease_of(policy.packets, libbpf_num_possible_cpus());
+	lease_of(policy.packets, libbpf_num_possible_cpus(), &policy);
 	policy.jiffy_ns = clock_jiffy_ns();
 	policy.event_jiffies = (NSEC_PER_SEC + policy.jiffy_ns / 2) / policy.jiffy_ns;
 	return bpf_map_update_elem(maps->fd[MAP_POLICIES], &slot, &policy, BPF_ANY);

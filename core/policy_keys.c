@@ -70,13 +70,12 @@ void policy_of(const struct config *config, uint32_t generation, struct policy *
 		bucket_of(asks->rate, asks->burst, &ret->ask_interval, &ret->ask_burst);
 }
 
-uint8_t lease_of(uint32_t packets, int n_cpus)
+void lease_of(uint32_t packets, int n_cpus, struct policy *ret)
 {
 	uint32_t most = n_cpus > 0 ? packets / (LEASE_PART * n_cpus) : 0;
 
-	if (most > MPBPF_LEASE_MAX)
-		return MPBPF_LEASE_MAX;
-	return most ?: 1;
+	ret->lease = most > MPBPF_LEASE_MAX ? MPBPF_LEASE_MAX : most ?: 1;
+	ret->charge = most && n_cpus <= UINT16_MAX / MPBPF_LEASE_MAX ? ret->lease * n_cpus : 0;
 }
 
 void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret)

@@ -12,8 +12,11 @@
 uint32_t generation_next(uint32_t generation);
 
 void policy_of(const struct config *config, uint32_t generation, struct policy *ret);
-/* How many packets a CPU of so many may take at once, so that what all of them can leave unused is under 1 % of the limit. */
-uint8_t lease_of(uint32_t packets, int n_cpus);
+/*
+ * ret->lease and ret->charge for so many CPUs: what all of them can leave unused of leases, and what a source is charged for what
+ * none of them has looked up, is each half of 1 % of the limit at most.
+ */
+void lease_of(uint32_t packets, int n_cpus, struct policy *ret);
 void cidr_key_of(const struct cidr *cidr, enum cidr_list list, uint32_t generation, struct cidr_key *ret);
 /* Key and value of listener `i`, whose number in `names` (value.name) is left 0. 0 or -ENOMEM. */
 int listener_of(const struct config *config, size_t i, uint32_t generation, struct listener_key *ret_key,

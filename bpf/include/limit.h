@@ -6,6 +6,7 @@
 #include "lease.h"
 #include "packet.h"
 #include "sources.h"
+#include "trickle.h"
 
 /* By what the packet is, not by how its address looks: a mapped one in an IPv6 header must not count against an IPv4 source. */
 static __always_inline struct source_key limit_key(const struct packet *pkt)
@@ -28,7 +29,8 @@ static __always_inline __u32 limit_window(const struct policy *policy)
 }
 
 /* Adds `n` packets to the count of the source; how many there were before, the same one if there is no room for it. */
-static __always_inline __u32 limit_take(const struct source_key *key, __u32 window, __u32 *n)
+static __always_inline __u32 limit_take(const struct source_key *key, const struct policy *policy, __u32 window,
+					__u32 *n)
 {
 	struct source *source = source_get(key, window, false);
 
@@ -37,7 +39,7 @@ static __always_inline __u32 limit_take(const struct source_key *key, __u32 wind
 		*n = 1;
 		return 0;
 	}
-	return window_take(source, window, *n) - *n;
+	return window_take(source, window, *n, policy->charge) - *n;
 }
 
 /*
@@ -68,7 +70,9 @@ static __always_inline bool limit_exceeded(const struct packet *pkt, const struc
 			lease = NULL;
 		}
 	}
-	before = limit_take(&key, window, &n);
+	if (n == 1 && policy->charge && trickle_passes(&key, window, policy->lease))
+		return false;
+	before = limit_take(&key, policy, window, &n);
 	if (lease) {
 		*lease = (struct lease){ .source = key, .generation = policy->generation, .window = window };
 		lease_note(lease, n, before, policy->packets);

@@ -82,6 +82,14 @@ struct {
 	__type(value, struct lease);
 } leases __weak SEC(".maps");
 
+/* XDP alone: see trickle.h. Sources share a counter: they are looked up the sooner. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MPBPF_TRICKLE_PAGES);
+	__type(key, __u32);
+	__type(value, struct trickle_page);
+} trickles __weak SEC(".maps");
+
 /* XDP alone: what `cidrs` said of an address last. Another address in its place: it is asked again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

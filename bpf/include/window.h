@@ -41,18 +41,18 @@ static __always_inline bool window_is(__u64 window_count, __u32 window)
 	return ahead <= 0 && ahead >= -WINDOW_LATE_MAX;
 }
 
-/* How much the source has to its count in its present window, with these `n`. */
-static __always_inline __u32 window_take(struct source *source, __u32 window, __u32 n)
+/* How much the source has to its count in its present window, with these `n`; it begins with `charge`. */
+static __always_inline __u32 window_take(struct source *source, __u32 window, __u32 n, __u32 charge)
 {
-	__u64 old, first = (__u64)window << 32 | n;
+	__u64 old, first = (__u64)window << 32 | (charge + n);
 	__u32 i;
 
 	for (i = 0; i < WINDOW_SWAPS_MAX; i++) {
 		old = READ_ONCE(source->window_count);
-		if (window_is(old, window))
+		if ((__u32)old && window_is(old, window))
 			break;
 		if (__sync_val_compare_and_swap(&source->window_count, old, first) == old)
-			return n;
+			return charge + n;
 	}
 	if ((__u32)old >= WINDOW_COUNT_MAX)
 		return (__u32)old;
@@ -61,7 +61,7 @@ static __always_inline __u32 window_take(struct source *source, __u32 window, __
 
 static __always_inline __u32 window_count(struct source *source, __u32 window)
 {
-	return window_take(source, window, 1);
+	return window_take(source, window, 1, 0);
 }
 
 #endif

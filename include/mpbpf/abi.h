@@ -33,6 +33,9 @@
 #define MPBPF_SOURCE_WAYS 4	    /* entries of a set of them */
 #define MPBPF_LEASES 256	    /* sources that a CPU knows at hand */
 #define MPBPF_LEASE_MAX 64	    /* packets that a CPU takes at once from what a source may have */
+#define MPBPF_TRICKLE_PAGES 128	    /* 480 KiB of counters for each CPU: they stay in its cache */
+#define MPBPF_TRICKLE_LINES 64	    /* in a page; power of two */
+#define MPBPF_TRICKLE_COUNTS 60	    /* in a line */
 #define MPBPF_QUOTAS_MAX 65536	    /* default number of counters of bytes and of classes that are remembered */
 #define MPBPF_CLASSES_MAX 16	    /* rate limits by class of one configuration: bits of a word */
 #define MPBPF_OVERRIDES_MAX 1024    /* networks with a rate limit of their own in one configuration */

@@ -36,7 +36,8 @@ struct policy {
 	__u16 rate_classes[RATE_CLASS_MAX]; /* bits of the rules that hold for a class */
 	__u16 n_protocol_rules;
 	__u8 flows; /* flows are remembered, and classified once */
-	__u8 pad[3];
+	__u8 pad;
+	__u16 charge;	     /* of a source that is first looked up in a window: see trickle.h; 0: each is looked up */
 	__u32 events;	     /* recorded a second; 0: none */
 	__u32 event_jiffies; /* a second */
 	__u64 grpc_bits;     /* bit (p & 63) for each p of grpc_ports, host order */
@@ -140,6 +141,14 @@ struct lease {
 	__u16 over; /* the source is over its limit for the rest of the window */
 };
 
+/* trickles[i], per CPU, XDP's own: how many packets of sources have passed in a window that were not looked up. */
+struct trickle_page {
+	struct trickle_line {
+		__u32 window;
+		__u8 counts[MPBPF_TRICKLE_COUNTS];
+	} lines[MPBPF_TRICKLE_LINES];
+};
+
 /* cidrs_found[i], per CPU, XDP's own: on which list of `cidrs` an address is. */
 struct cidr_found {
 	struct addr addr;
@@ -211,6 +220,7 @@ MPBPF_ASSERT_SIZE(struct source_key, 8);
 MPBPF_ASSERT_SIZE(struct source, 8);
 MPBPF_ASSERT_SIZE(struct source_set, 64);
 MPBPF_ASSERT_SIZE(struct lease, 20);
+MPBPF_ASSERT_SIZE(struct trickle_page, 4096);
 MPBPF_ASSERT_SIZE(struct cidr_found, 24);
 MPBPF_ASSERT_SIZE(struct rate_rule, 48);
 MPBPF_ASSERT_SIZE(struct quota_key, 16);

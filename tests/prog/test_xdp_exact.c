@@ -74,6 +74,54 @@ static void set_source(struct worker *w, const char *address)
 	memcpy(w->frame.bytes + w->frame.l3 + 12, &addr.w[3], 4);
 }
 
+/* What is not looked up counts as well. */
+static void test_unseen(void)
+{
+	struct policy policy = leased(RATE_ENFORCE);
+	struct xdp_stats before, moved;
+
+	policy.charge = n_workers * policy.lease;
+	for (int i = 0; i < n_workers; i++)
+		set_source(&workers[i], "192.0.2.11");
+	xdp_set_policy(&run, policy);
+	xdp_read_stats(&run, &before);
+	workers_run(several_times_the_limit);
+	moved = xdp_stats_since(&run, &before);
+	CHECK(moved.reasons[XDP_REASON_PASS] <= LIMIT && moved.reasons[XDP_REASON_PASS] >= LIMIT * 99 / 100,
+	      "%llu passed of %d", moved.reasons[XDP_REASON_PASS], LIMIT);
+	tap_note("%llu passed of %d, %d CPUs", moved.reasons[XDP_REASON_PASS], LIMIT, n_workers);
+	for (int i = 0; i < n_workers; i++)
+		set_source(&workers[i], SOURCE);
+	tap_result("first packets that are not looked up count: the limit, less under a hundredth");
+}
+
+/* On one CPU. */
+static void test_few(void)
+{
+	struct source_key key = source_of("192.0.2.12");
+	struct policy policy = leased(RATE_ENFORCE);
+	struct worker *w = &workers[0];
+	uint64_t value = 0;
+
+	policy.lease = 5;
+	policy.charge = 40;
+	policy.packets = 60;
+	set_source(w, "192.0.2.12");
+	xdp_set_policy(&run, policy);
+	CHECK(worker_send(w, 5) == XDP_PASS, "dropped");
+	CHECK(!xdp_read_source(&run, &key, &value), "a source of five packets is remembered");
+	CHECK(worker_send(w, 1) == XDP_PASS, "dropped");
+	CHECK(xdp_read_source(&run, &key, &value) && value == 41, "counted %lu", value);
+	CHECK(worker_send(w, 19) == XDP_PASS && worker_send(w, 1) == XDP_DROP, "it has not what the charge leaves");
+	set_source(w, "192.0.2.13");
+	policy.charge = 0;
+	xdp_set_policy(&run, policy);
+	key = source_of("192.0.2.13");
+	CHECK(worker_send(w, 1) == XDP_PASS && xdp_read_source(&run, &key, &value), "not looked up, with no charge");
+	set_source(w, SOURCE);
+	tap_result("a source that sends little is not looked up; the next packet finds it charged for that");
+}
+
 /* Source number n is 198.51.0.0 + n. */
 static struct source_key numbered(uint32_t n)
 {
@@ -271,8 +319,10 @@ int main(void)
 	xdp_run_open(&run, 0);
 	workers_find(&run, SOURCE);
 	test_leases();
+	test_unseen();
 	/* What is to be known of a source is known to one CPU. */
 	worker_pin(&workers[0]);
+	test_few();
 	test_neighbours();
 	test_over();
 	test_lists();

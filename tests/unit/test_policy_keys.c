@@ -63,13 +63,30 @@ static void a_policy_is_off_when_the_limit_is(void **state)
 
 static void a_lease_is_a_small_part_of_the_limit(void **state)
 {
+	static const struct {
+		uint32_t packets;
+		int n_cpus;
+		unsigned int lease, charge;
+	} cases[] = {
+		{ 10000, 2, 25, 50 },
+		{ 400, 2, 1, 2 },
+		{ 399, 2, 1, 0 },
+		{ 10000, 1024, 1, 0 },
+		{ UINT32_MAX, 1, MPBPF_LEASE_MAX, MPBPF_LEASE_MAX },
+		{ UINT32_MAX, 1023, MPBPF_LEASE_MAX, 1023 * MPBPF_LEASE_MAX },
+		{ UINT32_MAX, 1024, MPBPF_LEASE_MAX, 0 },
+		{ 0, 1, 1, 0 },
+		{ 10000, -1, 1, 0 },
+	};
+
 	(void)state;
-	assert_int_equal(lease_of(10000, 2), 25);
-	assert_int_equal(lease_of(100, 2), 1);
-	assert_int_equal(lease_of(10000, 1024), 1);
-	assert_int_equal(lease_of(UINT32_MAX, 1), MPBPF_LEASE_MAX);
-	assert_int_equal(lease_of(0, 1), 1);
-	assert_int_equal(lease_of(10000, -1), 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct policy p = {};
+
+		lease_of(cases[i].packets, cases[i].n_cpus, &p);
+		assert_int_equal(p.lease, cases[i].lease);
+		assert_int_equal(p.charge, cases[i].charge);
+	}
 }
 
 static void a_policy_says_what_clients_may_ask(void **state)
