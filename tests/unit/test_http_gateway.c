@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Unit tests of gateway/http_*.c as a whole: clients and endpoints over loopback, with a guard that is told what to say. */
 #include "http_gateway_run.h"
+#include "icmp_error.h"
 
 /* ---- the cases ---- */
 
@@ -98,6 +99,47 @@ static void a_client_that_goes_takes_its_request_along(void **state)
 	hear(at, "12345");
 	close(fd);
 	assert_ends(at, false);
+}
+
+/* The gateway's end of a client's connection: it is in this process. */
+static int gateways_end(int client)
+{
+	struct sockaddr_in own, peer;
+	socklen_t len = sizeof(own);
+
+	assert_int_equal(getsockname(client, (struct sockaddr *)&own, &len), 0);
+	for (int fd = 3; fd < 1024; fd++) {
+		len = sizeof(peer);
+		if (!getpeername(fd, (struct sockaddr *)&peer, &len) && len == sizeof(peer) &&
+		    !memcmp(&own, &peer, sizeof(own)))
+			return fd;
+	}
+	fail_msg("the gateway has no such connection");
+	return -1;
+}
+
+#define ROOM 100000 /* more than it has for a client, less than fits into the sockets as well */
+
+/* The gateway has no room for what the client says meanwhile, and so asks its socket for errors. */
+static void an_icmp_error_does_not_end_a_client(void **state)
+{
+	int fd = client_open(), at, end;
+
+	(void)state;
+	say(fd, GET);
+	at = endpoint_accept();
+	hear(at, "\r\n\r\n");
+	end = gateways_end(fd);
+	for (int i = 0; i < ROOM / (int)strlen(GET); i++)
+		say(fd, GET);
+	usleep(100000);
+	icmp_error_send(end);
+	say(fd, GET);
+	usleep(100000);
+	say(at, OK);
+	hear(fd, "ok");
+	close(fd);
+	close(at);
 }
 
 static void a_client_that_only_half_closes_is_answered(void **state)
@@ -276,6 +318,7 @@ static const struct CMUnitTest tests[] = {
 	CASE(a_response_too_many_ends_its_connection),
 	CASE(a_client_that_goes_takes_its_request_along),
 	CASE(a_client_that_only_half_closes_is_answered),
+	CASE(an_icmp_error_does_not_end_a_client),
 	CASE(responses_come_in_order_and_whole),
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Unit tests of gateway/relay.c and gateway/pipes.c, between TCP connections over loopback. */
+#include "icmp_error.h"
 #include "relay_run.h"
 
 /* Both ways at a time, in pieces of any size. */
@@ -150,6 +151,31 @@ static void test_a_reset_that_is_met_while_writing_is_no_end(void **state)
 	assert_int_equal(got, 3000);
 }
 
+/* Bytes that come tell of both reading and writing, as an error does. */
+static void test_an_icmp_error_is_no_reset(void **state)
+{
+	size_t sent = 0, got = 0, back = 0, got_back = 0;
+
+	(void)state;
+	give(t.client, &sent, 100);
+	while (got < sent) {
+		turns(1);
+		take(t.server, &got, SIZE_MAX);
+	}
+	for (int side = 0; side < 2; side++)
+		icmp_error_send(t.relay.side[side].fd);
+	give(t.client, &sent, 1000);
+	give(t.server, &back, 2000);
+	turns(20);
+	assert_false(t.over);
+	take(t.server, &got, SIZE_MAX);
+	take(t.client, &got_back, SIZE_MAX);
+	assert_true(got == sent && got_back == back);
+	/* Both were there to be told. */
+	icmp_error_send(t.relay.side[0].fd);
+	assert_int_equal(socket_error(t.relay.side[0].fd), EHOSTUNREACH);
+}
+
 /* What the relay has of what side `from` sent. */
 static size_t held(int from)
 {
@@ -289,6 +315,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_reset_behind_a_half_close_is_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bytes_before_a_reset_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_reset_that_is_met_while_writing_is_no_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_icmp_error_is_no_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_slow_reader_stops_the_sender, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_pipe_bytes_go_all_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_as_many_pipes_as_there_may_be, setup, teardown),
