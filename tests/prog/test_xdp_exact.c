@@ -111,7 +111,7 @@ static void test_few(void)
 	CHECK(worker_send(w, 5) == XDP_PASS, "dropped");
 	CHECK(!xdp_read_source(&run, &key, &value), "a source of five packets is remembered");
 	CHECK(worker_send(w, 1) == XDP_PASS, "dropped");
-	CHECK(xdp_read_source(&run, &key, &value) && value == 41, "counted %lu", value);
+	CHECK(xdp_read_source(&run, &key, &value) && (uint32_t)value == 41, "counted %lu", value);
 	CHECK(worker_send(w, 19) == XDP_PASS && worker_send(w, 1) == XDP_DROP, "it has not what the charge leaves");
 	set_source(w, "192.0.2.13");
 	policy.charge = 0;
