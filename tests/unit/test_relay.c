@@ -154,24 +154,19 @@ static void test_a_reset_that_is_met_while_writing_is_no_end(void **state)
 /* Bytes that come tell of both reading and writing, as an error does. */
 static void test_an_icmp_error_is_no_reset(void **state)
 {
-	size_t sent = 0, got = 0, back = 0, got_back = 0;
+	size_t sent = 0, got = 0;
 
 	(void)state;
-	give(t.client, &sent, 100);
-	while (got < sent) {
-		turns(1);
-		take(t.server, &got, SIZE_MAX);
+	turns(3);
+	for (int i = 0; i < 5; i++) {
+		give(t.client, &sent, 100);
+		icmp_error_send(t.relay.side[0].fd);
+		turns(3);
+		assert_false(t.over);
 	}
-	for (int side = 0; side < 2; side++)
-		icmp_error_send(t.relay.side[side].fd);
-	give(t.client, &sent, 1000);
-	give(t.server, &back, 2000);
-	turns(20);
-	assert_false(t.over);
 	take(t.server, &got, SIZE_MAX);
-	take(t.client, &got_back, SIZE_MAX);
-	assert_true(got == sent && got_back == back);
-	/* Both were there to be told. */
+	assert_int_equal(got, sent);
+	/* It is there to be told. */
 	icmp_error_send(t.relay.side[0].fd);
 	assert_int_equal(socket_error(t.relay.side[0].fd), EHOSTUNREACH);
 }
