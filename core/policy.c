@@ -263,12 +263,15 @@ static int write_generation(const struct maps *maps, const struct config *config
 	return bpf_map_update_elem(maps->fd[MAP_POLICIES], &slot, &policy, BPF_ANY);
 }
 
-/* The digest is cleared first: killed in here, the next agent finds that it differs and publishes again. */
-static void write_origin(struct control *control, const struct config *config,
-			 const char path[static sizeof(control->config_path)])
+/*
+ * The digest is cleared before the generation is raised and written behind it: whoever has read the new generation never finds the
+ * old digest (policy_generation()). Killed in between, the next agent finds that it differs and publishes again.
+ */
+static void switch_over(struct control *control, uint32_t generation, const struct config *config,
+			const char path[static sizeof(control->config_path)])
 {
 	memset(control->digest, 0, sizeof(control->digest));
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&control->generation, generation, __ATOMIC_SEQ_CST);
 	memcpy(control->config_path, path, sizeof(control->config_path));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	memcpy(control->digest, config->digest, sizeof(control->digest));
@@ -297,13 +300,20 @@ int policy_publish(const struct maps *maps, const struct config *config, const c
 		purge_all_but(maps, old);
 		return r;
 	}
-	__atomic_store_n(&control->generation, new, __ATOMIC_SEQ_CST);
-	write_origin(control, config, origin);
+	switch_over(control, new, config, origin);
 
 	/* The switch is done: keys that cannot be deleted now are deleted by the next publish. */
 	grace_wait();
 	purge_all_but(maps, new);
 	return 0;
+}
+
+uint32_t policy_generation(const struct maps *maps, const struct config *config)
+{
+	const struct control *control = maps->control;
+	uint32_t generation = __atomic_load_n(&control->generation, __ATOMIC_ACQUIRE);
+
+	return memcmp(control->digest, config->digest, sizeof(control->digest)) ? 0 : generation;
 }
 
 bool policy_in_force(const struct maps *maps, const struct config *config, const char *path)

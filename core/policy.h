@@ -20,6 +20,9 @@
  */
 int policy_publish(const struct maps *maps, const struct config *config, const char *path);
 
+/* The generation in force, if it is that of this configuration; 0: it is another's. */
+uint32_t policy_generation(const struct maps *maps, const struct config *config);
+
 /* Is this configuration, from this path, already the one in force? */
 bool policy_in_force(const struct maps *maps, const struct config *config, const char *path);
 

@@ -14,6 +14,7 @@
 
 #define AGENT_LOCK "agent.lock"
 #define CONTROL_SOCKET "control.sock"
+#define STAND_IN_USEC 10000 /* between two looks whether another is done */
 
 static const char *const runtime_files[] = { AGENT_LOCK,       CONTROL_SOCKET, RUNTIME_LOG,	 "facts.json",
 					     "facts.json+new", "sysctl.json",  "sysctl.json+new" };
@@ -143,30 +144,90 @@ int runtime_remove(struct runtime *runtime)
 	return rmdir(runtime->path) < 0 ? -errno : 0;
 }
 
-/* A record lock rather than flock(2), for the kernel tells who holds it: no stale number in a file. */
+/*
+ * The bytes of AGENT_LOCK. A record lock rather than flock(2), for the kernel tells who holds it: no stale number in a file. An
+ * agent has both, and waits for the second: whoever stands in for one is at work there, and soon done.
+ */
+enum { BYTE_AGENT, BYTE_PUBLISHER };
+
+/* F_SETLK, F_SETLKW or F_GETLK. 0; -EBUSY: another has it; -errno. */
+static int byte_lock(int fd, int command, off_t byte, struct flock *lock)
+{
+	int r;
+
+	*lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	do
+		r = fcntl(fd, command, lock);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+	return 0;
+}
+
+static int lock_file_open(const struct runtime *runtime)
+{
+	int fd = openat(runtime->fd, AGENT_LOCK, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int runtime_agent_lock(const struct runtime *runtime, int *ret_fd)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	_cleanup_close_ int fd = openat(runtime->fd, AGENT_LOCK, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd = lock_file_open(runtime);
+	struct flock lock;
+	int r;
 
 	if (fd < 0)
-		return -errno;
-	if (fcntl(fd, F_SETLK, &lock) < 0)
-		return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
-	*ret_fd = TAKE_FD(fd);
-	return 0;
+		return fd;
+	r = byte_lock(fd, F_SETLK, BYTE_AGENT, &lock);
+	if (r == 0)
+		r = byte_lock(fd, F_SETLKW, BYTE_PUBLISHER, &lock);
+	if (r == 0)
+		*ret_fd = TAKE_FD(fd);
+	return r;
+}
+
+/* The pid of the agent, or 0. */
+static pid_t agent_of(int fd)
+{
+	struct flock lock;
+	int r = byte_lock(fd, F_GETLK, BYTE_AGENT, &lock);
+
+	if (r < 0)
+		return r;
+	return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
 }
 
 pid_t runtime_agent_pid(const struct runtime *runtime)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	_cleanup_close_ int fd = openat(runtime->fd, AGENT_LOCK, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (fcntl(fd, F_GETLK, &lock) < 0)
-		return -errno;
-	return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+	return agent_of(fd);
+}
+
+/* The lock would go with any other descriptor of the file: the agent is looked for by this one. */
+int runtime_stand_in(const struct runtime *runtime, int *ret_fd)
+{
+	_cleanup_close_ int fd = lock_file_open(runtime);
+	struct flock lock;
+	pid_t agent;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		r = byte_lock(fd, F_SETLK, BYTE_PUBLISHER, &lock);
+		if (r == 0)
+			*ret_fd = TAKE_FD(fd);
+		if (r != -EBUSY)
+			return r;
+		agent = agent_of(fd);
+		if (agent)
+			return agent < 0 ? agent : -EBUSY;
+		usleep(STAND_IN_USEC);
+	}
 }
 
 int runtime_socket(const struct runtime *runtime, struct sockaddr_un *ret)

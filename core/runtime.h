@@ -55,11 +55,20 @@ void runtime_close(struct runtime *runtime);
 /* Removes the files in it and the directory itself. */
 int runtime_remove(struct runtime *runtime);
 
-/* The agent's lock, held until *ret_fd is closed. -EBUSY: another agent has it. */
+/*
+ * The agent's lock, held until *ret_fd is closed. -EBUSY: another agent has it. Waits for those who stand in, so that what is read
+ * afterwards is what they made.
+ */
 int runtime_agent_lock(const struct runtime *runtime, int *ret_fd);
 /*
- * The agent's process, or 0 when none holds the lock; -errno. Not for the agent itself: as record locks are, its lock
- * is lost with the first descriptor of the file that it closes.
+ * runtime_stand_in - for who does an agent's work while none runs, until *ret_fd is closed
+ *
+ * An agent that starts meanwhile waits. Returns 0; -EBUSY: there is one, or one that is starting; -errno.
+ */
+int runtime_stand_in(const struct runtime *runtime, int *ret_fd);
+/*
+ * The agent's process, or 0 when none holds the lock; -errno. Not for the agent itself, nor for who stands in: as record locks
+ * are, theirs are lost with the first descriptor of the file that they close.
  */
 pid_t runtime_agent_pid(const struct runtime *runtime);
 

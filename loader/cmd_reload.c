@@ -66,12 +66,32 @@ static int reload_here(const struct context *c, const struct maps *maps, const s
 	return EXIT_DONE;
 }
 
+/* By the agent, and if there is none in its stead: one that starts meanwhile finds what this has put in force. */
+static int reload(const struct context *c, const struct maps *maps, const struct runtime *runtime, const char *path)
+{
+	_cleanup_close_ int stand_in = -1;
+	pid_t pid;
+	int r;
+
+	do {
+		pid = runtime_agent_pid(runtime);
+		r = pid > 0 ? reload_by_agent(runtime, pid, path) : -ESRCH;
+		if (r != -ESRCH)
+			return r;
+		r = runtime_stand_in(runtime, &stand_in);
+	} while (r == -EBUSY);
+	if (r < 0) {
+		log_line("%s: %s", runtime->path, strerror(-r));
+		return EXIT_FAILED;
+	}
+	return reload_here(c, maps, runtime, path);
+}
+
 int cmd_reload(const struct context *c)
 {
 	_cleanup_(runtime_close) struct runtime runtime = RUNTIME_EMPTY;
 	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
 	char path[PATH_MAX];
-	pid_t pid = 0;
 	int r;
 
 	r = context_need_root();
@@ -84,11 +104,12 @@ int cmd_reload(const struct context *c)
 		log_line("it was loaded without a configuration: name one with --config");
 		return EXIT_USAGE;
 	}
-	if (runtime_open(c->pin_root, false, &runtime) == 0)
-		pid = runtime_agent_pid(&runtime);
-	r = pid > 0 ? reload_by_agent(&runtime, pid, path) : -ESRCH;
-	if (r == -ESRCH)
-		r = reload_here(c, &maps, &runtime, path);
+	r = runtime_open(c->pin_root, true, &runtime);
+	if (r < 0) {
+		log_line(RUNTIME_BASE ": %s", strerror(-r));
+		return EXIT_FAILED;
+	}
+	r = reload(c, &maps, &runtime, path);
 	if (r == EXIT_DONE)
 		printf("%s is in force, generation %u\n", path, maps.control->generation);
 	return r;

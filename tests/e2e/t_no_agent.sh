@@ -48,5 +48,26 @@ is "${figures[requests.denied.no_token]} ${figures[requests.allowed]} ${figures[
 agent_start
 wait_for 10 http_is 200 -H "$(bearer static-token-1)" /echo
 is "$(http -H "$(bearer static-token-1)" /echo)" 200 "an agent that comes later serves"
+
+# An agent that starts while a reload is under way: it has to serve what that puts in force. The reload has read its file, and
+# waits for another publisher.
+agent_kill
+publishers_wait() {
+	grep -q -- '-> FLOCK' /proc/locks
+}
+flock -o "$pin_root/maps" sleep 1000 &
+publisher=$!
+config_write 'auth.base64_tokens=["later"]'
+mv "$config" "$work/later.json"
+mpbpf reload --config "$work/later.json" >"$work/out" 2>&1 &
+reload=$!
+check "a reload without an agent is under way" wait_for 10 publishers_wait
+in_cgroup "$cgroup" "$build/mpbpfd" --pin-root "$pin_root" --cgroup "$cgroup" >>"$log" 2>&1 </dev/null &
+pause 500
+kill "$publisher"
+wait "$reload"
+is $? 0 "it ends well"
+wait_for 10 http_is 200 -H "$(bearer later)" /echo
+is "$(http -H "$(bearer later)" /echo) $(http -H "$(bearer static-token-1)" /echo)" "200 403" "the agent that was starting serves what it put in force"
 check "unload" mpbpf unload
 tap_done

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +20,8 @@
 #include "core/runtime.h"
 #include "core/system.h"
 #include "core/util.h"
+
+#define PATIENCE_MS 20000
 
 static void assert_escaped(const char *path, const char *want)
 {
@@ -161,47 +165,75 @@ static void facts_are_read_as_they_were_written(void **state)
 	runtime_close(&runtime);
 }
 
-/* A child that holds the agent's lock until told to end. */
-static pid_t lock_holder(const struct runtime *runtime, int *ret_end)
-{
-	int ready[2], end[2], fd;
-	char byte = 0;
-	pid_t pid;
+typedef int lock_function(const struct runtime *runtime, int *ret_fd);
 
-	assert_int_equal(pipe(ready) | pipe(end), 0);
-	pid = fork();
-	if (!pid) {
-		close(end[1]);
-		byte = runtime_agent_lock(runtime, &fd) == 0;
-		if (write(ready[1], &byte, 1) == 1 && read(end[0], &byte, 1) >= 0)
-			_exit(0);
+/* A child that takes a lock and holds it until it is killed. */
+struct holder {
+	pid_t pid;
+	int ready;
+};
+
+static struct holder holder_start(const struct runtime *runtime, lock_function *lock)
+{
+	struct holder holder;
+	int ready[2], fd;
+	char byte;
+
+	assert_int_equal(pipe(ready), 0);
+	holder = (struct holder){ .pid = fork(), .ready = ready[0] };
+	if (!holder.pid) {
+		byte = lock(runtime, &fd) == 0;
+		if (write(ready[1], &byte, 1) == 1)
+			pause();
 		_exit(1);
 	}
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	assert_int_equal(byte, 1);
-	close(ready[0]);
 	close(ready[1]);
-	close(end[0]);
-	*ret_end = end[1];
-	return pid;
+	return holder;
+}
+
+/* Whether it has the lock within so long. */
+static bool holder_has(const struct holder *holder, int ms)
+{
+	struct pollfd p = { .fd = holder->ready, .events = POLLIN };
+	char byte = 0;
+
+	if (poll(&p, 1, ms) == 0)
+		return false;
+	assert_int_equal(read(holder->ready, &byte, 1), 1);
+	assert_int_equal(byte, 1);
+	return true;
+}
+
+static void holder_end(const struct holder *holder)
+{
+	kill(holder->pid, SIGKILL);
+	assert_int_equal(waitpid(holder->pid, NULL, 0), holder->pid);
+	close(holder->ready);
+}
+
+static void runtime_make(struct runtime *runtime)
+{
+	*runtime = (struct runtime)RUNTIME_EMPTY;
+	strcpy(runtime->path, "/tmp/mpbpf-test-XXXXXX");
+	assert_non_null(mkdtemp(runtime->path));
+	runtime->fd = open(runtime->path, O_RDONLY | O_DIRECTORY);
 }
 
 static void the_agents_lock_names_its_holder_and_ends_with_it(void **state)
 {
-	struct runtime runtime = RUNTIME_EMPTY;
-	int end, fd = -1;
-	pid_t pid;
+	struct runtime runtime;
+	struct holder agent;
+	int fd = -1;
 
 	(void)state;
-	strcpy(runtime.path, "/tmp/mpbpf-test-XXXXXX");
-	assert_non_null(mkdtemp(runtime.path));
-	runtime.fd = open(runtime.path, O_RDONLY | O_DIRECTORY);
+	runtime_make(&runtime);
 	assert_int_equal(runtime_agent_pid(&runtime), 0);
-	pid = lock_holder(&runtime, &end);
-	assert_int_equal(runtime_agent_pid(&runtime), pid);
+	agent = holder_start(&runtime, runtime_agent_lock);
+	assert_true(holder_has(&agent, PATIENCE_MS));
+	assert_int_equal(runtime_agent_pid(&runtime), agent.pid);
 	assert_int_equal(runtime_agent_lock(&runtime, &fd), -EBUSY);
-	close(end);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(runtime_stand_in(&runtime, &fd), -EBUSY);
+	holder_end(&agent);
 	assert_int_equal(runtime_agent_pid(&runtime), 0);
 	assert_int_equal(runtime_agent_lock(&runtime, &fd), 0);
 	close(fd);
@@ -227,6 +259,36 @@ static void processors_are_those_that_the_thread_may_run_on(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 }
 
+static void an_agent_waits_for_who_stands_in(void **state)
+{
+	struct holder first, second, agent;
+	struct runtime runtime;
+	int fd = -1;
+
+	(void)state;
+	runtime_make(&runtime);
+	first = holder_start(&runtime, runtime_stand_in);
+	assert_true(holder_has(&first, PATIENCE_MS));
+	assert_int_equal(runtime_agent_pid(&runtime), 0);
+	second = holder_start(&runtime, runtime_stand_in);
+	assert_false(holder_has(&second, 100));
+	holder_end(&first);
+	assert_true(holder_has(&second, PATIENCE_MS));
+	agent = holder_start(&runtime, runtime_agent_lock);
+	assert_false(holder_has(&agent, 100));
+	/* It is there for who asks, and nobody else becomes one or stands in. */
+	assert_int_equal(runtime_agent_pid(&runtime), agent.pid);
+	assert_int_equal(runtime_agent_lock(&runtime, &fd), -EBUSY);
+	assert_int_equal(runtime_stand_in(&runtime, &fd), -EBUSY);
+	holder_end(&second);
+	assert_true(holder_has(&agent, PATIENCE_MS));
+	holder_end(&agent);
+	assert_int_equal(runtime_stand_in(&runtime, &fd), 0);
+	close(fd);
+	assert_int_equal(runtime_remove(&runtime), 0);
+	runtime_close(&runtime);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +301,7 @@ int main(void)
 		cmocka_unit_test(kernels_that_corrupt_are_told_by_their_upstream_version),
 		cmocka_unit_test(facts_are_read_as_they_were_written),
 		cmocka_unit_test(the_agents_lock_names_its_holder_and_ends_with_it),
+		cmocka_unit_test(an_agent_waits_for_who_stands_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
