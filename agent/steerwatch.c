@@ -16,6 +16,7 @@
 #include "agent/steerwatch.h"
 #include "core/local_addr.h"
 #include "core/pins.h"
+#include "core/policy.h"
 #include "core/steer.h"
 #include "core/util.h"
 #include "gateway/gateway.h"
@@ -137,14 +138,19 @@ static int picture_take(struct steerwatch *watch, bool anew)
 	return 0;
 }
 
-/* Is it one of what is in force? What changes after `changes` was read is seen the next time. */
+/*
+ * Is it one of what is in force? What changes after `changes` was read is seen the next time. The clusters of a configuration that
+ * is not this agent's have other numbers: nothing is to be said of them here.
+ */
 static int picture_renew(struct steerwatch *watch)
 {
 	const struct agent *agent = watch->agent;
-	uint32_t generation = agent->maps.control->generation;
+	uint32_t generation = policy_generation(&agent->maps, agent->config);
 	uint32_t changes = agent->gateway ? gateway_changes(agent->gateway) : 0;
 	int r;
 
+	if (!generation)
+		return -ESTALE;
 	if (watch->clusters && watch->generation == generation && watch->changes == changes)
 		return 0;
 	r = picture_take(watch, !watch->clusters || watch->generation != generation);
@@ -181,8 +187,8 @@ static void slots_write(struct steerwatch *watch, struct steered *steered)
 	if (!value)
 		return;
 	steer_cluster_of(&steered->cluster, steered->places, watch->generation, value);
-	if (bpf_map_update_elem(watch->agent->maps.fd[MAP_CLUSTERS], &at, value, BPF_ANY) == 0)
-		steered->changed = false;
+	steer_cluster_put(value, &watch->agent->maps.clusters[at]);
+	steered->changed = false;
 }
 
 /* Returns whether all are as they should be. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Floor 3: opens the maps of one data path by name, from their pins or from an object, and maps `control` into
- * memory.
+ * Floor 3: opens the maps of one data path by name, from their pins or from an object, and maps those into memory that are
+ * changed in place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,13 +68,28 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_STEER_STATS] = "steer_stats",
 };
 
+#define CLUSTERS_SIZE (2 * MPBPF_STEER_CLUSTERS * sizeof(struct steer_cluster))
+
 void maps_close(struct maps *maps)
 {
 	if (maps->control)
 		munmap(maps->control, sizeof(*maps->control));
+	if (maps->clusters)
+		munmap(maps->clusters, CLUSTERS_SIZE);
 	maps->control = NULL;
+	maps->clusters = NULL;
 	for (size_t i = 0; i < MAP_MAX; i++)
 		close_fd(&maps->fd[i]);
+}
+
+static int share(int fd, size_t size, void *ret)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*(void **)ret = p;
+	return 0;
 }
 
 /* A control map of another size belongs to another ABI; its pages must not be read as ours. */
@@ -82,7 +97,6 @@ static int control_map(struct maps *maps)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
-	void *p;
 	int r;
 
 	r = bpf_obj_get_info_by_fd(maps->fd[MAP_CONTROL], &info, &len);
@@ -90,11 +104,7 @@ static int control_map(struct maps *maps)
 		return r;
 	if (info.value_size != sizeof(struct control))
 		return -EPROTO;
-	p = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, maps->fd[MAP_CONTROL], 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	maps->control = p;
-	return 0;
+	return share(maps->fd[MAP_CONTROL], sizeof(*maps->control), &maps->control);
 }
 
 /* `control` comes first: whatever else differs under another ABI is reported as that. */
@@ -119,6 +129,9 @@ int maps_open(const char *pin_root, struct maps *ret)
 		if (maps.control->abi != MPBPF_ABI_VERSION)
 			return -EPROTO;
 	}
+	r = share(maps.fd[MAP_CLUSTERS], CLUSTERS_SIZE, &maps.clusters);
+	if (r < 0)
+		return r;
 	*ret = maps;
 	maps = (struct maps)MAPS_EMPTY;
 	return 0;
@@ -138,6 +151,8 @@ int maps_of_object(const struct bpf_object *object, struct maps *ret)
 			return -errno;
 	}
 	r = control_map(&maps);
+	if (r == 0)
+		r = share(maps.fd[MAP_CLUSTERS], CLUSTERS_SIZE, &maps.clusters);
 	if (r < 0)
 		return r;
 	*ret = maps;

@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 
 #include "mpbpf/abi.h"
+#include "mpbpf/steer.h"
 
 struct bpf_object;
 
@@ -72,13 +73,15 @@ extern const char *const map_names[MAP_MAX];
 
 struct maps {
 	int fd[MAP_MAX];
-	struct control *control; /* the control map's only value, shared with the kernel */
+	/* Shared with the kernel: */
+	struct control *control;	/* the control map's only value */
+	struct steer_cluster *clusters; /* all of that map */
 };
 
 #define MAPS_EMPTY { .fd = { [0 ... MAP_MAX - 1] = -1 } }
 
 /*
- * maps_open - opens every map below PIN_ROOT/maps and maps `control` into memory
+ * maps_open - opens every map below PIN_ROOT/maps and maps `control` and `clusters` into memory
  *
  * Returns 0; -ENOENT: nothing is loaded there, or only a part; -EPROTO: loaded by a version with another ABI; -errno.
  * *ret is untouched on failure.

@@ -263,6 +263,26 @@ int sock_diag_unread(int fd, const struct addr *local, __be16 lport, const struc
 	return reply.received > INT_MAX ? INT_MAX : (int)reply.received;
 }
 
+/*
+ * A program of sk_lookup may have answered in the place of whoever listens there, and others for other clients. What it gave away
+ * listens elsewhere.
+ */
+static bool listens_at(const struct inet_diag_msg *msg, const struct addr *local, __be16 lport)
+{
+	static const struct addr any;
+	struct addr at = any;
+
+	if (msg->id.idiag_sport != lport)
+		return false;
+	if (msg->idiag_family == AF_INET && !msg->id.idiag_src[0])
+		return true;
+	if (msg->idiag_family == AF_INET)
+		at = (struct addr){ .w = { [2] = htonl(0xffff), [3] = msg->id.idiag_src[0] } };
+	else
+		memcpy(at.w, msg->id.idiag_src, sizeof(at.w));
+	return !memcmp(&at, &any, sizeof(at)) || !memcmp(&at, local, sizeof(at));
+}
+
 int sock_diag_listener(int fd, const struct addr *local, __be16 lport, uint64_t *ret_cookie)
 {
 	static const struct addr nobody4 = { .b = { [10] = 0xff, [11] = 0xff } }, nobody6;
@@ -275,7 +295,7 @@ int sock_diag_listener(int fd, const struct addr *local, __be16 lport, uint64_t 
 	r = request_run(fd, &req, SOCK_DIAG_BY_FAMILY, 0, &reply);
 	if (r < 0)
 		return r;
-	if (!reply.found || reply.msg.idiag_state != TCP_LISTEN)
+	if (!reply.found || reply.msg.idiag_state != TCP_LISTEN || !listens_at(&reply.msg, local, lport))
 		return -ENOENT;
 	*ret_cookie = reply.msg.id.idiag_cookie[0] | (uint64_t)reply.msg.id.idiag_cookie[1] << 32;
 	return 0;

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "core/cidr.h"
 #include "core/steer.h"
 #include "core/util.h"
 
@@ -48,6 +49,32 @@ static bool is_guarded(const struct config *config, uint16_t port)
 	return false;
 }
 
+/* Whether what goes to that host and this listener's port is the listener's. A name may become any address. */
+static bool is_at(const struct listener_config *listener, const char *host)
+{
+	struct addr addr;
+
+	return listener->any || !memcmp(&listener->address, &cidr_v4, sizeof(cidr_v4)) ||
+	       !cidr_parse_address(host, &addr, NULL) || !memcmp(&listener->address, &addr, sizeof(addr));
+}
+
+/*
+ * Which socket takes a connection to a gateway depends on who makes it, so that there is none that all of them could be given to.
+ */
+static bool is_gateway_at(const struct config *config, const struct service_config *service)
+{
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		const struct listener_config *listener = &config->listeners[i];
+
+		if (listener->mode != LISTENER_GATEWAY || listener->port != service->port)
+			continue;
+		for (size_t k = 0; k < service->n_hosts; k++)
+			if (is_at(listener, service->hosts[k]))
+				return true;
+	}
+	return false;
+}
+
 enum steer_why steer_service_why(const struct config *config, size_t service)
 {
 	const struct service_config *s = &config->services[service];
@@ -56,7 +83,9 @@ enum steer_why steer_service_why(const struct config *config, size_t service)
 		return STEER_SENDS_PROXY;
 	if (s->policy == BALANCE_LEAST_CONN)
 		return STEER_LEAST_CONN;
-	return is_guarded(config, s->port) ? STEER_GUARDED : STEER_WORKS;
+	if (is_guarded(config, s->port))
+		return STEER_GUARDED;
+	return is_gateway_at(config, s) ? STEER_GATEWAY : STEER_WORKS;
 }
 
 const char *steer_why_text(enum steer_why why)
@@ -69,6 +98,7 @@ const char *steer_why_text(enum steer_why why)
 	case STEER_SENDS_PROXY: return "the cluster gets PROXY headers";
 	case STEER_LEAST_CONN: return "the policy least_conn counts connections";
 	case STEER_GUARDED: return "a guard listens on the cluster's port";
+	case STEER_GATEWAY: return "the cluster's port is a gateway's";
 	case STEER_CLUSTERS: return "there are too many clusters or endpoints";
 	case STEER_FAR: return "an endpoint is not on this node";
 	case STEER_NOBODY: return "no endpoint is healthy";
@@ -240,7 +270,7 @@ static void slots_by_source(const struct cluster *cluster, const uint32_t *place
 
 	for (uint32_t slot = 0; slot < MPBPF_STEER_SLOTS; slot++) {
 		if (cluster_slot_owner(cluster, slot, NULL, &owner) < 0) {
-			ret->why = STEER_NOBODY;
+			ret->head.why = STEER_NOBODY;
 			return;
 		}
 		ret->slots[slot] = places[owner];
@@ -248,7 +278,7 @@ static void slots_by_source(const struct cluster *cluster, const uint32_t *place
 		far |= !places[owner];
 	}
 	/* What is here is steered to; the rest of the slots is said of a source by itself. */
-	ret->why = far && !near ? STEER_FAR : STEER_WORKS;
+	ret->head.why = far && !near ? STEER_FAR : STEER_WORKS;
 }
 
 static void slots_by_flow(const struct cluster *cluster, const uint32_t *places, struct steer_cluster *ret)
@@ -260,12 +290,12 @@ static void slots_by_flow(const struct cluster *cluster, const uint32_t *places,
 		if (!takes(&cluster->endpoints[i]))
 			continue;
 		if (!places[i]) {
-			ret->why = STEER_FAR;
+			ret->head.why = STEER_FAR;
 			return;
 		}
 		total += cluster->endpoints[i].weight;
 	}
-	ret->why = total ? STEER_WORKS : STEER_NOBODY;
+	ret->head.why = total ? STEER_WORKS : STEER_NOBODY;
 	for (size_t i = 0; total && i < cluster->n_endpoints; i++) {
 		if (!takes(&cluster->endpoints[i]))
 			continue;
@@ -281,14 +311,21 @@ void steer_cluster_of(const struct cluster *cluster, const uint32_t *places, uin
 	bool by_source = cluster->policy == BALANCE_SOURCE_HASH;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->generation = generation;
-	ret->by = by_source ? STEER_BY_SOURCE : STEER_BY_FLOW;
+	ret->head.generation = generation;
+	ret->head.by = by_source ? STEER_BY_SOURCE : STEER_BY_FLOW;
 	if (cluster->n_endpoints > STEER_ENDPOINTS_MAX)
-		ret->why = STEER_CLUSTERS;
+		ret->head.why = STEER_CLUSTERS;
 	else if (by_source)
 		slots_by_source(cluster, places, ret);
 	else
 		slots_by_flow(cluster, places, ret);
+}
+
+void steer_cluster_put(const struct steer_cluster *value, struct steer_cluster *ret)
+{
+	for (uint32_t slot = 0; slot < MPBPF_STEER_SLOTS; slot++)
+		__atomic_store_n(&ret->slots[slot], value->slots[slot], __ATOMIC_RELAXED);
+	__atomic_store_n(&ret->head.word, value->head.word, __ATOMIC_RELEASE);
 }
 
 /* ---- counters ---- */

@@ -49,6 +49,14 @@ int steer_publish(const struct maps *maps, const struct config *config, uint32_t
 void steer_cluster_of(const struct cluster *cluster, const uint32_t *places, uint32_t generation,
 		      struct steer_cluster *ret);
 
+/*
+ * steer_cluster_put - makes `ret`, in maps.clusters, what `value` is, while programs read it
+ *
+ * Of one generation, a program finds in its slot who had it or who has it. Of another, it finds no slot but what was there before
+ * the head, which it looks at first; and none reads the generation whose place this takes, for its successor is in force.
+ */
+void steer_cluster_put(const struct steer_cluster *value, struct steer_cluster *ret);
+
 /* What was counted of a listener. */
 void steer_stats_read(const struct maps *maps, const struct listener_config *listener, struct steer_stats *ret);
 /* Forgets what was counted of gateways that there are no more. */

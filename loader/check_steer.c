@@ -49,7 +49,7 @@ static int rule_write(const struct mpbpf *object, uint16_t port)
 
 	if (!cluster)
 		return -ENOMEM;
-	*cluster = (struct steer_cluster){ .generation = GENERATION, .by = STEER_BY_FLOW };
+	*cluster = (struct steer_cluster){ .head = { .generation = GENERATION, .by = STEER_BY_FLOW } };
 	for (size_t i = 0; i < MPBPF_STEER_SLOTS; i++)
 		cluster->slots[i] = 1;
 	r = put(object->maps.clusters, &at, cluster);

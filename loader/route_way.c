@@ -10,9 +10,9 @@
 #include "loader/steering.h"
 
 /* why: NULL: nothing speaks against it */
-static void add_way(cJSON *json, bool steer, const char *why)
+static void add_way(cJSON *json, const char *way, const char *why)
 {
-	cJSON_AddStringToObject(json, "way", steer ? "steer" : "relay");
+	cJSON_AddStringToObject(json, "way", way);
 	if (why && why[0])
 		cJSON_AddStringToObject(json, "way_why", why);
 	else
@@ -21,7 +21,7 @@ static void add_way(cJSON *json, bool steer, const char *why)
 
 static void add_why(cJSON *json, enum steer_why why)
 {
-	add_way(json, why == STEER_WORKS, steer_why_text(why));
+	add_way(json, why == STEER_WORKS ? "steer" : why == STEER_HTTP ? "http" : "relay", steer_why_text(why));
 }
 
 /* What the kernel goes by. NULL, and why, where nothing is steered to that cluster. */
@@ -33,9 +33,9 @@ static struct steer_cluster *cluster_read(const struct route_live *live, uint32_
 
 	*ret_why = STEER_UNKNOWN;
 	if (!cluster || bpf_map_lookup_elem(live->maps->fd[MAP_CLUSTERS], &at, cluster) < 0 ||
-	    cluster->generation != generation)
+	    cluster->head.generation != generation)
 		return NULL;
-	*ret_why = cluster->why < STEER_WHY_MAX ? cluster->why : STEER_UNKNOWN;
+	*ret_why = cluster->head.why < STEER_WHY_MAX ? cluster->head.why : STEER_UNKNOWN;
 	return *ret_why == STEER_WORKS ? TAKE_PTR(cluster) : NULL;
 }
 
@@ -54,11 +54,11 @@ static void add_live(cJSON *json, const struct route_live *live, uint32_t number
 	__u16 slot;
 
 	if (!steering_attached(live->pin_root)) {
-		add_way(json, false, "steering is not attached: `mpbpf check` says whether this kernel can");
+		add_way(json, "relay", "steering is not attached: `mpbpf check` says whether this kernel can");
 		return;
 	}
 	cluster = cluster_read(live, number, &why);
-	if (!cluster || !source || cluster->by != STEER_BY_SOURCE) {
+	if (!cluster || !source || cluster->head.by != STEER_BY_SOURCE) {
 		add_why(json, why);
 		return;
 	}
@@ -66,9 +66,9 @@ static void add_live(cJSON *json, const struct route_live *live, uint32_t number
 	if (!slot)
 		add_why(json, STEER_FAR);
 	else if (!listens(live, slot - 1))
-		add_way(json, false, "its endpoint does not listen now");
+		add_way(json, "relay", "its endpoint does not listen now");
 	else
-		add_way(json, true, NULL);
+		add_way(json, "steer", NULL);
 }
 
 static void add_cluster(cJSON *json, const struct config *config, size_t service, uint32_t number,
@@ -79,12 +79,12 @@ static void add_cluster(cJSON *json, const struct config *config, size_t service
 	if (why != STEER_WORKS)
 		add_why(json, why);
 	else if (!number)
-		add_way(json, false,
+		add_way(json, "relay",
 			source ? steer_why_text(STEER_CLUSTERS) : "no listener that is steered leads there");
 	else if (live)
 		add_live(json, live, number, source);
 	else
-		add_way(json, true, "where the endpoint is on this node, and listens");
+		add_way(json, "steer", "where the endpoint is on this node, and listens");
 }
 
 void route_way_listener(cJSON *json, const struct config *config, size_t listener)

@@ -15,7 +15,8 @@ struct route_live {
 };
 
 /*
- * Each adds `way` ("steer" or "relay") and `way_why`: what speaks against steering, or what it depends on; null: nothing.
+ * Each adds `way` ("steer", "relay", or "http": request by request) and `way_why`: what speaks against steering, or what it
+ * depends on; null: nothing.
  * live: NULL: the configuration alone is known
  */
 void route_way_listener(struct cJSON *json, const struct config *config, size_t listener);

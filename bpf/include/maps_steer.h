@@ -23,9 +23,10 @@ struct {
 	__type(value, __u32);
 } steers __weak SEC(".maps");
 
-/* Agent fills the half of the generation in force; sk_lookup reads. */
+/* Agent fills the half of the generation in force, in place (steer_cluster_put()); sk_lookup reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 2 * MPBPF_STEER_CLUSTERS);
 	__type(key, __u32);
 	__type(value, struct steer_cluster);

@@ -116,16 +116,24 @@ static __always_inline __u32 steer_flow_slot(const struct steer_flow *flow, cons
 static __always_inline __u32 steer_backend_of(__u32 cluster, __u32 generation, const struct steer_flow *flow,
 					      const struct control *c)
 {
-	__u32 at = (generation & 1) * MPBPF_STEER_CLUSTERS + cluster - 1, slot;
+	__u32 at = (generation & 1) * MPBPF_STEER_CLUSTERS + cluster - 1, slot, same;
 	struct steer_cluster *found;
+	union steer_head head;
 
 	if (!cluster || cluster > MPBPF_STEER_CLUSTERS)
 		return 0;
 	found = bpf_map_lookup_elem(&clusters, &at);
-	if (!found || found->generation != generation)
+	if (!found)
 		return 0;
-	slot = found->by == STEER_BY_SOURCE ? source_slot(&flow->remote) : steer_flow_slot(flow, c);
-	return found->slots[slot & (MPBPF_STEER_SLOTS - 1)];
+	head.word = READ_ONCE(found->head.word);
+	if (head.generation != generation)
+		return 0;
+	slot = head.by == STEER_BY_SOURCE ? source_slot(&flow->remote) : steer_flow_slot(flow, c);
+	/* 0, but of the head: no processor reads a slot before the head whose slot it is. */
+	same = head.generation;
+	forget(same);
+	same ^= generation;
+	return READ_ONCE(found->slots[(slot + same) & (MPBPF_STEER_SLOTS - 1)]);
 }
 
 /* true: the socket took it. A socket for IPv6 alone refuses IPv4. */

@@ -56,6 +56,7 @@ enum steer_why {
 	STEER_SENDS_PROXY, /* the cluster's endpoints get PROXY headers */
 	STEER_LEAST_CONN,  /* the policy counts connections */
 	STEER_GUARDED,	   /* a guard listens on the endpoints' port, and would not know the connection */
+	STEER_GATEWAY,	   /* a gateway listens where an endpoint is said to be */
 	STEER_CLUSTERS,	   /* there are more than MPBPF_STEER_CLUSTERS, or endpoints than MPBPF_BACKENDS_MAX */
 	STEER_FAR,	   /* an endpoint that has to have its share is not on this node */
 	STEER_NOBODY,	   /* no endpoint is healthy and has a weight */
@@ -63,11 +64,21 @@ enum steer_why {
 	STEER_WHY_MAX
 };
 
-/* `clusters`: [(generation & 1) * MPBPF_STEER_CLUSTERS + cluster - 1]. */
+union steer_head {
+	struct {
+		__u32 generation;
+		__u16 by;  /* enum steer_by */
+		__u16 why; /* enum steer_why: for those who look at it */
+	};
+	__u64 word; /* written and read as a whole */
+};
+
+/*
+ * `clusters`: [(generation & 1) * MPBPF_STEER_CLUSTERS + cluster - 1]. It is changed in place, under the eyes of programs: each slot
+ * by one store, and the head last.
+ */
 struct steer_cluster {
-	__u32 generation;
-	__u16 by;			/* enum steer_by */
-	__u16 why;			/* enum steer_why: for those who look at it */
+	union steer_head head;
 	__u16 slots[MPBPF_STEER_SLOTS]; /* 1 + a place in `backends`; 0: none */
 };
 

@@ -74,6 +74,10 @@ is "$(grep -A 5 egress: "$work/text")" 'listener   egress: tcp, any address, por
 is "$(ask list --config "$gateways" --json | jq -c '[.listeners[].name, (.listeners[0].routes[] | .host + .prefix),
 	.clusters[].name]')" '["web","egress","api.example.com/api","*.example.com/","one","two"]' "as JSON too"
 
+is "$(ask list --config "$gateways" --json | jq -c '[.listeners[].way]')" '["http","steer"]' "each listener's way is named"
+ask test --config "$gateways" --json --listener web --source 10.1.2.3 --host api.example.com --path /api >"$work/answer" 2>>"$log"
+is "$(jq -c '[.way, .way_why]' "$work/answer")" '["http","the listener'"'"'s protocol is http"]' "and a request's, and why it is not steered"
+
 refused 'name one with --listener' "two gateways" test --config "$gateways" --source 10.1.2.3
 refused 'guard.*no listener of that name whose mode is gateway' "a guard" test --config "$gateways" --source ::1 --listener guard
 refused '--source 10\.1: expected an IPv4 or IPv6 address' "half an address" test --config "$gateways" --source 10.1

@@ -66,6 +66,7 @@ gateways="{\"name\": \"parity\", \"port\": 8001, $tcp},
 	{\"name\": \"dead\", \"port\": 8008, $tcp, \"cluster_name\": \"dead\"},
 	{\"name\": \"workers\", \"address\": \"$server_ip\", \"port\": 8009, $tcp, \"cluster_name\": \"workers\"},
 	{\"name\": \"believes\", \"port\": 8010, $tcp, \"cluster_name\": \"two\", \"accept_proxy_protocol\": {\"trusted\": [\"192.0.2.1/32\"]}},
+	{\"name\": \"chain\", \"port\": 8011, $tcp, \"cluster_name\": \"gateway\"},
 	{\"name\": \"web\", \"port\": 8080}"
 # services WEIGHTS [HOSTS]: of the cluster that shares by weight, and by source
 services() {
@@ -80,7 +81,8 @@ services() {
 	{\"name\": \"mixed\", \"hosts\": [\"127.0.0.1\", \"$host1_ip\"], \"port\": 80},
 	{\"name\": \"proxy\", \"hosts\": [\"$host1_ip\"], \"port\": 81, \"proxy_protocol\": \"v1\"},
 	{\"name\": \"dead\", \"hosts\": [\"127.0.0.1\"], \"port\": 9},
-	{\"name\": \"workers\", \"hosts\": [\"127.0.0.1\"], \"port\": 9006}"
+	{\"name\": \"workers\", \"hosts\": [\"127.0.0.1\"], \"port\": 9006},
+	{\"name\": \"gateway\", \"hosts\": [\"127.0.0.1\"], \"port\": 8001}"
 }
 source_routes="[
 	{\"listener\": \"parity\", \"match\": {\"last_octet\": \"even\"}, \"cluster_name\": \"one\"},
@@ -163,6 +165,8 @@ is "$(steered guarded)" "0 2 2 0" "for what a guard judges is not steered"
 is "$(asked 8006)" "host1 10.78.1.1" "with an endpoint elsewhere it is relayed"
 is "$(asked 8007)" "host1 10.77.0.2 10.77.0.1:8007" "so it is with a PROXY header to be sent"
 is "$(asked 8010)" "two 10.77.0.1 10.77.0.1:9002" "or to be read"
+is "$(asked 8011)" "two 127.0.0.1 127.0.0.1:8001" "with a gateway for its endpoint, which steers the relay's connection: an odd source"
+is "$(steered chain)" "0 1 1 0" "and counts no more than that"
 matches "$(asked 8008)" "$reset" "without an endpoint that listens a connection is reset"
 is "$(steered mixed proxy believes dead)" "0 1 1 0, 0 1 1 0, 0 1 1 0, 0 0 1 1" "each counted"
 agent_figures
@@ -180,6 +184,7 @@ says 'one steer null' "and which cluster"
 says "guarded relay a guard listens on the cluster's port" "what is not, and why: a guard"
 says 'mixed relay an endpoint is not on this node' "an endpoint elsewhere"
 says 'proxy relay the cluster gets PROXY headers' "PROXY headers out"
+says "gateway relay the cluster's port is a gateway's" "an endpoint that is a gateway"
 says 'believes relay the listener accepts PROXY headers' "and in"
 is "$(mpbpf status --json | jq .steering)" true "status says that it is attached"
 

@@ -14,6 +14,7 @@
 #include <bpf/libbpf.h>
 
 #include "core/cluster.h"
+#include "core/sock_diag.h"
 #include "core/util.h"
 #include "steer_run.h"
 #include "tap.h"
@@ -54,7 +55,7 @@ static void sockets_open(void)
 /* Slots take turns between two places, counted from 1. */
 static void cluster_fill(__u32 cluster, __u32 by, __u32 generation, __u16 even, __u16 odd)
 {
-	struct steer_cluster value = { .generation = generation, .by = by };
+	struct steer_cluster value = { .head = { .generation = generation, .by = by } };
 	__u32 at = ODD * MPBPF_STEER_CLUSTERS + cluster - 1;
 
 	for (int i = 0; i < MPBPF_STEER_SLOTS; i++)
@@ -278,6 +279,19 @@ static void expect_accepted(int listening, int port)
 	CHECK(peer.sin_addr.s_addr == inet_addr("127.0.0.1"), "it does not see who the client is");
 }
 
+/* The kernel asks the program then, too, and nobody has such an address. */
+static void expect_told(const char *address, int port, __u64 want)
+{
+	struct addr addr = addr_of(address);
+	uint64_t cookie = 0;
+	int diag = -1;
+
+	CHECK(sock_diag_open(&diag) == 0, "no sock_diag");
+	sock_diag_listener(diag, &addr, htons(port), &cookie);
+	CHECK(cookie == want, "%s:%d: it is told of %llu", address, port, (unsigned long long)cookie);
+	close(diag);
+}
+
 static void test_connections(void)
 {
 	struct bpf_link *link = bpf_program__attach_netns(program, open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
@@ -288,6 +302,11 @@ static void test_connections(void)
 	fcntl(sockets[ONE], F_SETFL, O_NONBLOCK);
 	expect_accepted(sockets[ONE], PORT + 1);
 	tap_result("a connection lands in the endpoint's own socket, which sees both ends");
+	expect_told("127.0.0.5", PORT + 1, 0);
+	expect_told("127.0.0.1", 8081, cookies[ONE]);
+	expect_told("127.0.0.1", 8082, cookies[TWO]);
+	expect_told("::1", 8083, cookies[SIX]);
+	tap_result("who asks which socket listens is told of it, and not of one that connections are given to");
 	close(sockets[ONE]);
 	CHECK(connect_gateway(PORT + 1) == -ECONNREFUSED, "somebody took it");
 	tap_result("a service that is gone takes none");

@@ -135,8 +135,7 @@ static void clusters_fill(const struct config *config, __u32 generation)
 		cluster_set(&cluster, &endpoint, 1);
 		steer_cluster_of(&cluster, &place, generation, value);
 		cluster_free(&cluster);
-		if (bpf_map_update_elem(maps.fd[MAP_CLUSTERS], &at, value, BPF_ANY))
-			tap_bail("clusters: %s", strerror(errno));
+		steer_cluster_put(value, &maps.clusters[at]);
 	}
 }
 

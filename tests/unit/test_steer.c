@@ -103,6 +103,28 @@ static void test_services(void **state)
 	config_free(config);
 }
 
+/* A cluster whose endpoint is another gateway, at its own address, at any, or perhaps; and one that is at another address. */
+static void test_chained(void **state)
+{
+	struct config *config = config_of(CONFIG(
+		GATEWAY("g", "1", ", \"cluster_name\": \"own\"") "," GATEWAY("any", "2", ", \"cluster_name\": \"any\"") "," GATEWAY(
+			"own", "3",
+			", \"cluster_name\": \"own\", \"address\": \"127.0.0.1\"") "," GATEWAY("four", "4",
+											       ", \"cluster_name\": \"four\", \"address\": \"0.0.0.0\""),
+		SERVICE("any", "2", "") "," SERVICE("own", "3", "") "," SERVICE(
+			"four", "4", "") ",{\"name\": \"other\", \"hosts\": [\"127.0.0.2\"], \"port\": 3},"
+					 "{\"name\": \"name\", \"hosts\": [\"a.example\"], \"port\": 3}",
+		""));
+	static const enum steer_why want[] = { STEER_GATEWAY, STEER_GATEWAY, STEER_GATEWAY, STEER_WORKS,
+					       STEER_GATEWAY };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		assert_int_equal(steer_service_why(config, i), want[i]);
+	assert_false(steer_wanted(config));
+	config_free(config);
+}
+
 static void test_why_texts(void **state)
 {
 	(void)state;
@@ -144,9 +166,9 @@ static void test_by_source(void **state)
 	(void)state;
 	cluster_make(&cluster, BALANCE_SOURCE_HASH, weights, 3);
 	steer_cluster_of(&cluster, places, 9, &steer);
-	assert_int_equal(steer.generation, 9);
-	assert_int_equal(steer.by, STEER_BY_SOURCE);
-	assert_int_equal(steer.why, STEER_WORKS);
+	assert_int_equal(steer.head.generation, 9);
+	assert_int_equal(steer.head.by, STEER_BY_SOURCE);
+	assert_int_equal(steer.head.why, STEER_WORKS);
 	for (uint32_t slot = 0; slot < MPBPF_STEER_SLOTS; slot++) {
 		assert_int_equal(cluster_slot_owner(&cluster, slot, NULL, &owner), 0);
 		assert_int_equal(steer.slots[slot], places[owner]);
@@ -158,7 +180,7 @@ static void test_by_source(void **state)
 	assert_true(count(&steer, 5) > 1000 && count(&steer, 0) > 2000);
 	cluster.endpoints[0].healthy = false;
 	steer_cluster_of(&cluster, places, 9, &steer);
-	assert_int_equal(steer.why, STEER_FAR);
+	assert_int_equal(steer.head.why, STEER_FAR);
 	cluster_free(&cluster);
 }
 
@@ -171,8 +193,8 @@ static void test_by_flow(void **state)
 	(void)state;
 	cluster_make(&cluster, BALANCE_ROUND_ROBIN, weights, 4);
 	steer_cluster_of(&cluster, places, 9, &steer);
-	assert_int_equal(steer.by, STEER_BY_FLOW);
-	assert_int_equal(steer.why, STEER_WORKS);
+	assert_int_equal(steer.head.by, STEER_BY_FLOW);
+	assert_int_equal(steer.head.why, STEER_WORKS);
 	assert_int_equal(count(&steer, 5), MPBPF_STEER_SLOTS / 8);
 	assert_int_equal(count(&steer, 6), 0);
 	assert_int_equal(count(&steer, 7), MPBPF_STEER_SLOTS * 3 / 8);
@@ -193,11 +215,11 @@ static void test_by_flow_all_here(void **state)
 	(void)state;
 	cluster_make(&cluster, BALANCE_RANDOM, weights, 3);
 	steer_cluster_of(&cluster, one_far, 9, &steer);
-	assert_int_equal(steer.why, STEER_FAR);
+	assert_int_equal(steer.head.why, STEER_FAR);
 	assert_int_equal(count(&steer, 0), MPBPF_STEER_SLOTS);
 	/* Without weight it need not be here. */
 	steer_cluster_of(&cluster, drained_far, 9, &steer);
-	assert_int_equal(steer.why, STEER_WORKS);
+	assert_int_equal(steer.head.why, STEER_WORKS);
 	assert_int_equal(count(&steer, 0), 0);
 	/* Nor when it is ill. */
 	cluster.endpoints[1].healthy = false;
@@ -205,7 +227,7 @@ static void test_by_flow_all_here(void **state)
 	assert_int_equal(count(&steer, 5), MPBPF_STEER_SLOTS);
 	cluster.endpoints[0].healthy = false;
 	steer_cluster_of(&cluster, one_far, 9, &steer);
-	assert_int_equal(steer.why, STEER_NOBODY);
+	assert_int_equal(steer.head.why, STEER_NOBODY);
 	assert_int_equal(count(&steer, 0), MPBPF_STEER_SLOTS);
 	cluster_free(&cluster);
 }
@@ -223,7 +245,7 @@ static void test_too_many(void **state)
 	cluster_init(&cluster, BALANCE_SOURCE_HASH, 1);
 	assert_int_equal(cluster_set(&cluster, list, ARRAY_SIZE(list)), 0);
 	steer_cluster_of(&cluster, places, 9, &steer);
-	assert_int_equal(steer.why, STEER_CLUSTERS);
+	assert_int_equal(steer.head.why, STEER_CLUSTERS);
 	assert_int_equal(count(&steer, 0), MPBPF_STEER_SLOTS);
 	cluster_free(&cluster);
 }
@@ -231,10 +253,11 @@ static void test_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_listeners),	 cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_services),	 cmocka_unit_test(test_why_texts),
-		cmocka_unit_test(test_by_source),	 cmocka_unit_test(test_by_flow),
-		cmocka_unit_test(test_by_flow_all_here), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_listeners), cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_services),  cmocka_unit_test(test_chained),
+		cmocka_unit_test(test_why_texts), cmocka_unit_test(test_by_source),
+		cmocka_unit_test(test_by_flow),	  cmocka_unit_test(test_by_flow_all_here),
+		cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
