@@ -3,6 +3,7 @@
 #include "userspace-auth/doors.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -15,6 +16,7 @@
 #include "core/util.h"
 
 #define DOORS_IDLE_MS 3000 /* how long an open one, or a failure, is kept */
+#define DOORS_TERM_MS 1000 /* how long it is its namespace's at least, however many others wait */
 #define DOORS_TICK_MS 500
 
 #ifndef SO_NETNS_COOKIE
@@ -27,9 +29,10 @@ struct door {
 	TAILQ_ENTRY(door) link;
 	uint64_t netns;
 	enum door_state state;
-	int fd;	      /* when open */
-	int error;    /* when shut */
-	int64_t used; /* CLOCK_MONOTONIC, ns */
+	bool told;		/* whoever waits for it has been told */
+	int fd;			/* when open */
+	int error;		/* when shut */
+	int64_t answered, used; /* CLOCK_MONOTONIC, ns */
 };
 
 struct doors {
@@ -56,11 +59,11 @@ static void door_use(struct doors *doors, struct door *door)
 	TAILQ_INSERT_TAIL(&doors->list, door, link);
 }
 
-static void door_shut(struct doors *doors, struct door *door, int error)
+static void door_settle(struct doors *doors, struct door *door, enum door_state state)
 {
-	door->state = DOOR_SHUT;
-	door->error = error;
+	door->state = state;
 	door_use(doors, door);
+	door->answered = door->used;
 }
 
 static struct door *door_find(struct doors *doors, uint64_t netns)
@@ -120,12 +123,12 @@ static void door_answered(struct doors *doors, const struct door_answer *answer,
 	if (!door || door->state != DOOR_ASKED)
 		return;
 	if (answer->error || *fd < 0) {
-		door_shut(doors, door, answer->error ?: -EMFILE); /* the kernel drops what finds no descriptor */
+		door->error = answer->error ?: -EMFILE; /* the kernel drops what finds no descriptor */
+		door_settle(doors, door, DOOR_SHUT);
 		return;
 	}
 	door->fd = TAKE_FD(*fd);
-	door->state = DOOR_OPEN;
-	door_use(doors, door);
+	door_settle(doors, door, DOOR_OPEN);
 }
 
 /* 1: one was dealt with, 0: none is there, or -errno. */
@@ -219,15 +222,19 @@ void doors_close(struct doors *doors)
 	free(doors);
 }
 
-/* Sees to it that one more has room. What is being opened cannot be given up. */
+/*
+ * Sees to it that one more has room. What is being opened cannot be given up, nor is what was opened just now or for nobody yet: with
+ * more namespaces in use than doors, each would be opened for nothing. So they take turns.
+ */
 static int room_make(struct doors *doors)
 {
+	int64_t now = clock_ns(CLOCK_MONOTONIC);
 	struct door *door;
 
 	if (doors->n < DOORS_MAX)
 		return 0;
 	TAILQ_FOREACH(door, &doors->list, link)
-	if (door->state != DOOR_ASKED) {
+	if (door->told && now - door->answered >= DOORS_TERM_MS * NSEC_PER_MSEC) {
 		door_free(doors, door);
 		return 0;
 	}
@@ -272,6 +279,7 @@ int doors_get(struct doors *doors, uint64_t netns)
 	door = door_find(doors, netns);
 	if (!door)
 		return door_ask(doors, netns);
+	door->told = door->state != DOOR_ASKED;
 	switch (door->state) {
 	case DOOR_OPEN: door_use(doors, door); return door->fd;
 	case DOOR_SHUT: return door->error;

@@ -11,7 +11,8 @@
 
 #include <stdint.h>
 
-#define DOORS_MAX 256 /* namespaces at a time; beyond it the one that was used longest ago is closed */
+#define DOORS_MAX \
+	256 /* namespaces at a time; beyond it the one that was used longest ago is closed, but each is open for a second */
 
 struct event_base;
 struct doors;

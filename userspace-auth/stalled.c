@@ -16,7 +16,7 @@
 
 #define STALLED_BATCH 512     /* records at a time: about a millisecond, and ten if all of them are to be closed */
 #define STALLED_GAP_MS 10     /* from one batch to the next */
-#define STALLED_TRIES 100     /* of a batch, while what it takes to look at its connections is being opened */
+#define STALLED_TRIES 400     /* of a batch, while what it takes to look at its connections is being opened */
 #define STALLED_SHARE 8	      /* all are looked at so many times in body_timeout_s, */
 #define STALLED_LEAST_MS 1000 /* but not more often than this, */
 #define STALLED_MOST_MS 10000 /* nor less often than this */

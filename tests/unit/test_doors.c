@@ -11,12 +11,14 @@
 #include <event2/event.h>
 #include <sys/socket.h>
 
+#include "core/clock.h"
 #include "core/sock_diag.h"
 #include "core/util.h"
 #include "userspace-auth/doors.h"
 
 #define ELSEWHERE (1ULL << 40) /* no namespace of this machine got so far */
-#define IDLE_MS 3000	       /* as in doors.c */
+#define IDLE_MS 3000	       /* as in doors.c, */
+#define TERM_MS 1000	       /* likewise */
 
 struct fixture {
 	struct event_base *base;
@@ -212,8 +214,14 @@ static void so_many_at_a_time(void **state)
 	assert_int_equal(asked(f), 0);
 	for (uint64_t i = 0; i < ARRAY_SIZE(others); i++)
 		answer(f, ELSEWHERE + i, 0, handed_out(&others[i]));
+	/* Whose turn has just begun, or who does not know yet, makes no room for others. */
+	for (uint64_t i = 0; i < ARRAY_SIZE(others) - 1; i++)
+		assert_true(doors_get(f->doors, ELSEWHERE + i) >= 0);
+	assert_int_equal(doors_get(f->doors, ELSEWHERE + DOORS_MAX), -EAGAIN);
+	assert_int_equal(asked(f), 0);
+	pass_time(f, TERM_MS + 200);
 	assert_true(doors_get(f->doors, ELSEWHERE) >= 0);
-	/* The one that was used longest ago makes room. */
+	/* The one that was used longest ago does. */
 	assert_int_equal(doors_get(f->doors, ELSEWHERE + DOORS_MAX), -EAGAIN);
 	assert_true(asked(f) == ELSEWHERE + DOORS_MAX);
 	assert_true(is_held(others[0]));
@@ -221,6 +229,33 @@ static void so_many_at_a_time(void **state)
 	assert_true(is_held(others[2]));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		close(others[i]);
+}
+
+/* More than there can be, all of them wanted all the time: they take turns, and the porter has not more to do than that takes. */
+static void more_than_there_are_doors(void **state)
+{
+	enum { MANY = DOORS_MAX + 60, ROUNDS = 350, ROUND_MS = 10 };
+	struct fixture *f = *state;
+	unsigned int had[MANY] = {}, n_asked = 0;
+	int64_t began = clock_ns(CLOCK_MONOTONIC);
+	uint64_t netns;
+	int other;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (uint64_t i = 0; i < MANY; i++)
+			had[i] += doors_get(f->doors, ELSEWHERE + i) >= 0;
+		while ((netns = asked(f))) {
+			n_asked++;
+			answer(f, netns, 0, handed_out(&other));
+			close(other);
+		}
+		pass_time(f, ROUND_MS);
+	}
+	for (size_t i = 0; i < MANY; i++)
+		assert_true(had[i] > 0);
+	assert_true(n_asked >= MANY);
+	/* As many in each second, and what is there from the start. */
+	assert_true(n_asked <= DOORS_MAX * (2 + (clock_ns(CLOCK_MONOTONIC) - began) / NSEC_PER_SEC));
 }
 
 static void without_a_porter(void **state)
@@ -257,6 +292,7 @@ int main(void)
 		DOORS_TEST(failures_are_told_and_forgotten),
 		DOORS_TEST(idle_ones_are_let_go),
 		DOORS_TEST(so_many_at_a_time),
+		DOORS_TEST(more_than_there_are_doors),
 		DOORS_TEST(without_a_porter),
 	};
 
