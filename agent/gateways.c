@@ -20,7 +20,7 @@ static void on_note(const char *text)
 }
 
 /* The record that sockops makes of a connection under guard. A tunnel is judged no more, or never was; a dry run lets such pass. */
-static bool on_judged(void *data, int fd, bool dry_run, uint32_t *ret_policy)
+static bool on_judged(void *data, int fd, bool dry_run, struct gateway_judged *ret)
 {
 	const struct agent *agent = data;
 	struct conn conn;
@@ -30,7 +30,8 @@ static bool on_judged(void *data, int fd, bool dry_run, uint32_t *ret_policy)
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ||
 	    bpf_map_lookup_elem(agent->maps.fd[MAP_CONNS], &cookie, &conn) < 0)
 		return false;
-	*ret_policy = conn.generation;
+	*ret = conn.allowed ? (struct gateway_judged){ .policy = conn.judged.generation, .from = conn.judged.from }
+			    : (struct gateway_judged){ .policy = conn.generation };
 	return dry_run || !(conn.state == CONN_TUNNEL || (conn.listener.flags & LISTENER_GONE));
 }
 

@@ -109,6 +109,33 @@ static int parse_document(struct reader *r, const struct blob *text, cJSON **ret
 	return reader_error(r, -EINVAL, "line %zu, column %zu: expected valid JSON", line, column);
 }
 
+/* What says where requests go, and no word about whether they may. */
+static bool is_routing(const cJSON *member)
+{
+	return !strcmp(member->string, "services") || !strcmp(member->string, "routes") ||
+	       !strcmp(member->string, "source_routes");
+}
+
+static int policy_digest(const cJSON *document, uint8_t ret[static SHA256_SIZE])
+{
+	_cleanup_(digest_free) EVP_MD_CTX *digest = NULL;
+	const cJSON *member;
+	int err = digest_begin(&digest);
+
+	if (err < 0)
+		return err;
+	cJSON_ArrayForEach(member, document)
+		if (!is_routing(member) && digest_add_tree(digest, member) < 0)
+			return -ENOMEM;
+	return EVP_DigestFinal_ex(digest, ret, NULL) ? 0 : -ENOMEM;
+}
+
+bool config_judges_alike(const struct config *a, const struct config *b)
+{
+	return !memcmp(a->policy_digest, b->policy_digest, sizeof(a->policy_digest)) &&
+	       !memcmp(a->keys_digest, b->keys_digest, sizeof(a->keys_digest));
+}
+
 static int read_document(struct reader *r, const struct blob *text)
 {
 	static const struct rule document = { .read = read_object, .expected = "an object", .of = config_rules };
@@ -121,7 +148,11 @@ static int read_document(struct reader *r, const struct blob *text)
 	if (err < 0)
 		return err;
 	err = document.read(r, json, &document, r->config);
-	return err < 0 ? err : config_finish(r);
+	if (err < 0)
+		return err;
+	if (policy_digest(json, r->config->policy_digest) < 0)
+		return reader_nomem(r);
+	return config_finish(r);
 }
 
 /* `text` NULL: nothing to read, the defaults hold. */

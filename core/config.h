@@ -18,6 +18,8 @@
 #include "core/jwt_key.h"
 #include "mpbpf/abi.h"
 
+#define SHA256_SIZE 32
+
 enum rate_algorithm { RATE_ALGORITHM_WINDOW, RATE_ALGORITHM_TOKEN_BUCKET };
 
 /* What a source may have, of packets and of bytes. */
@@ -307,8 +309,9 @@ struct config {
 	size_t n_warnings;
 	char **key_files; /* every secret and key file that was read, as it was opened */
 	size_t n_key_files;
-	uint8_t keys_digest[32]; /* SHA-256 of those files, in that order */
-	uint8_t digest[32];	 /* SHA-256 of the file and of the key files that it names, in the order of reading */
+	uint8_t keys_digest[SHA256_SIZE];   /* of those files, in that order */
+	uint8_t policy_digest[SHA256_SIZE]; /* of everything in the file but services, routes and source_routes */
+	uint8_t digest[SHA256_SIZE]; /* of the file and of the key files that it names, in the order of reading */
 };
 
 /*
@@ -350,6 +353,9 @@ size_t config_n_gateways(const struct config *config);
 
 /* The service of that name, or NULL. */
 const struct service_config *config_service(const struct config *config, const char *name);
+
+/* Whether both say the same of every request; where it goes is another question. Spelled in other ways, they may. */
+bool config_judges_alike(const struct config *a, const struct config *b);
 
 /* The auth block that holds for listener `i` and its number in keys (struct listener.auth). */
 const struct auth_config *config_auth(const struct config *config, size_t i, uint16_t *ret_number);

@@ -91,6 +91,21 @@ int digest_begin(EVP_MD_CTX **ret)
 	return 0;
 }
 
+int digest_add_tree(EVP_MD_CTX *digest, const cJSON *item)
+{
+	const char *name = item->string ?: "", *text = item->valuestring ?: "";
+	const cJSON *child;
+
+	if (digest_add(digest, name, strlen(name)) < 0 || digest_add(digest, &item->type, sizeof(item->type)) < 0 ||
+	    digest_add(digest, text, strlen(text)) < 0 ||
+	    digest_add(digest, &item->valuedouble, sizeof(item->valuedouble)) < 0)
+		return -ENOMEM;
+	cJSON_ArrayForEach(child, item)
+		if (digest_add_tree(digest, child) < 0)
+			return -ENOMEM;
+	return digest_add(digest, "", 0);
+}
+
 int digest_add(EVP_MD_CTX *digest, const void *data, size_t len)
 {
 	uint64_t prefix = htobe64(len);

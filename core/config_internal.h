@@ -146,6 +146,8 @@ int file_read(const char *path, size_t max, struct blob *ret, mode_t *ret_mode);
 int digest_begin(EVP_MD_CTX **ret);
 /* Adds length and bytes to the running digest. Returns 0 or -ENOMEM. */
 int digest_add(EVP_MD_CTX *digest, const void *data, size_t len);
+/* The same of a value, whatever its spelling: names, types and values. */
+int digest_add_tree(EVP_MD_CTX *digest, const cJSON *item);
 /* For _cleanup_(digest_free). */
 void digest_free(EVP_MD_CTX **digest);
 

@@ -17,15 +17,21 @@ struct cluster;
 struct gateway;
 struct gateway_plan;
 
+/* By whom the requests of a connection were judged: those from number `from` on, the first being 0, by generation `policy`. */
+struct gateway_judged {
+	/* The last that judged any; if none was judged yet: the first will be, by this one or a later. */
+	uint32_t policy;
+	uint32_t from;
+};
+
 struct gateway_hooks {
 	/* A line for the log: an endpoint's health has changed, descriptors are short. Called on any thread of the gateway. */
 	void (*note)(const char *text);
 	/*
 	 * Is the accepted socket under guard? What it sends has been judged then. dry_run: its listener denies nothing.
-	 * *ret_policy: the generation by which it was judged last; as long as that is in force, the answer stays. Called on any
-	 * thread of the gateway, for http; NULL: no socket is.
+	 * As long as ret->policy is in force, the answer stays. Called on any thread of the gateway, for http; NULL: no socket is.
 	 */
-	bool (*judged)(void *data, int fd, bool dry_run, uint32_t *ret_policy);
+	bool (*judged)(void *data, int fd, bool dry_run, struct gateway_judged *ret);
 	/* The generation in force. Called on any thread of the gateway. */
 	uint32_t (*policy)(void *data);
 	void *data;

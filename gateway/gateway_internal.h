@@ -51,6 +51,7 @@ enum http_answer {
 	ANSWER_NO_ENDPOINT,  /* 503 */
 	ANSWER_RESOURCES,    /* 503 */
 	ANSWER_TIMEOUT,	     /* 504 */
+	ANSWER_OLD_POLICY,   /* 503: it was judged by a policy that a reload has replaced */
 	ANSWER_MAX
 };
 
@@ -95,6 +96,8 @@ struct gateway {
 	struct event_base *base;
 	const struct gateway_hooks *hooks;
 	const struct config *config; /* in force */
+	uint32_t policy;	     /* the generation that it is */
+	uint32_t policy_since;	     /* the first since when requests are judged as it says */
 	struct route_table *routes;  /* of that configuration */
 	TAILQ_HEAD(gate_list, gate) gates;
 	TAILQ_HEAD(, backend) backends;

@@ -14,6 +14,10 @@
 void http_accept(struct worker *worker, struct gate *gate, int fd, const struct sockaddr_storage *peer);
 /* The gate speaks no HTTP any more, or is gone; the workers stand still: idle connections end, others with their response. */
 void http_leave(struct gate *gate);
+/* A configuration comes; the workers stand still: requests that wait for its routes go on. */
+void http_wake(struct gate *gate);
+/* http_policy.c: `config` comes in the place of gateway->config, which it may judge unlike. */
+void http_policy_change(struct gateway *gateway, const struct config *config);
 /* Ends all connections of a worker to a gate at once. */
 void http_reset(struct gate_share *share);
 

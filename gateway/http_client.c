@@ -190,6 +190,21 @@ static void share_leave(struct gate_share *share)
 	}
 }
 
+static void share_wake(struct gate_share *share)
+{
+	struct http_client *client;
+
+	TAILQ_FOREACH(client, &share->clients, link)
+	if (client->phase == HTTP_IDLE)
+		event_active(&client->event, EV_TIMEOUT, 0);
+}
+
+void http_wake(struct gate *gate)
+{
+	for (size_t i = 0; i < gate->gateway->n_workers; i++)
+		share_wake(&gate->shares[i]);
+}
+
 void http_leave(struct gate *gate)
 {
 	for (size_t i = 0; i < gate->gateway->n_workers; i++)
@@ -249,10 +264,10 @@ void http_accept(struct worker *worker, struct gate *gate, int fd, const struct 
 	const struct gateway *gateway = worker->gateway;
 	const struct gateway_hooks *hooks = gateway->hooks;
 	bool dry_run = !gateway->config->listeners[gate->index].enforce;
+	struct gateway_judged judged;
 	struct http_client *client;
-	uint32_t policy;
 
-	if (!hooks->judged || !hooks->judged(hooks->data, fd, dry_run, &policy)) {
+	if (!hooks->judged || !hooks->judged(hooks->data, fd, dry_run, &judged)) {
 		refuse(worker, gate, fd, REFUSED_UNJUDGED);
 		return;
 	}
@@ -261,7 +276,7 @@ void http_accept(struct worker *worker, struct gate *gate, int fd, const struct 
 		refuse(worker, gate, fd, REFUSED_RESOURCES);
 		return;
 	}
-	client->policy = policy;
+	http_policy_begin(client, &judged);
 	client->counts->http_connections++;
 	client->counts->traffic.open++;
 	TAILQ_INSERT_TAIL(&gate_share(gate, worker)->clients, client, link);

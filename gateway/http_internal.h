@@ -74,7 +74,8 @@ struct http_client {
 	bool reset;   /* it is to be ended by RST */
 	bool shut[2]; /* tunnel: the end was passed on, to the server, to the client */
 	bool server_ended;
-	uint32_t policy;  /* the generation under which it was last seen to be judged */
+	uint32_t policy;  /* what is to be taken was judged by this generation or a later one */
+	uint32_t taken;	  /* requests */
 	int64_t deadline; /* CLOCK_MONOTONIC, ns; 0: none */
 	size_t moved;	  /* bytes in this turn */
 	struct place source, destination;
@@ -93,6 +94,20 @@ enum http_step {
 	STEP_MORE, /* something moved */
 	STEP_END,  /* the client's connection is over; by RST if `reset` says so */
 };
+
+enum http_judged {
+	HTTP_JUDGED,	    /* by a policy that the routes in force go with */
+	HTTP_JUDGED_BEFORE, /* by an older one */
+	HTTP_JUDGED_LATER,  /* by one whose routes come in a moment: http_wake() */
+	HTTP_UNJUDGED,	    /* no policy covers the connection any more */
+};
+
+/* ---- http_policy.c ---- */
+
+/* A client that was accepted, and what was said of it. */
+void http_policy_begin(struct http_client *client, const struct gateway_judged *judged);
+/* Of the request that was read and not taken yet. */
+enum http_judged http_policy_judged(struct http_client *client);
 
 /* ---- http_client.c ---- */
 

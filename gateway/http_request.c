@@ -202,19 +202,6 @@ static int head_write(struct http_client *client, const struct http_fields *fiel
 	return 0;
 }
 
-/* A policy that came meanwhile may cover this connection no more. */
-static bool is_judged(struct http_client *client)
-{
-	const struct gateway *gateway = client->worker->gateway;
-	const struct gateway_hooks *hooks = gateway->hooks;
-
-	if (client->gate->gone)
-		return false;
-	return hooks->policy(hooks->data) == client->policy ||
-	       hooks->judged(hooks->data, client->peer.fd, !gateway->config->listeners[client->gate->index].enforce,
-			     &client->policy);
-}
-
 /* What cannot be read ends the connection: nobody knows where the next request begins. */
 static enum http_step request_bad(struct http_client *client, enum http_answer answer)
 {
@@ -225,8 +212,23 @@ static enum http_step request_bad(struct http_client *client, enum http_answer a
 	return STEP_MORE;
 }
 
+/* A policy may have come while it waited. */
+static enum http_step request_unjudged(struct http_client *client, enum http_judged judged)
+{
+	if (judged == HTTP_JUDGED_BEFORE)
+		return request_bad(client, ANSWER_OLD_POLICY);
+	if (judged == HTTP_JUDGED_LATER) {
+		client->scanned = 0;
+		return STEP_WAIT;
+	}
+	client->counts->refused[REFUSED_UNJUDGED]++;
+	client->reset = true;
+	return STEP_END;
+}
+
 static enum http_step request_take(struct http_client *client)
 {
+	enum http_judged judged = http_policy_judged(client);
 	struct http_flow *flow = &client->request;
 	const uint8_t *head = flow_data(flow);
 	struct http_fields fields;
@@ -234,11 +236,9 @@ static enum http_step request_take(struct http_client *client)
 	struct backend *backend;
 	int r;
 
-	if (!is_judged(client)) {
-		client->counts->refused[REFUSED_UNJUDGED]++;
-		client->reset = true;
-		return STEP_END;
-	}
+	if (judged != HTTP_JUDGED)
+		return request_unjudged(client, judged);
+	client->taken++;
 	if (http_fields_read(head, &client->scan, &fields) < 0 || http_target_read(head, &client->scan, &target) < 0)
 		return request_bad(client, ANSWER_BAD_REQUEST);
 	client->counts->requests++;

@@ -13,7 +13,7 @@ static const char *const answers[ANSWER_MAX] = {
 	[ANSWER_BAD_REQUEST] = "400 Bad Request",	  [ANSWER_TOO_LARGE] = "431 Request Header Fields Too Large",
 	[ANSWER_BAD_RESPONSE] = "502 Bad Gateway",	  [ANSWER_NO_ROUTE] = "503 Service Unavailable",
 	[ANSWER_NO_ENDPOINT] = "503 Service Unavailable", [ANSWER_RESOURCES] = "503 Service Unavailable",
-	[ANSWER_TIMEOUT] = "504 Gateway Timeout",
+	[ANSWER_TIMEOUT] = "504 Gateway Timeout",	  [ANSWER_OLD_POLICY] = "503 Service Unavailable",
 };
 
 #define ANSWER_TEXT_MAX 256

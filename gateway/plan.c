@@ -214,6 +214,8 @@ static void gates_keep(struct gateway *gateway, const struct config *config)
 		}
 		if (gate->gone || config->listeners[i].protocol != LISTENER_HTTP)
 			http_leave(gate);
+		else
+			http_wake(gate);
 	}
 	gates_settle(gateway);
 }
@@ -240,6 +242,7 @@ static void commit(struct gateway *gateway, void *data)
 	gates_leave(gateway, plan->config);
 	gates_keep(gateway, plan->config);
 	backends_commit(gateway, plan);
+	http_policy_change(gateway, plan->config);
 	gateway->config = plan->config;
 	route_table_free(gateway->routes);
 	gateway->routes = TAKE_PTR(plan->routes);

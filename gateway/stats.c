@@ -38,7 +38,7 @@ static bool add_http(cJSON *object, const struct gate *gate, const struct gate_c
 			    { "too_large", answers[ANSWER_TOO_LARGE] },
 			    { "bad_response", answers[ANSWER_BAD_RESPONSE] }, { "no_route", answers[ANSWER_NO_ROUTE] },
 			    { "no_endpoint", answers[ANSWER_NO_ENDPOINT] }, { "resources", answers[ANSWER_RESOURCES] },
-			    { "timeout", answers[ANSWER_TIMEOUT] });
+			    { "timeout", answers[ANSWER_TIMEOUT] }, { "old_policy", answers[ANSWER_OLD_POLICY] });
 }
 
 static bool add_gate(cJSON *json, const struct gate *gate)

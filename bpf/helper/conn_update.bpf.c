@@ -53,7 +53,7 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 		if (conn_pending(conn, write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn, write_seq))
 			return -EAGAIN;
 		metrics_begin(conn, now, !conn_pending(conn, write_seq), op->method, op->prefix, op->host);
-		conn_allow(conn, write_seq, op->no_body, op->upgrade);
+		conn_allow(conn, write_seq, op->generation, op->no_body, op->upgrade);
 		return 0;
 	case CONN_OP_DENY:
 		conn_settle(conn, write_seq);

@@ -181,12 +181,21 @@ static __always_inline void conn_settle(struct conn *conn, __u32 write_seq)
 	conn->response_seq = write_seq;
 }
 
-/* A request goes to the service. None does before the kernel's own answers are out. */
-static __always_inline void conn_allow(struct conn *conn, __u32 write_seq, bool no_body, bool upgrade)
+static __always_inline __u64 judged_word(__u32 generation, __u32 from)
+{
+	union conn_judged judged = { .generation = generation, .from = from };
+
+	return judged.word;
+}
+
+/* A request goes to the service, as that generation says. None does before the kernel's own answers are out. */
+static __always_inline void conn_allow(struct conn *conn, __u32 write_seq, __u32 generation, bool no_body, bool upgrade)
 {
 	__u64 bit = 1ULL << (conn->allowed & 63);
 
 	conn_settle(conn, write_seq);
+	if (conn->judged.generation != generation)
+		WRITE_ONCE(conn->judged.word, judged_word(generation, conn->allowed));
 	conn->flags &= ~CONN_REPLIED;
 	if (no_body)
 		conn->no_body |= bit;

@@ -50,6 +50,10 @@ static inline long bpf_loop(__u32 n, void *step, void *ctx, __u64 flags)
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #endif
 
+#ifndef WRITE_ONCE
+#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
+#endif
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -47,7 +47,7 @@ static __always_inline int request_pass(const struct request *rq, struct conn *c
 	if (rq->allowed) {
 		metrics_begin(conn, metrics_timed(conn) ? rq->now : 0, !conn_pending(conn, rq->write_seq), rq->method,
 			      rq->prefix, rq->host);
-		conn_allow(conn, rq->write_seq, rq->head, rq->upgrade);
+		conn_allow(conn, rq->write_seq, conn->generation, rq->head, rq->upgrade);
 		stats_reason(rq->reason);
 		stats_would(rq->would);
 		conn_unadded(conn);

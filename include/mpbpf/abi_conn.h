@@ -73,6 +73,15 @@ enum conn_flags {
 	CONN_SWITCHED = 1 << 4,	 /* the service has ended HTTP (101), rightly, while the helper had the connection */
 };
 
+/* Requests from number `from` on, as conn.allowed counts, were allowed under that generation: the last one that any was. */
+union conn_judged {
+	struct {
+		__u32 generation;
+		__u32 from;
+	};
+	__u64 word; /* written as a whole: who reads it has no lock */
+};
+
 /*
  * One guarded connection, keyed by socket cookie. The socket lock orders sk_skb, sk_msg and sockops of one socket; the
  * spin lock guards what conn_update (user space) reads and writes, which acts in CONN_HELPER and on a body that stands still, and
@@ -107,6 +116,7 @@ struct conn {
 	__u64 moved_at; /* CLOCK_MONOTONIC_COARSE, ns: when a piece of the request body came last; 0: it is not timed */
 	__u32 lag;	/* what SO_RCVLOWAT was raised by: see lag.h */
 	__u32 pad2;
+	union conn_judged judged;
 	struct exchange exchange;
 };
 
@@ -114,6 +124,6 @@ MPBPF_ASSERT_SIZE(struct header_block, 8 + MPBPF_HEADERS_SIZE);
 MPBPF_ASSERT_SIZE(struct piece, 16 + MPBPF_PIECES_SIZE);
 MPBPF_ASSERT_SIZE(struct exchange, 64);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
-MPBPF_ASSERT_SIZE(struct conn, 264);
+MPBPF_ASSERT_SIZE(struct conn, 272);
 
 #endif

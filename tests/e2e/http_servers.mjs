@@ -12,6 +12,9 @@ const pattern = (n) => {
 	return data;
 };
 
+/* Responses to /held, which wait for /release. */
+const held = [];
+
 const well = http.createServer({ maxHeaderSize: 65536 }, (request, response) => {
 	const url = request.url, hash = crypto.createHash('sha256');
 	let length = 0;
@@ -24,6 +27,10 @@ const well = http.createServer({ maxHeaderSize: 65536 }, (request, response) => 
 	request.on('end', () => {
 		if (url.startsWith('/big')) {
 			response.end(pattern(Number(url.split('?')[1])));
+		} else if (url === '/held') {
+			held.push(response);
+		} else if (url === '/release') {
+			response.end(`${held.splice(0).map((one) => one.end('held\n')).length}\n`);
 		} else if (url.startsWith('/late')) {
 			setTimeout(() => response.end('late\n'), Number(url.split('?')[1]));
 		} else if (url.startsWith('/chunked')) {

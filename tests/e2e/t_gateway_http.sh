@@ -189,10 +189,33 @@ is "${figures[clusters.faulty.endpoints.10.78.1.2:91.retried]} ${figures[gateway
 
 # ---- a reload ----
 
+# waiting NAME: a connection whose second request was judged and waits behind the first, whose response is held back until `release`
+waiting() {
+	before
+	session "$1" "connect $server_ip 8081" join "$(get well.test /held)" "$(get one.test /)" flush
+	wait_for 10 moved_is requests.allowed -eq 2
+}
+release() {
+	in_host 1 curl -s http://127.0.0.1:90/release
+}
+waiting first
+written=$(<"$config") was=$(route one / one.test) now=$(route two / one.test)
+printf '%s\n' "${written//"$was"/$now}" >"$config"
+check "reload with another route" mpbpf reload
+is "$(release)" 1 "a response comes"
+session first status body status body
+session_end first
+is "$(joined <"$work/first")" "200 held 200 host2 fd78:2::1" "a request that was judged and waits goes by the new one"
+waiting second
 session kept "connect $server_ip 8081"
 is "$(session_read kept "$(get one.test /)" status)" "200" "a connection is open"
 config_write "listeners=[{\"name\": \"open\", \"port\": 8081, \"mode\": \"gateway\", \"auth\": {\"require_auth\": false}, \"cluster_name\": \"two\"}]" "services=[$services]"
 check "reload" mpbpf reload
+is "$(release)" 1 "a response comes"
+session second status body status 'field Connection' eof
+session_end second
+is "$(joined <"$work/second")" "200 held 503 close eof" "with another policy one that the old one judged goes nowhere"
+is "$(gateway_figure .gateway.open.answered.old_policy)" 1 "and is counted"
 is "$(session_read kept "$(get one.test /two)" status 'timeout 3000') $(session_read kept body)" "200 host2 fd78:2::1" "its next request goes where the new routes say"
 matches "$(talk 8080 < <(get one.test /))" refused "a listener that is gone takes no more"
 config_write "listeners=[{\"name\": \"tcp\", \"port\": 8081, \"mode\": \"gateway\", \"protocol\": \"tcp\", \"cluster_name\": \"one\"}]" "services=[$services]"

@@ -28,7 +28,7 @@
 #define PATIENCE_S 20
 
 static atomic_bool judged;
-static atomic_uint policy;
+static atomic_uint policy, judged_by, judged_from;
 static pthread_t judges[64]; /* the threads that asked, one after the other */
 static atomic_uint n_judges;
 static struct gateway *gateway;
@@ -42,13 +42,13 @@ static void on_note(const char *text)
 	(void)text;
 }
 
-static bool on_judged(void *data, int fd, bool dry_run, uint32_t *ret_policy)
+static bool on_judged(void *data, int fd, bool dry_run, struct gateway_judged *ret)
 {
 	(void)data;
 	(void)fd;
 	(void)dry_run;
 	judges[n_judges++ % 64] = pthread_self();
-	*ret_policy = policy;
+	*ret = (struct gateway_judged){ .policy = judged_by, .from = judged_from };
 	return judged;
 }
 
@@ -163,7 +163,8 @@ static double figure(const char *section, const char *name, const char *group, c
 
 /* ---- the gateway ---- */
 
-static void configure(const char *services)
+/* members: of the configuration, with a comma behind each */
+static void configure_with(const char *members, const char *services)
 {
 	struct gateway_plan *plan;
 	struct config_error error;
@@ -172,9 +173,9 @@ static void configure(const char *services)
 
 	snprintf(
 		text, sizeof(text),
-		"{\"version\": \"1\", \"auth\": {\"require_auth\": false}, \"listeners\": [{\"name\": \"web\", \"address\": "
+		"{%s\"version\": \"1\", \"auth\": {\"require_auth\": false}, \"listeners\": [{\"name\": \"web\", \"address\": "
 		"\"127.0.0.1\", \"port\": %u, \"mode\": \"gateway\", \"cluster_name\": \"s\"}%s], \"services\": [%s]}",
-		gateway_port, more_listeners, services);
+		members, gateway_port, more_listeners, services);
 	if (config_parse(text, strlen(text), "x", NULL, &next, &error) < 0)
 		fail_msg("%s", error.text);
 	if (gateway_prepare(gateway, next, &plan, &error) < 0)
@@ -182,6 +183,11 @@ static void configure(const char *services)
 	gateway_commit(gateway, plan);
 	config_free(config);
 	config = next;
+}
+
+static void configure(const char *services)
+{
+	configure_with("", services);
 }
 
 static char *service(const char *more)
@@ -200,7 +206,8 @@ static int begin(void **state)
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	judged = true;
-	policy = 1;
+	policy = judged_by = 1;
+	judged_from = 0;
 	n_judges = 0;
 	endpoint = listen_somewhere(&endpoint_port);
 	fd = listen_somewhere(&gateway_port);

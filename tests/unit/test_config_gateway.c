@@ -145,6 +145,36 @@ static void ranges_include_their_ends(void **state)
 	assert_int_equal(config->source_routes[1].match.mod, 1);
 }
 
+static bool judge_alike(const char *a, const char *b)
+{
+	_cleanup_config_ struct config *one = parse(a), *other = parse(b);
+
+	return config_judges_alike(one, other);
+}
+
+/* Of two configurations, a key file that both name included. */
+static void where_requests_go_is_no_part_of_how_they_are_judged(void **state)
+{
+	static const char first[] = "{\"version\": \"1\", \"listeners\": [" TCP_GATEWAY "], " SERVICE "}";
+	static const char keyed[] = "{\"version\": \"1\", \"auth\": {\"jwt_secret_file\": \"jwt.key\"}}";
+	_cleanup_config_ struct config *before = NULL, *after = NULL;
+
+	(void)state;
+	assert_true(judge_alike(first, first));
+	assert_true(judge_alike(first,
+				"{ \"version\":\"1\",\n\"listeners\" :[" TCP_GATEWAY "], " SERVICE
+				", \"routes\": [{\"name\": \"r\", \"prefix\": \"/\", \"cluster_name\": \"s\"}]}"));
+	assert_false(judge_alike(first, "{\"version\": \"1\", \"listeners\": [" TCP_GATEWAY "], " SERVICE
+					", \"auth\": {\"leeway_s\": 59}}"));
+	assert_false(judge_alike("{\"version\": \"1\", \"auth\": {\"base64_tokens\": [\"ab\", \"c\"]}}",
+				 "{\"version\": \"1\", \"auth\": {\"base64_tokens\": [\"a\", \"bc\"]}}"));
+	put_text("jwt.key", KEY_48);
+	before = parse(keyed);
+	put_text("jwt.key", KEY_48 "x");
+	after = parse(keyed);
+	assert_false(config_judges_alike(before, after));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(full_example_gateways),
 	cmocka_unit_test(service_defaults),
@@ -152,6 +182,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(networks_cover_their_own_family),
 	cmocka_unit_test(only_listeners_that_judge_warn_of_missing_keys),
 	cmocka_unit_test(ranges_include_their_ends),
+	cmocka_unit_test(where_requests_go_is_no_part_of_how_they_are_judged),
 };
 
 int main(void)

@@ -123,7 +123,7 @@ static void positions_do_not_grow_old(void **state)
 	conn.flags = CONN_REPLIED;
 	conn.reply_end = 900;
 	for (i = 0; i < 20; i++) {
-		conn_allow(&conn, seq, false, false);
+		conn_allow(&conn, seq, 1, false, false);
 		assert_false(conn_reply_queued(&conn, seq));
 		assert_int_equal(conn_pending(&conn, seq), 1);
 		assert_int_equal(conn.response_seq, seq);
@@ -177,7 +177,7 @@ static void allowed_requests_are_remembered(void **state)
 	(void)state;
 	for (i = 0; i < 200; i++) {
 		n = conn.allowed;
-		conn_allow(&conn, 0, i % 3 == 0, i % 5 == 0);
+		conn_allow(&conn, 0, 1, i % 3 == 0, i % 5 == 0);
 		assert_int_equal(conn.allowed, n + 1);
 		assert_int_equal(conn.no_body >> (n & 63) & 1, i % 3 == 0);
 		if (i > 0)
@@ -187,6 +187,21 @@ static void allowed_requests_are_remembered(void **state)
 		assert_int_equal(conn.flags, i % 5 == 0 ? CONN_UPGRADE : 0);
 	}
 }
+
+/* Of any request it can be told whether it was allowed under the generation that the last one was. */
+static void who_judged_is_remembered(void **state)
+{
+	struct conn conn = { .allowed = 0xfffffffe, .answered = 0xfffffffe };
+	static const uint32_t generations[] = { 7, 7, 7, 8, 8, 10 }, from[] = { -2, -2, -2, 1, 1, 3 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(generations); i++) {
+		conn_allow(&conn, 0, generations[i], false, false);
+		assert_int_equal(conn.judged.generation, generations[i]);
+		assert_int_equal(conn.judged.from, from[i]);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -198,6 +213,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_known_of_a_lost_connection),
 		cmocka_unit_test(the_kernels_answer_is_queued_until_written),
 		cmocka_unit_test(allowed_requests_are_remembered),
+		cmocka_unit_test(who_judged_is_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

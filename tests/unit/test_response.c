@@ -151,7 +151,7 @@ static void allow(void)
 	bool head = !below(5);
 
 	no_body[allowed++ & 63] = head;
-	conn_allow(&conn, tp.write_seq, head, false);
+	conn_allow(&conn, tp.write_seq, 1, head, false);
 }
 
 /* One turn of whatever may happen. */
