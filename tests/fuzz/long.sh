@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `make fuzz`: FUZZ_SECONDS of libFuzzer on all processors with a corpus that is kept between runs, a quarter of that for tokens
 # and keys, an eighth for PROXY headers, a tenth for first payloads, then node's parser with fresh seeds for as long as a tenth of
-# it, and request streams against guarded services with
-# fresh seeds for as long again.
+# it, and request streams against guarded services with fresh seeds for as long again, and once more through gateways.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
@@ -27,4 +26,9 @@ end=$((SECONDS + seconds / 10))
 while [ "$SECONDS" -lt "$end" ]; do
 	SMUGGLE_SEED=$RANDOM$RANDOM SMUGGLE_STREAMS=${SMUGGLE_STREAMS:-20000} SMUGGLE_LIMIT=3600 SMUGGLE_ARGS=${SMUGGLE_ARGS:--o} \
 		tests/e2e/t_smuggling.sh
+done
+end=$((SECONDS + seconds / 10))
+while [ "$SECONDS" -lt "$end" ]; do
+	SMUGGLE_SEED=$RANDOM$RANDOM SMUGGLE_STREAMS=${SMUGGLE_STREAMS:-20000} SMUGGLE_LIMIT=3600 SMUGGLE_ARGS=${SMUGGLE_ARGS:--o} \
+		tests/e2e/t_gateway_smuggling.sh
 done

@@ -3,10 +3,10 @@
  * Sends request streams to guarded services and finds out whether one of them saw what it had no right to see.
  *
  *   smuggle [-s SEED] [-n STREAMS] [-f FIRST] [-c CONNECTIONS] [-q QUIET_MS] [-l LIMIT_MS] [-w SLOW] [-d DIR] [-k FAMILY]
- *           [-o] [-v] SERVER NAME:PORT:LOG[:b]...
+ *           [-o] [-g] [-v] SERVER NAME:PORT:LOG[:b]...
  *
  * Each stream goes to each service, or with -o to one of them in turn. `-s SEED -f INDEX -n 1` repeats one. `:b`: the log of
- * this service shows bodies below /b/ only.
+ * this service shows bodies below /b/ only. -g: they are reached through gateways.
  * Exit: 0 nothing found, 1 found, 2 cannot run.
  */
 #include "smuggle.h"
@@ -76,7 +76,7 @@ static void usage(void)
 {
 	fprintf(stderr,
 		"usage: smuggle [-s SEED] [-n STREAMS] [-f FIRST] [-c CONNECTIONS] [-q QUIET_MS] [-l LIMIT_MS]\n"
-		"               [-w SLOW] [-d DIR] [-k FAMILY] [-o] [-v] SERVER NAME:PORT:LOG[:b]...\n");
+		"               [-w SLOW] [-d DIR] [-k FAMILY] [-o] [-g] [-v] SERVER NAME:PORT:LOG[:b]...\n");
 	exit(2);
 }
 
@@ -165,7 +165,7 @@ static void options_read(int argc, char **argv, unsigned long *streams, unsigned
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:n:f:c:q:l:w:d:k:ov")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:f:c:q:l:w:d:k:ogv")) != -1) {
 		switch (c) {
 		case 's': stream_seed = strtoul(optarg, NULL, 10); break;
 		case 'n': *streams = strtoul(optarg, NULL, 10); break;
@@ -177,6 +177,7 @@ static void options_read(int argc, char **argv, unsigned long *streams, unsigned
 		case 'd': reports_dir = optarg; break;
 		case 'k': stream_only = optarg; break;
 		case 'o': options.in_turn = true; break;
+		case 'g': options.gateway = true; break;
 		case 'v': verbose = true; break;
 		default: usage();
 		}

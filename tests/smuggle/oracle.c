@@ -15,8 +15,11 @@
 
 #include <linux/falloc.h>
 
-/* A line: PORT METHOD TARGET X-ID AUTHORIZATION STATUS BODY PATH, with tabs between; PATH is what the service made of it, or "-". */
-enum { PORT, METHOD, TARGET, XID, AUTHORIZATION, STATUS, BODY, PATH, FIELDS };
+/*
+ * A line: PORT METHOD TARGET X-ID AUTHORIZATION STATUS BODY PATH HEAD, with tabs between; PATH is what the service made of it, HEAD all
+ * fields that it saw, or "-".
+ */
+enum { PORT, METHOD, TARGET, XID, AUTHORIZATION, STATUS, BODY, PATH, HEAD, FIELDS };
 
 struct line {
 	char *field[FIELDS];
@@ -182,6 +185,15 @@ static void report(int service, uint32_t index, const char *what, const char *te
 	stream_free(&other);
 }
 
+/* Of which stream it is only the port of its connection would tell. */
+static void report_unknown(int service, const char *what, const char *text, size_t len)
+{
+	tally.failures++;
+	printf("FAILURE %s: %s, of a stream from %u on\n  found: ", options.service[service].name, what, batch_first);
+	text_escape(stdout, text, len);
+	printf("\n");
+}
+
 static bool same(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	return a_len == b_len && !memcmp(a, b, a_len);
@@ -225,6 +237,9 @@ static const char *expected(struct job *job, const struct line *line, const char
 	    !same_target(line->field[TARGET], line->len[TARGET], s->expect.b + want->target_off, want->target_len) ||
 	    !same(line->field[XID], line->len[XID], want->id, ID_LEN))
 		return "the head of a request was changed";
+	if (line->len[HEAD] &&
+	    !heads_same(s->bytes.b + want->fields_off, want->fields_len, line->field[HEAD], line->len[HEAD]))
+		return "the fields of a request were changed";
 	if ((want->body_read || !options.service[job->service].body_only_b) && atoi(line->field[STATUS]) == 200 &&
 	    !same(line->field[BODY], line->len[BODY], s->expect.b + want->body_off, want->body_len))
 		return "the body of a request was changed";
@@ -254,7 +269,9 @@ static void judge(int service, struct line *line, const char *text, size_t len)
 			p = memchr(p + 1, 'x', line->field[TARGET] + line->len[TARGET] - p - 1);
 		what = p ? expected(job, line, p) : NULL;
 	}
-	if (what)
+	if (what && options.gateway && !right && !right2)
+		report_unknown(service, what, text, len);
+	else if (what)
 		report(service, index, what, text, len);
 }
 

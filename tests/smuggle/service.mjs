@@ -23,8 +23,9 @@ function flush() {
 
 /* One line a request, however it ends. */
 function note(socket, request, status, body) {
-	const seen = [];
+	const seen = [], head = [];
 	for (let i = 0; i < request.rawHeaders.length; i += 2) {
+		head.push(`${request.rawHeaders[i]}:${request.rawHeaders[i + 1]}\n`);
 		if (request.rawHeaders[i].toLowerCase() === 'authorization')
 			seen.push(request.rawHeaders[i + 1]);
 	}
@@ -32,7 +33,7 @@ function note(socket, request, status, body) {
 		setTimeout(flush, 2);
 	lines += [
 		socket.port, request.method, escape(request.url), escape(request.headers['x-id'] ?? '-'), escape(seen.join(', ') || '-'),
-		status, escape(body) || '-', '-',
+		status, escape(body) || '-', '-', escape(head.join('')) || '-',
 	].join('\t') + '\n';
 }
 
@@ -57,7 +58,7 @@ function serve(request, response) {
 }
 
 const make = () => http.createServer({
-	insecureHTTPParser: lenient, requireHostHeader: !lenient, maxHeaderSize: 65536, keepAliveTimeout: 60000,
+	insecureHTTPParser: lenient, requireHostHeader: !lenient, maxHeaderSize: 65536, keepAliveTimeout: 75000,
 	requestTimeout: 0, headersTimeout: 0,
 }, serve);
 

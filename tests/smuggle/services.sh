@@ -1,14 +1,15 @@
 # shellcheck shell=bash disable=SC2154
 # SPDX-License-Identifier: MIT
 # Four services that read HTTP in different ways and log what they saw: nginx, Apache at its most lenient, and node's strict and
-# lenient parser. Sourced behind tests/e2e/lib.sh; ports 8080 to 8083 are theirs, 9080 to 9083 the same ones unguarded.
+# lenient parser. Sourced behind tests/e2e/lib.sh; ports 8080 to 8083 are theirs, 9080 to 9083 the same ones unguarded, 7080 to 7083
+# those of gateways to the latter.
 
 smuggle_dir=$top/tests/smuggle
 smuggle=$build/tests/smuggle/smuggle
 
 # The fields of a line, in the order that oracle.c knows.
-nginx_fields='$remote_port\t$request_method\t$request_uri\t$http_x_id\t$http_authorization\t$status\t$request_body\t$uri'
-apache_fields='%{remote}p\t%m\t%r\t%{X-Id}i\t%{Authorization}i\t%>s\t%{body}n\t%U'
+nginx_fields='$remote_port\t$request_method\t$request_uri\t$http_x_id\t$http_authorization\t$status\t$request_body\t$uri\t-'
+apache_fields='%{remote}p\t%m\t%r\t%{X-Id}i\t%{Authorization}i\t%>s\t%{body}n\t%U\t-'
 
 smuggle_nginx_config() {
 	cat <<-END
@@ -84,7 +85,7 @@ smuggle_apache_config() {
 		AllowEncodedSlashes NoDecode
 		TraceEnable extended
 		KeepAlive On
-		KeepAliveTimeout 60
+		KeepAliveTimeout 75
 		MaxKeepAliveRequests 0
 		LimitRequestLine 65536
 		LimitRequestFieldSize 65536
@@ -131,6 +132,16 @@ smuggle_config() {
 	done
 	# All of it comes from one source, and faster than one may ask by default; on a slow machine a head takes long.
 	config_write "listeners=[$listeners]" 'clients.asks={"enabled": false}' clients.head_timeout_s=$((10 * slow))
+}
+
+# The same of gateways: each service is the one endpoint of one.
+smuggle_gateway_config() {
+	local i listeners= services=
+	for i in 0 1 2 3; do
+		listeners+="${listeners:+, }{\"name\": \"g$i\", \"port\": 708$i, \"mode\": \"gateway\", \"cluster_name\": \"s$i\"}"
+		services+="${services:+, }{\"name\": \"s$i\", \"hosts\": [\"127.0.0.1\"], \"port\": 908$i}"
+	done
+	config_write "listeners=[$listeners]" "services=[$services]" 'clients.asks={"enabled": false}' clients.head_timeout_s=$((10 * slow))
 }
 
 # smuggle_run FIRST_PORT [ARGS]

@@ -94,6 +94,7 @@ enum right {
 struct want {
 	char id[ID_LEN + 1];
 	const char *method;
+	size_t fields_off, fields_len; /* in stream.bytes: the lines of its head behind the first */
 	size_t target_off, target_len; /* in stream.expect */
 	size_t body_off, body_len;
 	bool allowed, head, body_read;
@@ -179,6 +180,7 @@ struct options {
 	int slow;
 	int services;
 	bool in_turn; /* a stream goes to one service, not to each */
+	bool gateway; /* services are reached through gateways: their clients' ports are not ours */
 	struct service service[SERVICES_MAX];
 };
 
@@ -188,6 +190,11 @@ int64_t now_ms(void);
 void client_run(struct job *jobs, size_t n);
 /* Reads what has come. Returns false when it is not what was deserved; job->fault says why. */
 bool response_read(struct job *job, bool end);
+
+/* ---- heads.c ---- */
+
+/* Whether the fields that a service saw, a line each, are those that were sent. */
+bool heads_same(const char *sent, size_t sent_len, const char *seen, size_t seen_len);
 
 /* ---- oracle.c ---- */
 

@@ -141,6 +141,7 @@ static void head_make(struct stream *s, struct rng *r, struct want *want, enum t
 
 	text_printf(t, "%s %.*s HTTP/1.%d\r\n", want->method, (int)want->target_len, s->expect.b + want->target_off,
 		    minor);
+	want->fields_off = t->len;
 	if (rng_one_in(r, 2))
 		fields_make(r, t);
 	text_puts(t, rng_one_in(r, 4) ? "host:server\r\n" : "Host: server\r\n");
@@ -164,6 +165,7 @@ static void head_make(struct stream *s, struct rng *r, struct want *want, enum t
 	} else if (!minor) {
 		s->closes = want->allowed;
 	}
+	want->fields_len = t->len - want->fields_off;
 	text_puts(t, "\r\n");
 }
 
