@@ -125,8 +125,9 @@ bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk six ways, XDP ns
 bench-memory: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## memory for each open connection, direct and guarded (root); CONNECTIONS, ROUNDS
 	@ROUNDS='$(ROUNDS)' CONNECTIONS='$(CONNECTIONS)' tests/bench/memory.sh
 
-bench-gateway: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## gateways against HAProxy and nginx: requests, connections, bulk (root); ROUNDS, SECONDS
+bench-gateway: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## gateways against HAProxy and nginx, their relay against a redirect (root); ROUNDS, SECONDS
 	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/gateway.sh
+	@ROUNDS='$(ROUNDS)' tests/bench/relay.sh
 
 bench-gateway-memory: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## memory of 10,000 connections through a gateway (root); CONNECTIONS
 	@CONNECTIONS='$(CONNECTIONS)' tests/bench/gateway_memory.sh
