@@ -107,7 +107,7 @@ static int serve(char **ports)
 
 	for (; *ports && n_listeners < 16; ports++) {
 		struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = htons(atoi(*ports)) };
-		int fd = socket(AF_INET6, SOCK_STREAM, 0);
+		int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1024) < 0) {

@@ -197,13 +197,23 @@ static short wanted(const struct conn *c, int64_t now)
 	return (c->in_done ? 0 : POLLIN) | (c->out_done ? 0 : POLLOUT);
 }
 
+/* All that wait: a turn may take long, and connections that nobody has accepted are stalled for their clients. */
+static void accept_all(int listener)
+{
+	int fd;
+
+	while ((fd = accept(listener, NULL, NULL)) >= 0)
+		if (!conn_new(fd, true))
+			close(fd);
+}
+
 /* One poll over all. */
 static void turn(void)
 {
 	static struct pollfd polled[CONNS_MAX + 16];
 	static struct conn *of[CONNS_MAX + 16];
 	int64_t now = now_ms();
-	int n = 0, i, fd;
+	int n = 0, i;
 
 	for (i = 0; i < n_listeners; i++)
 		polled[n++] = (struct pollfd){ .fd = listeners[i], .events = POLLIN };
@@ -224,8 +234,8 @@ static void turn(void)
 	}
 	poll(polled, n, 10);
 	for (i = 0; i < n_listeners; i++)
-		if ((polled[i].revents & POLLIN) && (fd = accept(listeners[i], NULL, NULL)) >= 0 && !conn_new(fd, true))
-			close(fd);
+		if (polled[i].revents & POLLIN)
+			accept_all(listeners[i]);
 	for (; i < n; i++)
 		if (of[i]->fd >= 0 && polled[i].revents)
 			conn_turn(of[i], polled[i].revents);
