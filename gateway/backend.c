@@ -299,4 +299,5 @@ void backends_free(struct gateway *gateway)
 		next = TAILQ_NEXT(backend, link);
 		backend_apply(backend, NULL);
 	}
+	backends_settle(gateway);
 }

@@ -187,6 +187,15 @@ static enum flow_result flow_end(struct relay *relay, int from)
 	return shutdown(relay->side[!from].fd, SHUT_WR) < 0 ? FLOW_RESET : FLOW_WAIT;
 }
 
+/*
+ * The kernel tells a reset once, and then an end. splice(2) keeps it to itself when it meets it behind the first bytes that it has
+ * moved. But a socket that has an end from its peer alone is not closed by that.
+ */
+static bool end_is_reset(const struct relay *relay, int from)
+{
+	return !relay->flow[!from].shut && socket_is_closed(relay->side[from].fd);
+}
+
 /* Out of what is held, if something is, else on from the source. Returns bytes; 0 with *ret_result: it rests. */
 static ssize_t flow_step(struct relay *relay, int from, enum flow_result *ret_result)
 {
@@ -205,7 +214,9 @@ static ssize_t flow_step(struct relay *relay, int from, enum flow_result *ret_re
 	do
 		n = out ? flow_empty(relay, from) : flow_fill(relay, from);
 	while (n == -EINTR);
-	if (n == 0 && !out)
+	if (n == 0 && !out && end_is_reset(relay, from))
+		n = -ECONNRESET;
+	else if (n == 0 && !out)
 		flow->ended = true;
 	if (n == -EAGAIN)
 		*(out ? &target->writable : &source->readable) = false;
@@ -233,10 +244,14 @@ static enum flow_result flow_run(struct relay *relay, int from)
 	return FLOW_AGAIN;
 }
 
-/* libevent tells an error as both. Who does not read or write there just now does not meet it. */
+/*
+ * libevent tells an error as reading and writing, and one that was told already as EV_CLOSED beside. Who does not read or write
+ * there just now does not meet it.
+ */
 static bool side_is_reset(const struct relay *relay, int i, short what)
 {
-	return (what & EV_READ) && (what & EV_WRITE) && socket_is_reset(relay->side[i].fd);
+	return ((what & EV_READ) && (what & EV_WRITE) && socket_is_reset(relay->side[i].fd)) ||
+	       ((what & EV_CLOSED) && end_is_reset(relay, i));
 }
 
 /* What a side sent before its reset still goes to the other, as far as that takes it now. */
@@ -280,8 +295,8 @@ int relay_open(struct relay *relay, struct event_base *base, struct pipes *pipes
 	for (i = 0; i < 2; i++) {
 		relay->side[i].fd = fds[i];
 		relay->side[i].writable = true;
-		if (event_assign(&relay->side[i].event, base, fds[i], EV_READ | EV_WRITE | EV_PERSIST | EV_ET, on_side,
-				 relay) < 0 ||
+		if (event_assign(&relay->side[i].event, base, fds[i],
+				 EV_READ | EV_WRITE | EV_CLOSED | EV_PERSIST | EV_ET, on_side, relay) < 0 ||
 		    event_add(&relay->side[i].event, NULL) < 0) {
 			if (i)
 				event_del(&relay->side[0].event);

@@ -70,13 +70,17 @@ int socket_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
 }
 
-bool socket_is_reset(int fd)
+bool socket_is_closed(int fd)
 {
 	struct tcp_info info = {};
 	socklen_t len = sizeof(info);
 
-	return socket_error(fd) &&
-	       (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_state == STATE_CLOSE);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_state == STATE_CLOSE;
+}
+
+bool socket_is_reset(int fd)
+{
+	return socket_error(fd) && socket_is_closed(fd);
 }
 
 void socket_reset_on_close(int fd)

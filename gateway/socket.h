@@ -27,6 +27,8 @@ void place_text(const struct place *place, char ret[PLACE_TEXT_MAX]);
 
 /* The error that waits on a socket, which takes it away; 0: none. */
 int socket_error(int fd);
+/* The connection is over in both directions. */
+bool socket_is_closed(int fd);
 /* Of a connection. ICMP's errors, which SO_ERROR tells as well, are none that end it (RFC 5927, section 4.1). */
 bool socket_is_reset(int fd);
 /* close(2) will send RST, and throw away what was not sent. */

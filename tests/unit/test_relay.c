@@ -151,6 +151,22 @@ static void test_a_reset_that_is_met_while_writing_is_no_end(void **state)
 	assert_int_equal(got, 3000);
 }
 
+/* So it is when splice(2) has met it, which then says how much it has moved, and no more. */
+static void test_a_reset_that_nobody_told_is_no_end(void **state)
+{
+	size_t sent = 0, got = 0;
+
+	(void)state;
+	turns(2);
+	give(t.server, &sent, 3000);
+	reset_by(&t.server);
+	poll(NULL, 0, 20);
+	assert_int_equal(socket_error(t.relay.side[1].fd), ECONNRESET);
+	expect(t.client, -ECONNRESET, &got);
+	assert_int_equal(got, 3000);
+	assert_true(t.over && t.reset);
+}
+
 /* Bytes that come tell of both reading and writing, as an error does. */
 static void test_an_icmp_error_is_no_reset(void **state)
 {
@@ -310,6 +326,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_reset_behind_a_half_close_is_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bytes_before_a_reset_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_reset_that_is_met_while_writing_is_no_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_reset_that_nobody_told_is_no_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_icmp_error_is_no_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_slow_reader_stops_the_sender, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_pipe_bytes_go_all_the_same, setup, teardown),
