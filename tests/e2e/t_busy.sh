@@ -11,7 +11,7 @@ half="GET /healthz/%s HTTP/1.1\\\\r\\\\nHost: server\\\\r\\\\nX-Half: "
 
 # limits [MEMBER=JSON]...: in force from now on; the rest of `clients` has its defaults, time for slow machines apart. Then the known token is known again.
 limits() {
-	config_write clients.head_timeout_s=$((10 * slow)) "$@"
+	config_write clients.head_timeout_s=$((30 * slow)) "$@"
 	if [ -e "$pin_root" ]; then
 		mpbpf reload --config "$config" >>"$log" 2>&1 </dev/null || bail "reload failed: $(tail -n 3 "$log")"
 	else
