@@ -67,4 +67,31 @@ if vlan; then
 else
 	skip "what comes by a VLAN is judged below it" "this kernel has no VLANs"
 fi
+
+# ---- a bond ----
+
+bond() {
+	ip -n server link add bond0 type bond mode active-backup miimon 100 2>>"$log" || return
+	ip -n server -batch - <<-END
+		link delete br0
+		link set eth0 nomaster
+		link set eth0 down
+		link set eth0 master bond0
+		link set bond0 up
+		address add $server_ip/24 dev bond0
+	END
+}
+
+if bond; then
+	config_write 'listeners=[]' "ddos.deny=[\"$other_ip/32\"]"
+	check "a bond is there" wait_for 5 http_is 200 /healthz
+	for interface in eth0 bond0; do
+		check "load on $interface, of a bond" mpbpf load --iface "$interface" --config "$config"
+		is "$(http /healthz)" 200 "what is for it arrives"
+		matches "$(patience=200 from=$other_ip http /healthz)" '^failed: connect .*timed out' "what is denied does not"
+		check "unload" mpbpf unload
+	done
+else
+	skip "what comes by a bond is judged on it and on its port" "this kernel has no bonds"
+fi
 tap_done
