@@ -63,25 +63,6 @@ static void complain(uint64_t netns, int error)
 		 error == -ESRCH ? "no process is in it, and no name below /run/netns leads there" : strerror(-error));
 }
 
-static int answer_send(const struct door_answer *answer, int fd)
-{
-	char control[CMSG_SPACE(sizeof(fd))] __attribute__((aligned(sizeof(size_t)))) = {};
-	struct iovec iov = { (void *)answer, sizeof(*answer) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
-
-	if (fd >= 0) {
-		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	}
-	return sendmsg(SOCKET_FD, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 /* 0 or -errno: there is nobody to serve any more. */
 static int serve_one(void)
 {
@@ -97,7 +78,7 @@ static int serve_one(void)
 	answer.error = netns_call(request.netns, sock_diag_open, &fd);
 	if (answer.error)
 		complain(request.netns, answer.error);
-	return answer_send(&answer, fd);
+	return door_answer_send(SOCKET_FD, &answer, fd);
 }
 
 static void run(int fd, int argc, char **argv)

@@ -213,16 +213,12 @@ static int write_headers(int fd, const struct config *config, uint32_t generatio
 	return r;
 }
 
-static int write_generation(const struct maps *maps, const struct config *config, uint32_t generation, uint32_t old)
+/* What XDP goes by, but for names. */
+static int write_l4(const struct maps *maps, const struct config *config, uint32_t generation, uint32_t old)
 {
 	const struct ddos_config *ddos = &config->ddos;
-	__u32 slot = generation & 1;
-	_cleanup_free_ struct numbers *numbers = malloc(sizeof(*numbers));
-	struct policy policy;
 	int r;
 
-	if (!numbers)
-		return -ENOMEM;
 	r = write_cidrs(maps->fd[MAP_CIDRS], ddos->deny, ddos->n_deny, CIDR_DENY, generation);
 	if (r < 0)
 		return r;
@@ -232,7 +228,19 @@ static int write_generation(const struct maps *maps, const struct config *config
 	r = rates_publish(maps, config, generation, old);
 	if (r < 0)
 		return r;
-	r = policy_syn_write(maps->fd[MAP_SYN_PORTS], config, generation);
+	return policy_syn_write(maps->fd[MAP_SYN_PORTS], config, generation);
+}
+
+static int write_generation(const struct maps *maps, const struct config *config, uint32_t generation, uint32_t old)
+{
+	__u32 slot = generation & 1;
+	_cleanup_free_ struct numbers *numbers = malloc(sizeof(*numbers));
+	struct policy policy;
+	int r;
+
+	if (!numbers)
+		return -ENOMEM;
+	r = write_l4(maps, config, generation, old);
 	if (r < 0)
 		return r;
 	r = write_limits(maps->fd[MAP_LIMITS], config, generation);

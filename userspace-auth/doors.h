@@ -29,6 +29,8 @@ struct door_answer {
 	int32_t pad;
 };
 
+/* The porter's part: sends it, with `fd`; -1: without. Returns 0 or -errno. */
+int door_answer_send(int socket, const struct door_answer *answer, int fd);
 /*
  * doors_open - opens the door of this thread's own network namespace, which stays open
  *

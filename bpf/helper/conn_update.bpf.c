@@ -139,6 +139,32 @@ static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, c
 	conns_asking_add(change);
 }
 
+/* What is counted of an operation that was done. `over`: it is over a limit that is a dry run. */
+static __always_inline void conn_count_done(const struct conn *conn, const struct conn_op *op, bool over)
+{
+	if (op->op == CONN_OP_ALLOW || op->op == CONN_OP_TAKEN)
+		stats_would(over ? REQUEST_RATE : op->would);
+	if (op->op == CONN_OP_ALLOW)
+		conn_unadded(conn);
+	/* Closing without an answer is counted under its reason too; REQUEST_ALLOWED, 0, gives none. */
+	if (op->op == CONN_OP_ALLOW || op->op == CONN_OP_DENY || (op->op == CONN_OP_CLOSE && op->reason))
+		stats_reason(op->reason);
+	if (op->op == CONN_OP_DENY)
+		ban_note(&conn->remote, op->reason);
+	conn_measure(conn, op);
+}
+
+static __always_inline void conn_op_out(struct conn_op *op, const struct conn_op *done)
+{
+	op->result = done->result;
+	op->out_state = done->out_state;
+	op->out_lost = done->out_lost;
+	op->pending = done->pending;
+	op->out_asked = done->out_asked;
+	op->out_switched = done->out_switched;
+	op->out_acked = done->out_acked;
+}
+
 /*
  * An XDP program that stands on no interface: the helper runs it with the operation as the packet. A SYSCALL program would take
  * it as its context, but those sleep, and in Linux 6.1 nothing that sleeps may hold a bpf_spin_lock.
@@ -177,24 +203,9 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 		bpf_sk_release(sk);
 	if (in.result && run.taken)
 		buckets_return(&run);
-	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_TAKEN))
-		stats_would(run.would || run.retry_s ? REQUEST_RATE : in.would);
-	if (!in.result && in.op == CONN_OP_ALLOW)
-		conn_unadded(conn);
-	/* Closing without an answer is counted under its reason too; REQUEST_ALLOWED, 0, gives none. */
-	if (!in.result && (in.op == CONN_OP_ALLOW || in.op == CONN_OP_DENY || (in.op == CONN_OP_CLOSE && in.reason)))
-		stats_reason(in.reason);
-	if (!in.result && in.op == CONN_OP_DENY)
-		ban_note(&conn->remote, in.reason);
 	if (!in.result)
-		conn_measure(conn, &in);
-	op->result = in.result;
-	op->out_state = in.out_state;
-	op->out_lost = in.out_lost;
-	op->pending = in.pending;
-	op->out_asked = in.out_asked;
-	op->out_switched = in.out_switched;
-	op->out_acked = in.out_acked;
+		conn_count_done(conn, &in, run.would || run.retry_s);
+	conn_op_out(op, &in);
 	return XDP_PASS;
 }
 

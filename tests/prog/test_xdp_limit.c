@@ -210,6 +210,11 @@ static void test_window_moves(void)
 	expect(tcp4, "192.0.2.53", XDP_REASON_PASS);
 	expect_source("192.0.2.53", WINDOW(0, 1));
 	tap_result("a window number from windows of another length does not hold a source for ever");
+	/* As what a token bucket has left: a time, in which the bits of the window's number happen to be those of this one. */
+	write_source("192.0.2.54", WINDOW(0, 1000) & ~((uint64_t)WINDOW_MARK << 32));
+	expect(tcp4, "192.0.2.54", XDP_REASON_PASS);
+	expect_source("192.0.2.54", WINDOW(0, 1));
+	tap_result("a time that looks like this window's number is none");
 }
 
 static void test_saturates(void)

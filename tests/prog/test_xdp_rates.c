@@ -293,6 +293,16 @@ static void test_bucket(void)
 	tap_result("token bucket: it fills up again");
 }
 
+/* What a source has of its bytes becomes `word`: as what a token bucket has left. */
+static void write_bytes(const char *source, uint64_t word)
+{
+	struct quota_key key = { .source = source_of(source), .of = QUOTA_BYTES };
+	struct quota quota = { word };
+
+	if (bpf_map_update_elem(maps.fd[MAP_QUOTAS], &key, &quota, BPF_EXIST))
+		tap_bail("no quota of %s", source);
+}
+
 static void test_reload(void)
 {
 	static const char *const
@@ -307,6 +317,11 @@ static void test_reload(void)
 	publish(window);
 	expect((struct packet_spec){ TCP4 }, "192.0.2.51", 9, 4);
 	tap_result("what the other algorithm left holds nobody");
+	expect((struct packet_spec){ TCP4 }, "192.0.2.53", 1, 1);
+	/* The window in force has number 0. */
+	write_bytes("192.0.2.53", 100000);
+	expect((struct packet_spec){ TCP4 }, "192.0.2.53", 9, 3);
+	tap_result("a time that looks like this window's number is none");
 	publish("\"packets\": 9, \"classes\": [{\"name\": \"kept\", \"protocol\": \"tcp\", \"packets\": 2}]");
 	expect((struct packet_spec){ TCP4 }, "192.0.2.52", 5, 2);
 	publish("\"packets\": 9, \"classes\": [{\"name\": \"first\", \"protocol\": \"udp\", \"packets\": 1}, "

@@ -42,6 +42,21 @@ static void on_note(const char *text)
 	(void)text;
 }
 
+/* A thread for each connection to the endpoint: serve(), with the socket as its argument. */
+__attribute__((unused)) static void *endpoint_serve(void *serve)
+{
+	pthread_attr_t detached;
+	pthread_t thread;
+	int fd;
+
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	while ((fd = accept(endpoint, NULL, NULL)) >= 0)
+		pthread_create(&thread, &detached, (void *(*)(void *))serve, (void *)(intptr_t)fd);
+	pthread_attr_destroy(&detached);
+	return NULL;
+}
+
 static bool on_judged(void *data, int fd, bool dry_run, struct gateway_judged *ret)
 {
 	(void)data;

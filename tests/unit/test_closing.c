@@ -81,22 +81,9 @@ static void await_question(const struct fixture *f)
 /* fd: it goes along; -1: none does. */
 static void answer(const struct fixture *f, int error, int fd)
 {
-	struct door_answer text = { .netns = ELSEWHERE, .error = error };
-	char control[CMSG_SPACE(sizeof(fd))] __attribute__((aligned(sizeof(size_t)))) = {};
-	struct iovec iov = { &text, sizeof(text) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
+	const struct door_answer text = { .netns = ELSEWHERE, .error = error };
 
-	if (fd >= 0) {
-		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	}
-	assert_int_equal(sendmsg(f->porter, &msg, 0), sizeof(text));
+	assert_int_equal(door_answer_send(f->porter, &text, fd), 0);
 }
 
 static bool is_reset_soon(const struct fixture *f)

@@ -67,22 +67,9 @@ static uint64_t asked(const struct fixture *f)
 /* fd: it goes along and is closed here; -1: none does. */
 static void answer(const struct fixture *f, uint64_t netns, int error, int fd)
 {
-	struct door_answer text = { .netns = netns, .error = error };
-	char control[CMSG_SPACE(sizeof(fd))] __attribute__((aligned(sizeof(size_t)))) = {};
-	struct iovec iov = { &text, sizeof(text) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
+	const struct door_answer text = { .netns = netns, .error = error };
 
-	if (fd >= 0) {
-		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	}
-	assert_int_equal(sendmsg(f->porter, &msg, 0), sizeof(text));
+	assert_int_equal(door_answer_send(f->porter, &text, fd), 0);
 	if (fd >= 0)
 		close(fd);
 	event_base_loop(f->base, EVLOOP_NONBLOCK);

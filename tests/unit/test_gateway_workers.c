@@ -101,21 +101,6 @@ static void *answerer_serve(void *data)
 	return NULL;
 }
 
-static void *answerers_serve(void *data)
-{
-	pthread_attr_t detached;
-	pthread_t thread;
-	int fd;
-
-	(void)data;
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	while ((fd = accept(endpoint, NULL, NULL)) >= 0)
-		pthread_create(&thread, &detached, answerer_serve, (void *)(intptr_t)fd);
-	pthread_attr_destroy(&detached);
-	return NULL;
-}
-
 static atomic_uint answered;
 
 /* In one piece: whoever reads it has its end. */
@@ -159,7 +144,7 @@ static void counts_are_exact_and_reloads_lose_no_connection(void **state)
 
 	(void)state;
 	answered = 0;
-	pthread_create(&server, NULL, answerers_serve, NULL);
+	pthread_create(&server, NULL, endpoint_serve, answerer_serve);
 	for (intptr_t i = 0; i < CHURNERS; i++)
 		pthread_create(&clients[i], NULL, churn, (void *)i);
 	while (figure("gateway", "web", NULL, "accepted") + figure("gateway", "raw", NULL, "accepted") < 2 * half) {

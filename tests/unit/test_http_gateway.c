@@ -231,21 +231,6 @@ static void *connection_serve(void *data)
 	return NULL;
 }
 
-static void *endpoint_serve(void *data)
-{
-	pthread_attr_t detached;
-	pthread_t thread;
-	int fd;
-
-	(void)data;
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	while ((fd = accept(endpoint, NULL, NULL)) >= 0)
-		pthread_create(&thread, &detached, connection_serve, (void *)(intptr_t)fd);
-	pthread_attr_destroy(&detached);
-	return NULL;
-}
-
 /* A client with requests of its own. */
 struct asker {
 	unsigned int first;
@@ -292,7 +277,7 @@ static void responses_come_in_order_and_whole(void **state)
 	pthread_t server, threads[CLIENTS];
 
 	(void)state;
-	pthread_create(&server, NULL, endpoint_serve, NULL);
+	pthread_create(&server, NULL, endpoint_serve, connection_serve);
 	for (unsigned int i = 0; i < CLIENTS; i++) {
 		askers[i].first = 1 + i * REQUESTS;
 		askers[i].fd = client_open();
