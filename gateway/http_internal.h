@@ -49,6 +49,7 @@ struct http_exchange {
 	bool keep_alive;     /* as far as the client is concerned */
 	bool request_done;   /* its last byte was read */
 	bool request_cut;    /* the endpoint takes no more of it */
+	bool server_reset;   /* that was said by a reset, before the response had ended */
 	bool response_begun; /* a byte of it was read */
 	bool response_head;  /* the final response's head was read */
 	bool response_done;  /* its last byte was read */

@@ -109,7 +109,7 @@ bool http_request_repeat(struct http_client *client)
 	if (x->response_begun || x->retried || !x->repeatable || !client->server->reused)
 		return false;
 	x->retried = true;
-	x->request_cut = false;
+	x->request_cut = x->server_reset = false;
 	client->server->share->counts.retried++;
 	request_resend(client, true);
 	return true;
@@ -299,8 +299,9 @@ static enum http_step request_push(struct http_client *client)
 	}
 	if (n == -EAGAIN)
 		return STEP_WAIT;
-	/* It may have answered before it closed. */
+	/* It may have answered before it closed. Behind its end a reset is told as -EPIPE. */
 	client->x.request_cut = true;
+	client->x.server_reset = n == -ECONNRESET;
 	server->peer.readable = true;
 	return STEP_MORE;
 }

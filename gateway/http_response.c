@@ -187,7 +187,7 @@ static enum http_step response_read(struct http_client *client)
 	}
 	if (n == -EAGAIN)
 		return STEP_WAIT;
-	return server_gone(client, n < 0);
+	return server_gone(client, n < 0 || client->x.server_reset);
 }
 
 /* ---- to the client ---- */

@@ -78,9 +78,10 @@ bool socket_is_closed(int fd)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_state == STATE_CLOSE;
 }
 
+/* In this order: tcp_reset() sets the error first, and asking takes it away. */
 bool socket_is_reset(int fd)
 {
-	return socket_error(fd) && socket_is_closed(fd);
+	return socket_is_closed(fd) && socket_error(fd);
 }
 
 void socket_reset_on_close(int fd)

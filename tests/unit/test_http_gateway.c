@@ -2,6 +2,9 @@
 /* Unit tests of gateway/http_*.c as a whole: clients and endpoints over loopback, with a guard that is told what to say. */
 #include "http_gateway_run.h"
 #include "icmp_error.h"
+#include "gateway/gateway_internal.h"
+#include "gateway/socket.h"
+#include "gateway/worker.h"
 
 /* ---- the cases ---- */
 
@@ -140,6 +143,25 @@ static void an_icmp_error_does_not_end_a_client(void **state)
 	hear(fd, "ok");
 	close(fd);
 	close(at);
+}
+
+/* The reset is told to who writes first. Who then reads sees an end, and would take it for that of the response. */
+static void a_reset_that_is_met_while_writing_ends_no_response(void **state)
+{
+	int fd = client_open(), at;
+
+	(void)state;
+	say(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n12345");
+	at = endpoint_accept();
+	hear(at, "12345");
+	say(at, "HTTP/1.1 200 OK\r\n\r\nhalf");
+	hear(fd, "half");
+	workers_halt(gateway);
+	say(fd, "67890");
+	socket_reset_on_close(at);
+	close(at);
+	workers_go(gateway);
+	assert_ends(fd, true);
 }
 
 static void a_client_that_only_half_closes_is_answered(void **state)
@@ -302,6 +324,7 @@ static const struct CMUnitTest tests[] = {
 	CASE(an_endpoint_that_goes_is_left),
 	CASE(a_response_too_many_ends_its_connection),
 	CASE(a_client_that_goes_takes_its_request_along),
+	CASE(a_reset_that_is_met_while_writing_ends_no_response),
 	CASE(a_client_that_only_half_closes_is_answered),
 	CASE(an_icmp_error_does_not_end_a_client),
 	CASE(responses_come_in_order_and_whole),

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Unit tests of gateway/relay.c and gateway/pipes.c, between TCP connections over loopback. */
+#include <pthread.h>
+
 #include "icmp_error.h"
 #include "relay_run.h"
 
@@ -167,6 +169,34 @@ static void test_a_reset_that_nobody_told_is_no_end(void **state)
 	assert_true(t.over && t.reset);
 }
 
+static void *reset_soon(void *fd)
+{
+	reset_by(fd);
+	return NULL;
+}
+
+/* The kernel sets the error of a socket a moment before its state. Who asks just then must not have lost both. */
+static void test_a_reset_is_seen_by_who_asks_all_the_time(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		pthread_t thread;
+		bool reset;
+		int far, near;
+
+		tcp_pair(&far, &near);
+		pthread_create(&thread, NULL, reset_soon, &far);
+		do
+			reset = socket_is_reset(near);
+		while (!reset && !socket_is_closed(near));
+		/* A reset may have come between the two. */
+		reset |= socket_is_reset(near);
+		pthread_join(thread, NULL);
+		close(near);
+		assert_true(reset);
+	}
+}
+
 /* Bytes that come tell of both reading and writing, as an error does. */
 static void test_an_icmp_error_is_no_reset(void **state)
 {
@@ -327,6 +357,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bytes_before_a_reset_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_reset_that_is_met_while_writing_is_no_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_reset_that_nobody_told_is_no_end, setup, teardown),
+		cmocka_unit_test(test_a_reset_is_seen_by_who_asks_all_the_time),
 		cmocka_unit_test_setup_teardown(test_an_icmp_error_is_no_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_slow_reader_stops_the_sender, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_pipe_bytes_go_all_the_same, setup, teardown),
