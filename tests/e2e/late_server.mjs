@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Test service: late_server.mjs MS. Leaves a request body unread for that time, then answers with the number of its bytes.
+// Test service: late_server.mjs MS. Leaves a request body unread for that time, then answers with the number of its bytes; what asks for
+// /now at once.
 import http from 'node:http';
 
 const wait = Number(process.argv[2]);
@@ -11,5 +12,5 @@ http.createServer((request, response) => {
 			length += data.length;
 		});
 		request.on('end', () => response.end(String(length)));
-	}, wait);
+	}, request.url === '/now' ? 0 : wait);
 }).listen({ host: '::', port: 8082 });

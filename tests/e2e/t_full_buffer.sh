@@ -6,7 +6,7 @@
 . "${0%/*}/lib.sh"
 sandbox "$@"
 
-count=$(scaled 400 100)
+count=$(scaled 400 200)
 net_up
 nginx_start "$work/web" "$cgroup" '8080 sndbuf=4096'
 access_log=$work/web/access.log
@@ -56,7 +56,7 @@ check "the first policy again" mpbpf reload --config "$config"
 flood killed 150
 agent_kill 2>/dev/null
 # This one is long enough for an answer of the kernel's own, which must not follow half another.
-session killed "send $request$(printf 'X-Filler: %0300d' 0)\\r\\n\\r\\n" "timeout 100"
+session killed "send $request$(printf 'X-Filler: %0300d' 0)\\r\\n\\r\\n" "timeout 30"
 answers killed 150
 matches "$got" '^[0-9]+ 401 0( [0-9]+ (timeout|cut|closed))*$' \
 	"the agent dies over half an answer: only whole ones are read"

@@ -21,7 +21,7 @@ get() {
 }
 
 pattern_files "$work/large=8000000"
-port=8082 http -H "$known" /first >/dev/null
+port=8082 http -H "$known" /now >/dev/null
 
 # held NAME ADDRESS LINE...: 8 MB behind a request that waits for a response
 held() {
@@ -29,7 +29,7 @@ held() {
 	before
 	session "$name" "${@:3}" "timeout $((4 * 3000 * pace / slow + 20000))" "connect $address 8082" "$(get /before)" \
 		"send POST /denied HTTP/1.1\\r\\nHost: server\\r\\nContent-Length: 8000000\\r\\n\\r\\n" "file $work/large" \
-		"$(get /behind)" status status status
+		"$(get /now)" status status status
 	wait_for 2 moved_is requests.asked_bytes -ge "$least"
 	pause 500
 	after

@@ -125,7 +125,7 @@ said() {
 printf '{"keys":[' >"$work/jwks.json"
 check "a broken set is said" wait_for 4 grep -q 'the keys in force stay: .*jwt_jwks_file.*jwks.json.*valid JSON' "$log"
 is "$(open_ask "$kept") $(open_ask "$old") $(open_ask "$new")" "200 403 200" "the keys in force stay"
-pause 2200
+pause $((2200 / pace))
 is "$(said)" 1 "it is said once"
 rm "$work/jwks.json"
 check "a set that is gone is said" wait_for 4 grep -q 'the keys in force stay: .*No such file' "$log"
@@ -154,6 +154,6 @@ is "$(answer "$(jwt '{}')")" 403 "the secret of before is refused"
 generation=$(mpbpf status --json | jq .generation)
 between "$generation" 5 20 "each change was a new policy"
 touch "$work/jwt.key"
-pause 2200
+pause $((2200 / pace))
 is "$(mpbpf status --json | jq .generation)" "$generation" "a file that was only touched changes nothing"
 tap_done

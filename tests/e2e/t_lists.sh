@@ -78,7 +78,7 @@ matches "$(said block add 10.77.0.3 10.77.0.4)" '^2 .*unexpected argument' "and 
 
 # ---- ends ----
 
-check "the whole network is blocked for a moment" mpbpf block add 10.77.0.0/24 --for "$((2 * slow))s"
+check "the whole network is blocked for a moment" mpbpf block add 10.77.0.0/24 --for "$((2 * pace))s"
 check "one address of it for longer" mpbpf block add "$client_ip" --for 1h
 check "another no more" mpbpf block del "$other_ip"
 is "$(reached "$client_ip") $(reached "$other_ip")" "no no" "the network is not served"
@@ -86,7 +86,7 @@ check "it expires" wait_for 5 blocked_are "$client_ip/32"
 is "$(reached "$client_ip") $(reached "$other_ip")" "no 200" "after it only that address is not"
 wait_for 10 listed_is blocked4 1
 check "the agent has deleted it" listed_is blocked4 1
-check "a narrow block that expires" mpbpf block add "$client_ip" --for "${slow}s"
+check "a narrow block that expires" mpbpf block add "$client_ip" --for "${pace}s"
 check "and a wide one that does not" mpbpf block add 10.0.0.0/8
 check "the narrow one expires" wait_for 5 blocked_are 10.0.0.0/8
 is "$(reached "$client_ip")" no "the wide one goes on"

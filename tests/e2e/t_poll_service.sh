@@ -22,12 +22,12 @@ polled() {
 		connect $server_ip 8080
 		$request
 		status
-		pause 600
+		pause $((600 / pace))
 		send GET /between HTTP/1.1\r\nHost: server\r\n$good\r\n\r\n
 		status
 		$request
 		status
-		pause 600
+		pause $((600 / pace))
 	END
 	)" "$4 200 $4" "$1: answered, and so is what follows"
 	check "$1: the service sees the end" wait_for 5 test -s "$work/spins"

@@ -34,6 +34,7 @@ shapes_start() {
 			'/long-line-apart': async (s) => { s.write('HTTP/1.1 200 O' + 'K'.repeat(150)); await pause(); s.write('K'.repeat(150)); await pause(); s.write('\r\nContent-Len'); await pause(); s.write('gth: 5\r\n\r\nhello'); },
 			'/bare-feed': async (s) => s.write('HTTP/1.1 200 OK\nContent-Length: 5\n\nhello'),
 			'/many-chunks': async (s) => s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n' + '1\r\nx\r\n'.repeat(900) + '0\r\n\r\n'),
+			'/end': async (s) => s.end(),
 			'/some': async (s) => s.write(head('', 700) + 'x'.repeat(700)),
 			'/big': async (s) => s.write(Buffer.concat([Buffer.from(head('', big.length)), big])),
 			'/big-apart': async (s) => { s.write(head('', big.length)); s.write(big); },
@@ -140,14 +141,14 @@ for path in 204 304 head; do
 	is "$(sed 's/^204 0$\|^304 0$\|^200 0$/ok/' "$work/out" | paste -sd '|')" "ok|node-1|200 5|node-1" "$path: no body, and another behind it"
 done
 
-# raw PATH...: pipelined requests, and all that comes back within a second
+# raw PATH...: pipelined requests, and all that comes back
 raw() {
 	local path requests=
-	for path in "$@"; do
+	for path in "$@" /end; do
 		requests+="GET $path HTTP/1.1\r\nHost: a\r\n\r\n"
 	done
 	# shellcheck disable=SC2059
-	in_client bash -c "exec 3<>/dev/tcp/$server_ip/8090; printf '$requests' >&3; timeout $slow cat <&3" | tr -d '\r'
+	in_client bash -c "exec 3<>/dev/tcp/$server_ip/8090; printf '$requests' >&3; timeout $((5 * slow)) cat <&3" | tr -d '\r'
 }
 
 count() {
@@ -176,7 +177,7 @@ raw /long-line-apart /one >"$work/out"
 is "$(count "$added") $(moved connections.unadded)" "1 1" "in several sends, too"
 before
 raw /one /bare-feed /one /one >"$work/out"
-is "$(count "$added") $(moved connections.unadded)" "1 3" "a head that cannot be read, and all behind it"
+is "$(count "$added") $(moved connections.unadded)" "1 4" "a head that cannot be read, and all behind it, /end too"
 before
 script >"$work/out" <<-END
 	connect $server_ip 8090

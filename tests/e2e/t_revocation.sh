@@ -177,9 +177,9 @@ revocations_at_most() {
 
 ten=$(claims henry id-12)
 is "$(kept a "$ten")" 200 "a good token"
-check "it is revoked for a while" of_token revoke "$ten" --for $((2 * slow))s
+check "it is revoked for a while" of_token revoke "$ten" --for $((2 * pace))s
 is "$(kept a "$ten") $(kept b "$ten")" "403 403" "and refused"
-between "$(of_token show "$ten" --json | jq ".revoked_until - $EPOCHSECONDS")" 0 $((2 * slow)) "for no longer"
+between "$(of_token show "$ten" --json | jq ".revoked_until - $EPOCHSECONDS")" 0 $((2 * pace)) "for no longer"
 before
 wait_for 5 kept_is 200 a "$ten"
 is "$(kept a "$ten") $(kept b "$ten")" "200 200" "then it is good again"
@@ -205,10 +205,10 @@ wait_for 10 revocations_at_most "$n"
 is "$(revocations)" "$n" "and deletes what has ended"
 check "a subject for 1 s" verdict revoke --sub ivan --for 1s
 check "and for an hour" verdict revoke --sub ivan --for 1h
-pause 1100
+pause $((1100 / pace))
 is "$(kept a "$(claims ivan id-13)")" 403 "the last word counts"
 check "a jti for 1 s" verdict revoke --jti id-14 --for 1s
-pause 2000
+pause $((2000 / pace))
 n=$(revocations)
 check "another one" verdict revoke --jti id-15
 is "$(revocations)" "$n" "revoke deletes what has ended"

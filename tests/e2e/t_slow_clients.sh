@@ -6,7 +6,7 @@
 . "${0%/*}/lib.sh"
 sandbox "$@"
 
-limit=$((2 * pace))
+limit=$((1 + pace))
 filler="X-Filler: $(printf 'y%.0s' {1..120})"
 listeners='[{"name": "web", "port": 8080}, {"name": "dry", "port": 8081, "enforce": false}, {"name": "late", "port": 8082}]'
 

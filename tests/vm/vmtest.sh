@@ -4,7 +4,8 @@
 #
 #   environment: BUILD, KERNELS ("6.1 6.12"), TESTS (all of them), MINUTES (a guest's limit)
 #
-# $BUILD/vm holds suite (the installed tests), a folder for each kernel, and results/{host,KERNEL}.
+# $BUILD/vm holds suite (the installed tests), a folder for each kernel, and results/{host,KERNEL}; what each guest of a kernel
+# left is in results/KERNEL/lane*.
 set -euo pipefail
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL=C
@@ -21,6 +22,7 @@ for test in "${tests[@]}"; do
 done
 kept=$(realpath -m "${BUILD:-build}")/kept
 limit=$((60 * ${MINUTES:-30}))
+lanes=2 # guests of each kernel, which share its tests
 started=()
 
 die() {
@@ -83,22 +85,21 @@ run_host() {
 	echo "vmtest: host: status $rc, $((SECONDS - since)) s${again:+, as \`make check\` found it}"
 }
 
-# run_guest KERNEL: a guest that never got as far as user space is given a second chance.
+# run_guest KERNEL LANE: a guest that never got as far as user space is given a second chance.
 # One test at a time: the emulator forgets what it knows of addresses whenever another process runs, and two tests side by side
-# cost it more than what they wait for.
+# cost it more than what they wait for. But while one guest waits another goes on.
 run_guest() {
-	local out=$results/$1 rc=0 try since=$SECONDS
-	rm -rf "$out"
-	mkdir -p "$out"
+	local out=$results/$1/lane$2 rc=0 try since=$SECONDS chosen=()
+	mapfile -t chosen < <(awk -v n="$lanes" -v lane="$2" '(NR - 1) % n == lane' "$vm/wanted")
 	for try in 1 2; do
 		rc=0
 		"$here/guest.sh" "$vm/$1" "$vm/suite" "$out" "$limit" \
-			env MPBPF_SLOW=6 bash /run/vm/suite.sh /run/suite /run/results "${runner[@]}" || rc=$?
+			env MPBPF_SLOW=6 bash /run/vm/suite.sh /run/suite /run/results "${chosen[@]/#/-t}" || rc=$?
 		[ "$rc" -eq 125 ] && [ ! -e "$out/booted" ] && [ "$try" -eq 1 ] || break
 		echo "vmtest: $1: the guest did not reach user space: $(tail -n 1 "$out/console" "$out/emulator" 2>&1)"
 	done
 	echo "$rc" >"$out/status"
-	echo "vmtest: $1: status $rc, $((SECONDS - since)) s"
+	echo "vmtest: $1, guest $(($2 + 1)) of $lanes: status $rc, $((SECONDS - since)) s"
 }
 
 mkdir -p "$results"
@@ -109,11 +110,20 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 install_suite
+[ "$(wc -l <"$vm/wanted")" -ge "$lanes" ] || lanes=1
 prepare
 run_host
 for kernel in "${kernels[@]}"; do
-	start run_guest "$kernel"
+	rm -rf "${results:?}/$kernel"
+	for ((lane = 0; lane < lanes; lane++)); do
+		mkdir -p "$results/$kernel/lane$lane"
+		start run_guest "$kernel" "$lane"
+	done
 done
 wait
 started=()
+for kernel in "${kernels[@]}"; do
+	each=("$results/$kernel"/lane*)
+	"$here/merge.sh" "$vm/wanted" "$results/$kernel" "${each[@]##*/}"
+done
 "$here/summary.sh" "$vm" host "${kernels[@]}"
