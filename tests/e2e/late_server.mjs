@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Test service: late_server.mjs MS. Leaves a request body unread for that time, then answers with the number of its bytes; what asks for
-// /now at once.
+// Test service: late_server.mjs MS. Leaves a request body unread for that time, then answers with the number of its bytes; but
+// answers a request for /now at once.
 import http from 'node:http';
 
 const wait = Number(process.argv[2]);

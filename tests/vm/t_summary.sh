@@ -147,6 +147,14 @@ shared
 merged
 sums "67 passed, 0 failed, 2 skipped" 0 "two guests, all is well"
 is "$(cut -f 1 "$guest/results" | paste -sd ' ')" "$(paste -sd ' ' "$vm/wanted")" "the tests are in their order"
+is "$(grep -c '^skipped on .*: t_two.sh: a point # SKIP a reason$' "$work/out")" 2 "each skip with its reason"
+shared
+mkdir "$guest/lane1/first"
+cp "$guest/lane1/test_one.tap" "$guest/lane1/first/"
+echo test_one >"$guest/lane1/again"
+merged
+check "what was run again in one is told" grep -qF "6.1: test_one failed beside other tests, and was run again by itself" "$work/out"
+check "with what failed first" grep -qF "not ok 2 - the point of test_one" "$work/out"
 shared
 echo 1 >"$guest/lane1/status"
 sed -i 's/^test_one.*/test_one\tnot ok\t10\t1\t0\t9/' "$guest/lane1/results"
