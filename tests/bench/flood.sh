@@ -4,33 +4,35 @@
 # mpbpf (XDP, and the guard on the service), with XDP alone, and with an nftables rule set that limits each source at the device's
 # ingress hook, and does no more than XDP alone.
 # Floods: SYNs of one source, UDP of one source, SYNs of 131,072 made-up sources. Namespaces of its own, bounded in rate and time:
-# FLOOD_ROUNDS (3), FLOOD_SECONDS (3) a run, FLOOD_SHARE (85).
+# FLOOD_ROUNDS (3), FLOOD_SECONDS (3) a run, FLOOD_LEAVES (5).
 #
 # The flood reaches the server as frames do from the driver of a network card, on all processors at once (floodgen.c). Each has the
-# rate at which frames, making them included, take FLOOD_SHARE percent of all processors with nftables: that is found first. What
-# the server takes too long to fetch finds its queue full and is lost, which costs nothing; so figures compare where the column
-# `sent/s`, what really came, is the same.
+# rate that leaves the clients FLOOD_LEAVES percent of their requests with nftables: that is found first. What the server takes too
+# long to fetch finds its queue full and is lost, which costs nothing; so figures compare where the column `sent/s`, what really
+# came, is the same. SYNs are tried at other rates too: in parts of that one.
 # shellcheck source-path=SCRIPTDIR/../e2e source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 
 rounds=${FLOOD_ROUNDS:-3}
 seconds=${FLOOD_SECONDS:-3}
-share=${FLOOD_SHARE:-85}
-probe_rate=200000 # a second
+leaves=${FLOOD_LEAVES:-5}
+least_rate=100000 most_rate=8000000 # packets a second, between which it is looked for
 declare -A rates
 limit=10000 # packets a second of a source, in both
 port=8080
 floodgen=$build/tests/bench/floodgen
-time_limit=$((rounds * 16 * (seconds + 6) + 120))
+time_limit=$((rounds * 24 * (seconds + 6) + 400))
 sandbox "$@"
 
 ways='off mpbpf xdp nftables'
 floods='syn udp spoofed'
+curve='50 75 125 150' # percent
 
 describe() {
 	echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, Linux $(uname -r)"
 	echo "flood:   by one veth pair, for $seconds s, packets a second: syn ${rates[syn]}, udp ${rates[udp]}, spoofed ${rates[spoofed]}"
 	echo "clients: wrk, 1 thread, 100 keep-alive connections from one address, which both rule sets allow; nginx: 1 worker"
+	echo "rates:   what leaves the clients about $leaves % with nftables"
 	echo "limits:  $limit packets a second of a source; mpbpf: SYN guard auto at its default rate; $(nft --version)"
 	echo
 }
@@ -114,22 +116,6 @@ flood_send() {
 	"$floodgen" send eth0 "$mac" "$other_ip" "$server_ip" "$port" "$@" 2>>"$log"
 }
 
-# Into `rates`: of each flood the packets a second that take nftables `share` percent of all processors. A frame costs less when more
-# come together, so what was found first is tried in its turn.
-rates_find() {
-	local flood ns
-	way_up nftables
-	for flood in $floods; do
-		rates[$flood]=$probe_rate
-		for _ in 1 2 3; do
-			read -r _ ns < <(flood_send "$flood" "${rates[$flood]}" 2)
-			[ "${ns:-0}" -gt 0 ] || bail "the flood cannot be made: $(tail -n 3 "$log")"
-			rates[$flood]=$((share * $(nproc) * 10000000 / ns))
-		done
-	done
-	way_down nftables
-}
-
 # stopped WAY: packets that it has dropped or answered
 stopped() {
 	case $1 in
@@ -139,13 +125,13 @@ stopped() {
 	esac
 }
 
-# measure WAY FLOOD: appends "WAY FLOOD REQUESTS_PER_SECOND P50_US P99_US ERRORS SENT_PER_SECOND NS_A_FRAME STOPPED_PER_SECOND"
+# measure WAY FLOOD[@PERCENT]: prints "WAY FLOOD REQUESTS_PER_SECOND P50_US P99_US ERRORS SENT_PER_SECOND NS_A_FRAME STOPPED_PER_SECOND"
 measure() {
 	local flood= sent='0 0' before
 	before=$(stopped "$1")
 	: >"$work/sent"
 	if [ "$2" != none ]; then
-		flood_send "$2" "${rates[$2]}" $((seconds + 2)) >"$work/sent" &
+		flood_send "${2%@*}" "${rates[$2]}" $((seconds + 2)) >"$work/sent" &
 		flood=$!
 		pause 500
 	fi
@@ -156,7 +142,46 @@ measure() {
 	before=$((($(stopped "$1") - before) / (seconds + 2)))
 	awk -v way="$1" -v flood="$2" -v sent="$sent" -v stopped="$before" '/^report / {
 		printf "%s %s %.0f %.0f %.0f %d %s %d\n", way, flood, $2 / ($3 / 1e6), $4, $5, $6, sent, stopped; done = 1 }
-		END { if (!done) printf "%s %s 0 0 0 100 %s %d\n", way, flood, sent, stopped }' "$work/wrk" >>"$work/figures"
+		END { if (!done) printf "%s %s 0 0 0 100 %s %d\n", way, flood, sent, stopped }' "$work/wrk"
+}
+
+# served FLOOD: into `rps` the requests a second, with nftables
+served() {
+	measure nftables "$1" >"$work/served"
+	read -r _ _ rps _ <"$work/served"
+}
+
+# Into `rates`, by halving on a scale of logarithms: what leaves the clients `leaves` percent, and so little more that it is no matter.
+rates_find() {
+	local flood low high goal rps percent
+	way_up nftables
+	served none
+	goal=$((rps * leaves / 100))
+	for flood in $floods; do
+		low=$least_rate high=$most_rate
+		while [ $((high * 100)) -gt $((low * 110)) ]; do
+			rates[$flood]=$(awk -v low="$low" -v high="$high" 'BEGIN { printf "%.0f", sqrt(low * high) }')
+			served "$flood"
+			if [ "$rps" -gt "$goal" ]; then low=${rates[$flood]}; else high=${rates[$flood]}; fi
+		done
+		[ "$high" -lt "$most_rate" ] || bail "no flood of $flood that can be made leaves the clients so little"
+		rates[$flood]=$high
+	done
+	for percent in $curve; do
+		rates[syn@$percent]=$((rates[syn] * percent / 100))
+	done
+	way_down nftables
+}
+
+# floods_of WAY: which it is measured in
+floods_of() {
+	local percent
+	echo none
+	printf '%s\n' $floods
+	[[ $1 == mpbpf || $1 == nftables ]] || return 0
+	for percent in $curve; do
+		echo "syn@$percent"
+	done
 }
 
 # median WAY FLOOD COLUMN
@@ -177,8 +202,8 @@ for _ in $(seq "$rounds"); do
 		# The helper has seen the token, and the guard keeps the verdict.
 		[ "$(curl -s -o /dev/null -w '%{http_code}' -H "$auth" "http://$server_ip:$port/")" = 200 ] ||
 			bail "$way: no answer before the flood"
-		for flood in none $floods; do
-			measure "$way" "$flood"
+		for flood in $(floods_of "$way"); do
+			measure "$way" "$flood" >>"$work/figures"
 		done
 		way_down "$way"
 	done
@@ -196,4 +221,10 @@ for flood in none $floods; do
 		printf '%-10s %-10s %12.0f %10.0f %10.0f %8.0f %10.0f %9.0f %10.0f %12s\n' "$way" "$flood" "$rps" "${columns[@]}" \
 			"$(awk -v a="$rps" -v b="$(median nftables "$flood" 3)" 'BEGIN { if (b) printf "%.2f", a / b; else print "-" }')"
 	done
+done
+
+printf '\n%-12s %12s %12s %12s\n' 'SYNs/s' mpbpf nftables 'x nftables'
+for flood in syn@50 syn@75 syn syn@125 syn@150; do
+	awk -v rate="${rates[$flood]}" -v a="$(median mpbpf "$flood" 3)" -v b="$(median nftables "$flood" 3)" \
+		'BEGIN { printf "%-12d %12d %12d %12s\n", rate, a, b, b ? sprintf("%.2f", a / b) : "-" }'
 done
