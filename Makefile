@@ -99,10 +99,10 @@ TEST_PARTS = $(PROGRAMS) $(UNIT) $(PROG) $(PROG_BPF) $(FUZZ) $(FUZZ_TOOLS) $(E2E
 tests: $(TEST_PARTS) | $(DEPS) ## build what `make check` runs
 
 # Most of the time of a first run is the compiler's: on all processors, the tests behind it one by one.
-check: | $(DEPS) ## every test there is: layers, runner, unit, prog, fuzz (short), e2e
+check: | $(DEPS) ## every test there is: layers, documents, runner, unit, prog, fuzz (short), e2e
 	@$(MAKE) --no-print-directory -j"$$(nproc)" tests
 	rm -rf '$(KEPT)' && mkdir -p '$(KEPT)' && touch '$(KEPT)/began'
-	KEPT='$(KEPT)' $(TEST_ENV) $(PROVE) $(PROVE_FLAGS) --exec tests/runner/keep.sh tests/layers.sh $(RUNNER) $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
+	KEPT='$(KEPT)' $(TEST_ENV) $(PROVE) $(PROVE_FLAGS) --exec tests/runner/keep.sh tests/layers.sh tests/documents.sh $(RUNNER) $(UNIT) $(PROG) $(wildcard tests/fuzz/t_*.sh) $(E2E)
 
 check-unit: $(UNIT) | $(DEPS) ## native unit tests under ASan and UBSan
 	$(TEST_ENV) $(PROVE) $(PROVE_FLAGS) $(UNIT)

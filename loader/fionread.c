@@ -12,6 +12,15 @@
 #include "loader/object.h"
 #include "mpbpf.skel.h"
 
+bool fionread_is_whole(void)
+{
+	static int id;
+
+	if (!id)
+		id = libbpf_find_vmlinux_btf_id("tcp_bpf_ioctl", BPF_TRACE_FENTRY);
+	return id > 0;
+}
+
 static enum fionread try_it(void)
 {
 	_cleanup_(object_free) struct mpbpf *object = NULL;
@@ -19,7 +28,7 @@ static enum fionread try_it(void)
 	struct bpf_map *map;
 	int r;
 
-	if (libbpf_find_vmlinux_btf_id("tcp_bpf_ioctl", BPF_TRACE_FENTRY) >= 0)
+	if (fionread_is_whole())
 		return FIONREAD_KERNEL;
 	object = mpbpf__open();
 	if (!object)

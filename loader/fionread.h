@@ -13,6 +13,8 @@ enum fionread {
 	FIONREAD_SHORT,	 /* neither: a service that asks may wait for what it has */
 };
 
+/* Does the kernel count them itself? */
+bool fionread_is_whole(void);
 /* Found by loading the programs alone, once in a process. */
 enum fionread fionread_try(void);
 /* Before the object is loaded: with the programs, or without. */

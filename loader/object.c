@@ -29,22 +29,27 @@ static void leave_out_l7(struct mpbpf *object)
 		bpf_program__set_autoload(programs[i], false);
 }
 
-/*
- * One attempt. l7: the programs that listeners need; walk: iter_settle, without which they are guarded all the same. *ret is
- * untouched on failure; libbpf's log says why.
- */
-static int load_with(const struct config *config, bool l7, bool walk, struct mpbpf **ret)
+/* What an attempt to load takes in. */
+struct parts {
+	bool l7;       /* the programs that listeners need */
+	bool walk;     /* iter_settle, without which they are guarded all the same */
+	bool steering; /* without which gateways relay all connections */
+	bool fionread; /* the kprobes that some kernels need */
+};
+
+/* One attempt. *ret is untouched on failure; libbpf's log says why. */
+static int load_with(const struct config *config, const struct parts *parts, struct mpbpf **ret)
 {
 	struct mpbpf *object = mpbpf__open();
 	int r;
 
 	if (!object)
 		return -errno;
-	if (!l7)
+	if (!parts->l7)
 		leave_out_l7(object);
-	bpf_program__set_autoload(object->progs.iter_settle, walk);
-	steering_choose(object, steering_try());
-	fionread_choose(object, l7 && fionread_try() == FIONREAD_ADDED);
+	bpf_program__set_autoload(object->progs.iter_settle, parts->walk);
+	steering_choose(object, parts->steering);
+	fionread_choose(object, parts->fionread);
 	r = bpf_map__set_max_entries(object->maps.sources, MPBPF_SOURCE_SETS(config->rate_limit.max_sources));
 	if (r == 0)
 		r = bpf_map__set_max_entries(object->maps.quotas, config->rate_limit.max_quotas);
@@ -83,7 +88,7 @@ static int load_without_l7(const struct config *config, const char *why, struct 
 		return -EOPNOTSUPP;
 	}
 	log_libbpf_forget();
-	r = load_with(config, false, false, ret);
+	r = load_with(config, &(struct parts){ .steering = steering_try() }, ret);
 	if (r < 0)
 		return load_failed(r);
 	log_line("L3/L4 protection only, no listener can be added by reload: %s", why);
@@ -91,15 +96,26 @@ static int load_without_l7(const struct config *config, const char *why, struct 
 	return 0;
 }
 
-/* Without iter_settle only if it is that program which the kernel refuses. */
+/*
+ * All of it: most kernels take that. Else what can be done without is tried by itself, and left out if it is what the kernel
+ * refuses.
+ */
 static int load_l7(const struct config *config, struct mpbpf **ret)
 {
-	int r = load_with(config, true, true, ret);
+	struct parts parts = { .l7 = true, .walk = true, .steering = true, .fionread = !fionread_is_whole() };
+	int r = load_with(config, &parts, ret);
 
+	if (r == 0)
+		return 0;
+	log_libbpf_forget();
+	parts.steering = steering_try();
+	parts.fionread = fionread_try() == FIONREAD_ADDED;
+	r = load_with(config, &parts, ret);
 	if (r == 0 || r == -EPERM)
 		return r;
 	log_libbpf_forget();
-	r = load_with(config, true, false, ret);
+	parts.walk = false;
+	r = load_with(config, &parts, ret);
 	if (r == 0)
 		log_line("this kernel lets no program walk its connections: a service that polls may be told again and "
 			 "again of a head that is not complete, for as long as clients.head_timeout_s lets it be");

@@ -249,12 +249,7 @@ is "$late" 0 "20 tokens, asked for and revoked at the same time: each is refused
 # ---- no room ----
 
 room=$(bpftool -j map show pinned "$pin_root/maps/revocations" | jq .max_entries)
-seq "$room" | awk -v map="$pin_root/maps/revocations" '{
-	printf "map update pinned %s key hex 01 00 00 00 00 00 00 00 %02x %02x %02x 00 00 00 00 77", map,
-		$1 % 256, int($1 / 256) % 256, int($1 / 65536)
-	printf " value hex ff ff ff ff ff ff ff 7f 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
-}' >"$work/batch"
-bpftool batch file "$work/batch" >"$work/batch.out" 2>&1
+"$tools/revoked" "$pin_root/maps/revocations" >>"$log" 2>&1 || diag "the map cannot be filled"
 is "$(verdict list --json | jq '.revocations | length')" "$room" "$room revocations are all that there is room for"
 twelve=$(claims leo id-17)
 of_token revoke "$twelve" >"$work/out"

@@ -4,8 +4,8 @@
 #
 #   environment: BUILD, KERNELS ("6.1 6.12"), TESTS (all of them), MINUTES (a guest's limit)
 #
-# $BUILD/vm holds suite (the installed tests), a folder for each kernel, and results/{host,KERNEL}; what each guest of a kernel
-# left is in results/KERNEL/lane*.
+# $BUILD/vm holds suite (the installed tests), a folder for each kernel, lane* (the tests of each guest), and
+# results/{host,KERNEL}; what each guest of a kernel left is in results/KERNEL/lane*.
 set -euo pipefail
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL=C
@@ -85,16 +85,29 @@ run_host() {
 	echo "vmtest: host: status $rc, $((SECONDS - since)) s${again:+, as \`make check\` found it}"
 }
 
+# Which guest has which tests: the longest first, each to the one that has the least so far, by the seconds that they took here.
+share_out() {
+	rm -f "$vm"/lane*
+	awk -F '\t' 'FNR == NR { seconds[$1] = $6; next } { print seconds[$1] + 1 "\t" $1 }' "$results/host/results" "$vm/wanted" |
+		sort -rn | awk -F '\t' -v lanes="$lanes" -v lane="$vm/lane" '{
+			for (i = least = 0; i < lanes; i++)
+				if (sum[i] < sum[least])
+					least = i
+			sum[least] += $1
+			print $2 >(lane least)
+		}'
+}
+
 # run_guest KERNEL LANE: a guest that never got as far as user space is given a second chance.
 # One test at a time: the emulator forgets what it knows of addresses whenever another process runs, and two tests side by side
 # cost it more than what they wait for. But while one guest waits another goes on.
 run_guest() {
 	local out=$results/$1/lane$2 rc=0 try since=$SECONDS chosen=()
-	mapfile -t chosen < <(awk -v n="$lanes" -v lane="$2" '(NR - 1) % n == lane' "$vm/wanted")
+	mapfile -t chosen <"$vm/lane$2"
 	for try in 1 2; do
 		rc=0
 		"$here/guest.sh" "$vm/$1" "$vm/suite" "$out" "$limit" \
-			env MPBPF_SLOW=6 bash /run/vm/suite.sh /run/suite /run/results "${chosen[@]/#/-t}" || rc=$?
+			env MPBPF_SLOW=6 LANE="$2" bash /run/vm/suite.sh /run/suite /run/results "${chosen[@]/#/-t}" || rc=$?
 		[ "$rc" -eq 125 ] && [ ! -e "$out/booted" ] && [ "$try" -eq 1 ] || break
 		echo "vmtest: $1: the guest did not reach user space: $(tail -n 1 "$out/console" "$out/emulator" 2>&1)"
 	done
@@ -113,6 +126,7 @@ install_suite
 [ "$(wc -l <"$vm/wanted")" -ge "$lanes" ] || lanes=1
 prepare
 run_host
+share_out
 for kernel in "${kernels[@]}"; do
 	rm -rf "${results:?}/$kernel"
 	for ((lane = 0; lane < lanes; lane++)); do
