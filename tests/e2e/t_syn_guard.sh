@@ -103,6 +103,10 @@ agent_start
 wait_for 5 agent_there
 pause 500
 is "$(syncookies)" 2 "another mpbpfd leaves tcp_syncookies as long as the guard is active"
+answered() {
+	[ "$(counted syn_guard.cookies_sent)" -ge "$1" ]
+}
+wait_for 10 answered $((rate * 4))
 check "for which the flood has gone on until now" kill $flood
 wait $flood
 between "$(counted syn_guard.cookies_sent)" $((rate * 4)) $((flood_size + 10)) "the flood was answered by cookies"

@@ -16,8 +16,8 @@
 
 #define PACKETS 1000000 /* of each CPU */
 #define SOURCES 20000
-#define BURST 20000			    /* each call costs milliseconds outside the packets */
-#define WINDOW_BEFORE 0xffffffff00000000ULL /* window -1, where the one in force is 0 */
+#define BURST 20000					  /* each call costs milliseconds outside the packets */
+#define WINDOW_BEFORE 0xffffffff00000000ULL		  /* window -1, where the one in force is 0 */
 #define WINDOW_OVER ((uint64_t)(WINDOW_MARK - 100) << 32) /* too long ago for a CPU that is late at it */
 #define WINDOW_NS 5000000ULL
 #define WINDOW_LIMIT 100
