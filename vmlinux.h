@@ -443,6 +443,37 @@ struct bpf_sock_ops {
 	__u64 skb_hwtstamp;
 };
 
+struct bpf_sock_addr {
+	__u32 user_family;
+	__u32 user_ip4;
+	__u32 user_ip6[4];
+	__u32 user_port;
+	__u32 family;
+	__u32 type;
+	__u32 protocol;
+	__u32 msg_src_ip4;
+	__u32 msg_src_ip6[4];
+	union {
+		struct bpf_sock *sk;
+	};
+};
+
+struct bpf_sockopt {
+	union {
+		struct bpf_sock *sk;
+	};
+	union {
+		void *optval;
+	};
+	union {
+		void *optval_end;
+	};
+	__s32 level;
+	__s32 optname;
+	__s32 optlen;
+	__s32 retval;
+};
+
 struct bpf_dynptr {
 	__u64 __opaque[2];
 };
@@ -719,6 +750,7 @@ struct tcp_sock {
 	u32 snd_nxt;
 	u32 mss_cache;
 	u32 notsent_lowat;
+	bool is_mptcp;
 };
 
 struct bpf_iter__tcp {

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "agent/agent.h"
+#include "agent/capturewatch.h"
 #include "agent/gateways.h"
 #include "agent/porter.h"
 #include "agent/steerwatch.h"
@@ -112,6 +113,7 @@ int agent_open(struct agent *agent, const struct agent_options *options, struct 
 		.runtime = RUNTIME_EMPTY,
 		.lock_fd = -1,
 		.conn_update_fd = -1,
+		.event_note_fd = -1,
 		.maps = MAPS_EMPTY,
 	};
 	r = runtime_open(options->pin_root, true, &agent->runtime);
@@ -165,8 +167,12 @@ static int serve_gateways(struct agent *agent)
 {
 	struct config_error error;
 	struct gateway_plan *plan;
+	char path[PIN_PATH_MAX];
 	int r;
 
+	/* Without it they are carried all the same, and nothing is told of them. */
+	if (pins_path(path, agent->options->pin_root, "progs", "event_note") == 0)
+		agent->event_note_fd = bpf_obj_get(path);
 	r = gateways_prepare(agent, agent->config, &plan, &error);
 	if (r < 0)
 		log_line("%s", error.text);
@@ -221,16 +227,19 @@ int agent_reload(struct agent *agent, const char *path, struct apply_report *ret
 	agent->config = TAKE_PTR(config);
 	strcpy(agent->config_path, chosen);
 	steerwatch_look(agent->steer);
+	capturewatch_look(agent->capture);
 	return EXIT_DONE;
 }
 
 void agent_close(struct agent *agent)
 {
+	capturewatch_close(agent->capture);
 	steerwatch_close(agent->steer);
 	gateways_close(agent);
 	if (agent->helper)
 		helper_close(agent->helper);
 	close_fd(&agent->conn_update_fd);
+	close_fd(&agent->event_note_fd);
 	if (agent->base)
 		event_base_free(agent->base);
 	config_free(agent->config);

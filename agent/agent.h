@@ -18,6 +18,8 @@ struct helper;
 struct porter;
 struct steerwatch;
 
+struct capturewatch;
+
 struct agent_options {
 	char pin_root[PATH_MAX];
 	char cgroup[PATH_MAX];
@@ -38,11 +40,13 @@ struct agent {
 	struct config *config;
 	char config_path[PATH_MAX]; /* "": built-in defaults */
 	struct event_base *base;
-	struct helper *helper;	  /* NULL without L7 programs */
-	struct gateway *gateway;  /* NULL: no configuration had one yet */
-	struct steerwatch *steer; /* NULL: nothing is steered */
-	bool serving;		  /* all is open, privileges are dropped */
-	int conn_update_fd;
+	struct helper *helper;	      /* NULL without L7 programs */
+	struct gateway *gateway;      /* NULL: no configuration had one yet */
+	struct steerwatch *steer;     /* NULL: nothing is steered */
+	struct capturewatch *capture; /* NULL: this kernel cannot capture */
+	bool captures;		      /* a configuration had a capture: our own sockets say what they are */
+	bool serving;		      /* all is open, privileges are dropped */
+	int conn_update_fd, event_note_fd;
 	bool config_wrong; /* agent_open() failed for that */
 	bool loaded_here;  /* by this process, which takes it away again if it cannot serve */
 };

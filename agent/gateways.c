@@ -8,7 +8,10 @@
 #include <cjson/cJSON.h>
 
 #include "agent/agent.h"
+#include "agent/capturewatch.h"
 #include "agent/gateways.h"
+#include "core/capture.h"
+#include "core/events.h"
 #include "core/steer.h"
 #include "core/system.h"
 #include "gateway/gateway.h"
@@ -42,7 +45,49 @@ static uint32_t on_policy(void *data)
 	return __atomic_load_n(&agent->maps.control->generation, __ATOMIC_ACQUIRE);
 }
 
-static struct gateway_hooks hooks = { .note = on_note, .judged = on_judged, .policy = on_policy };
+/* Only a socket of a captured cgroup needs it, and mpbpfd may be in one. */
+static int on_connecting(void *data, int fd)
+{
+	const struct agent *agent = data;
+
+	return __atomic_load_n(&agent->captures, __ATOMIC_RELAXED) ? capture_exempt(&agent->maps, fd) : 0;
+}
+
+static int on_relay_opened(void *data, const char *name, const int fds[2])
+{
+	const struct agent *agent = data;
+
+	return capture_relay_write(&agent->maps, name, fds);
+}
+
+static bool on_original(void *data, const struct addr *from, __be16 from_port, __be16 relay,
+			struct gateway_original *ret)
+{
+	const struct agent *agent = data;
+	struct relayed relayed;
+
+	if (!capture_original(&agent->maps, from, from_port, relay, &relayed))
+		return false;
+	*ret = (struct gateway_original){ .addr = relayed.original, .port = relayed.port, .bound = relayed.bound };
+	return true;
+}
+
+static bool on_event(void *data, const struct event_note *note)
+{
+	const struct agent *agent = data;
+
+	return agent->event_note_fd >= 0 && event_note(agent->event_note_fd, note);
+}
+
+static struct gateway_hooks hooks = {
+	.note = on_note,
+	.judged = on_judged,
+	.policy = on_policy,
+	.connecting = on_connecting,
+	.relay_opened = on_relay_opened,
+	.original = on_original,
+	.event = on_event,
+};
 
 /* Requests are judged on mpbpfd's own sockets then, by programs of that cgroup. Where it cannot be told, they say so. */
 static int cgroup_judge(const struct agent *agent, const struct config *config, struct config_error *ret_error)
@@ -81,11 +126,13 @@ int gateways_prepare(struct agent *agent, const struct config *config, struct ga
 	int r;
 
 	*ret = NULL;
-	if (!agent->gateway && !config_n_gateways(config))
+	if (!agent->gateway && !config_n_relayed(config))
 		return 0;
 	r = cgroup_judge(agent, config, ret_error);
 	if (r < 0)
 		return r;
+	if (config_n_captures(config))
+		__atomic_store_n(&agent->captures, true, __ATOMIC_RELAXED);
 	r = gateways_open(agent);
 	if (r < 0) {
 		snprintf(ret_error->text, sizeof(ret_error->text), "starting the gateway: %s", strerror(-r));
@@ -131,7 +178,9 @@ static bool add_all_steered(const struct agent *agent, cJSON *json)
 	cJSON *gateways = cJSON_GetObjectItemCaseSensitive(json, "gateway"), *one;
 
 	for (size_t i = 0; i < config->n_listeners; i++) {
-		one = cJSON_GetObjectItemCaseSensitive(gateways, config->listeners[i].name);
+		one = config->listeners[i].mode == LISTENER_GATEWAY
+			      ? cJSON_GetObjectItemCaseSensitive(gateways, config->listeners[i].name)
+			      : NULL;
 		if (one && !add_steered(agent, &config->listeners[i], one))
 			return false;
 	}
@@ -140,5 +189,6 @@ static bool add_all_steered(const struct agent *agent, cJSON *json)
 
 bool gateways_stats(struct agent *agent, struct cJSON *json)
 {
-	return !agent->gateway || (gateway_stats(agent->gateway, json) && add_all_steered(agent, json));
+	return !agent->gateway ||
+	       (gateway_stats(agent->gateway, json) && add_all_steered(agent, json) && capturewatch_stats(agent, json));
 }

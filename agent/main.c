@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "agent/agent.h"
+#include "agent/capturewatch.h"
 #include "agent/clockwatch.h"
 #include "agent/gateways.h"
 #include "agent/control.h"
@@ -202,6 +203,8 @@ static int serving_open(struct serving *s, struct agent *agent)
 		r = privileges_drop();
 	if (r == 0)
 		r = gateways_start(agent);
+	if (r == 0)
+		r = capturewatch_open(agent, &agent->capture);
 	if (r < 0)
 		log_line("starting to serve: %s", strerror(-r));
 	return r;

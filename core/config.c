@@ -61,6 +61,9 @@ static void listeners_free(struct config *config)
 		free(listener->response_headers);
 		free(listener->cluster_name);
 		free(listener->accept_proxy.trusted);
+		free(listener->cgroup);
+		free(listener->match.ports);
+		free(listener->match.cidrs);
 		if (listener->auth)
 			auth_free(listener->auth);
 		free(listener->auth);

@@ -130,9 +130,9 @@ struct auth_config {
 	uint32_t leeway_s; /* 0 to 86400, default 60 */
 };
 
-/* Who owns the sockets of a listener: the service itself, or mpbpfd, which accepts and connects. */
-enum listener_mode { LISTENER_GUARD, LISTENER_GATEWAY };
-enum listener_protocol { LISTENER_HTTP, LISTENER_TCP }; /* TCP: gateways only */
+/* Who owns the sockets of a listener: the service itself; mpbpfd, which accepts and connects; or clients that know nothing of it. */
+enum listener_mode { LISTENER_GUARD, LISTENER_GATEWAY, LISTENER_CAPTURE };
+enum listener_protocol { LISTENER_HTTP, LISTENER_TCP }; /* TCP: gateways and captures only */
 
 /* Gateways: which connections begin with a PROXY header (version 1 or 2), and none does without one. */
 struct accept_proxy_config {
@@ -141,20 +141,35 @@ struct accept_proxy_config {
 	size_t n_trusted;     /* 0: every peer */
 };
 
+enum capture_direction { CAPTURE_NONE, CAPTURE_OUT };
+
+/* Which connections are captured: those whose destination is among both, where both are given. */
+struct capture_match {
+	uint16_t *ports;
+	size_t n_ports; /* 0: every port */
+	struct cidr *cidrs;
+	size_t n_cidrs; /* 0: every address; as in source_match */
+};
+
 struct listener_config {
 	char *name;
 	bool any;	     /* no address, or "::": every address of both families */
 	struct addr address; /* when not any; "0.0.0.0" is ::ffff:0.0.0.0 */
-	uint16_t port;	     /* 1 to 65535 */
+	uint16_t port;	     /* 1 to 65535; captures: 0 */
 	enum listener_mode mode;
 	enum listener_protocol protocol;
 	bool enforce;		  /* default true; false: a dry run, nothing is denied */
 	bool license_headers;	  /* default false */
 	char *response_headers;	  /* lines, each with CR LF; NULL: none */
 	struct auth_config *auth; /* NULL: the global block */
-	/* Gateways. */
+	/* Gateways and captures. */
 	char *cluster_name; /* where goes what no route takes; NULL: nowhere */
+	/* Gateways. */
 	struct accept_proxy_config accept_proxy;
+	/* Captures; with the others nothing. */
+	enum capture_direction direction;
+	char *cgroup; /* absolute path, whether or not it is there */
+	struct capture_match match;
 };
 
 /* Paths at or below `prefix` need `feature`. */
@@ -268,15 +283,23 @@ struct route_config {
 
 enum last_octet { LAST_OCTET_ANY, LAST_OCTET_EVEN, LAST_OCTET_ODD };
 
-/* One of three: a network, or the remainder of the address's low 32 bits, of which even and odd are spellings. */
+/*
+ * One of four: a network that the client is in, or the destination; or the remainder of the client's low 32 bits, of which even
+ * and odd are spellings.
+ */
 struct source_match {
-	bool by_cidr;
-	struct cidr cidr;	    /* by_cidr; "::/0" is IPv6 alone: cidr_covers() */
-	enum last_octet last_octet; /* as it was written; mod and equals are filled in */
-	uint32_t mod, equals;	    /* not by_cidr: low 32 bits % mod == equals; 1 to 4294967295, 0 to mod - 1 */
+	bool by_cidr, by_destination; /* the latter with captures only */
+	struct cidr cidr;	      /* of either; "::/0" is IPv6 alone: cidr_covers() */
+	enum last_octet last_octet;   /* as it was written; mod and equals are filled in */
+	uint32_t mod, equals;	      /* by neither: low 32 bits % mod == equals; 1 to 4294967295, 0 to mod - 1 */
 };
 
-/* By the client's address, at one gateway, before any route. */
+static inline bool match_is_network(const struct source_match *match)
+{
+	return match->by_cidr || match->by_destination;
+}
+
+/* By the client's address, or by where it wants to go, at one gateway or capture, before any route. */
 struct source_route_config {
 	char *name; /* NULL: none */
 	char *listener, *cluster_name;
@@ -347,9 +370,21 @@ static inline bool listener_is_guarded(const struct listener_config *listener)
 	return listener->mode == LISTENER_GUARD || listener->protocol == LISTENER_HTTP;
 }
 
-/* How many listeners are; and how many are gateways. */
+/* Does mpbpfd accept its connections, or those of them that have to be relayed? */
+static inline bool listener_is_relayed(const struct listener_config *listener)
+{
+	return listener->mode != LISTENER_GUARD;
+}
+
+/* How many listeners are guarded; have services; are captures. */
 size_t config_n_guarded(const struct config *config);
-size_t config_n_gateways(const struct config *config);
+size_t config_n_relayed(const struct config *config);
+size_t config_n_captures(const struct config *config);
+
+/*
+ * Is there a guard on that port? Whatever its address: a service that is bound to all of them has that one.
+ */
+bool config_guards_port(const struct config *config, uint16_t port);
 
 /* The service of that name, or NULL. */
 const struct service_config *config_service(const struct config *config, const char *name);

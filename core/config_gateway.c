@@ -196,7 +196,7 @@ const struct rule route_rule = {
 /* ---- source_routes ---- */
 
 #define NOT_GIVEN UINT32_MAX
-#define MATCH_TEXT "one of cidr, last_octet, or mod and equals"
+#define MATCH_TEXT "one of cidr, destination, last_octet, or mod and equals"
 
 static int read_match_cidr(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
 {
@@ -206,10 +206,22 @@ static int read_match_cidr(struct reader *r, const cJSON *item, const struct rul
 	return read_network(r, item, rule, base);
 }
 
+static int read_match_destination(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
+{
+	struct source_match *match = base;
+
+	match->by_destination = true;
+	return read_network(r, item, rule, base);
+}
+
 static const char *const octets[] = { "even", "odd", NULL };
 
 static const struct rule match_rules[] = {
 	{ .key = "cidr", .read = read_match_cidr, .expected = "a network", FIELD(struct source_match, cidr) },
+	{ .key = "destination",
+	  .read = read_match_destination,
+	  .expected = "a network",
+	  FIELD(struct source_match, cidr) },
 	NAME("last_octet", struct source_match, last_octet, octets, LAST_OCTET_EVEN, "\"even\" or \"odd\""),
 	INTEGER("mod", struct source_match, mod, 1, 4294967295),
 	INTEGER("equals", struct source_match, equals, 0, 4294967294),
@@ -223,7 +235,7 @@ static int match_finish(struct reader *r, void *object)
 	bool given = match->mod || match->equals != NOT_GIVEN;
 	char value[16];
 
-	if (match->by_cidr + !!match->last_octet + given != 1)
+	if (match->by_cidr + match->by_destination + !!match->last_octet + given != 1)
 		return reader_fail(r, "(an object)", MATCH_TEXT);
 	if (given && (!match->mod || match->equals == NOT_GIVEN))
 		return reader_fail(r, "(an object)", "both mod and equals");
@@ -259,10 +271,10 @@ const struct rule source_route_rule = { .read = read_source_route, .expected = "
 
 /* ---- listeners ---- */
 
-static const struct rule trusted_rule = { .read = read_network, .expected = "a network", .size = sizeof(struct cidr) };
+const struct rule network_rule = { .read = read_network, .expected = "a network", .size = sizeof(struct cidr) };
 
 const struct rule accept_proxy_rules[] = {
-	ARRAY("trusted", struct accept_proxy_config, trusted, n_trusted, 1, 1024, &trusted_rule,
+	ARRAY("trusted", struct accept_proxy_config, trusted, n_trusted, 1, 1024, &network_rule,
 	      .flags = RULE_REQUIRED),
 	{},
 };
@@ -277,7 +289,7 @@ int read_accept_proxy(struct reader *r, const cJSON *item, const struct rule *ru
 	return cJSON_IsObject(item) ? read_keys(r, item, rule, accept) : 0;
 }
 
-static int needs(struct reader *r, const char *key, const char *value, const char *expected)
+int listener_needs(struct reader *r, const char *key, const char *value, const char *expected)
 {
 	path_key(r, key);
 	return reader_fail(r, value, "%s", expected);
@@ -290,21 +302,23 @@ int listener_mode_finish(struct reader *r, const struct listener_config *l)
 	static const char http[] = "a listener whose protocol is \"http\"",
 			  tcp[] = "a gateway whose protocol is \"tcp\"";
 
+	if (l->mode == LISTENER_CAPTURE)
+		return capture_finish(r, l);
 	if (l->mode != LISTENER_GATEWAY) {
 		if (l->protocol != LISTENER_HTTP)
-			return needs(r, "protocol", "\"tcp\"", gateway);
+			return listener_needs(r, "protocol", "\"tcp\"", gateway);
 		if (l->cluster_name)
-			return needs(r, "cluster_name", show_text(l->cluster_name).text, gateway);
-		return l->accept_proxy.enabled ? needs(r, "accept_proxy_protocol", "(given)", gateway) : 0;
+			return listener_needs(r, "cluster_name", show_text(l->cluster_name).text, gateway);
+		return l->accept_proxy.enabled ? listener_needs(r, "accept_proxy_protocol", "(given)", gateway) : 0;
 	}
 	/* What is judged is the first byte on, in the kernel, which knows no PROXY header. */
 	if (l->protocol == LISTENER_HTTP)
-		return l->accept_proxy.enabled ? needs(r, "accept_proxy_protocol", "(given)", tcp) : 0;
+		return l->accept_proxy.enabled ? listener_needs(r, "accept_proxy_protocol", "(given)", tcp) : 0;
 	if (l->auth)
-		return needs(r, "auth", "(an object)", http);
+		return listener_needs(r, "auth", "(an object)", http);
 	if (!l->enforce)
-		return needs(r, "enforce", "false", http);
+		return listener_needs(r, "enforce", "false", http);
 	if (l->license_headers)
-		return needs(r, "license_headers", "true", http);
-	return l->response_headers ? needs(r, "response_headers", "(an object)", http) : 0;
+		return listener_needs(r, "license_headers", "true", http);
+	return l->response_headers ? listener_needs(r, "response_headers", "(an object)", http) : 0;
 }

@@ -162,10 +162,21 @@ int read_network(struct reader *r, const cJSON *item, const struct rule *rule, v
 bool is_name(const char *text);
 
 /* config_gateway.c */
-extern const struct rule service_rule, route_rule, source_route_rule, accept_proxy_rules[];
+extern const struct rule service_rule, route_rule, source_route_rule, accept_proxy_rules[], network_rule;
 int read_accept_proxy(struct reader *r, const cJSON *item, const struct rule *rule, void *base);
 /* What must hold between a listener's mode, its protocol and the keys that need them. */
 int listener_mode_finish(struct reader *r, const struct listener_config *listener);
+/* Fails: the listener's `key` is not as its mode demands. */
+int listener_needs(struct reader *r, const char *key, const char *value, const char *expected);
+
+/* config_capture.c */
+extern const char *const capture_directions[];
+extern const struct rule capture_match_rules[];
+bool is_cgroup_path(const char *text);
+/* Before a listener is read: keys that are not for its mode. *ret: it is a capture. */
+int capture_keys_judge(struct reader *r, const cJSON *item, bool *ret);
+/* The last listener, which is a capture: is it complete, and does it match what none before it does? */
+int capture_finish(struct reader *r, const struct listener_config *listener);
 
 /* config_references.c */
 /* Names that refer to others, and listeners that lead nowhere. */

@@ -32,10 +32,11 @@ static int twin_judge(struct reader *r, size_t i)
 	for (size_t k = 0; k < i; k++) {
 		const struct source_match *a = &routes[k].match, *b = &new->match;
 
-		if (strcmp(routes[k].listener, new->listener) || a->by_cidr != b->by_cidr)
+		if (strcmp(routes[k].listener, new->listener) || a->by_cidr != b->by_cidr ||
+		    a->by_destination != b->by_destination)
 			continue;
-		if (a->by_cidr ? memcmp(&a->cidr, &b->cidr, sizeof(a->cidr))
-			       : a->mod != b->mod || a->equals != b->equals)
+		if (match_is_network(a) ? memcmp(&a->cidr, &b->cidr, sizeof(a->cidr))
+					: a->mod != b->mod || a->equals != b->equals)
 			continue;
 		path_key(r, "match");
 		return reader_fail(r, "(an object)", "what source_routes[%zu] does not match", k);
@@ -53,9 +54,15 @@ static int source_route_judge(struct reader *r, size_t i)
 	path_index(r, i);
 	while (k < config->n_listeners && strcmp(config->listeners[k].name, name))
 		k++;
-	if (k == config->n_listeners || config->listeners[k].mode != LISTENER_GATEWAY) {
+	if (k == config->n_listeners || !listener_is_relayed(&config->listeners[k])) {
 		path_key(r, "listener");
-		return reader_fail(r, show_text(name).text, "the name of a listener whose mode is \"gateway\"");
+		return reader_fail(r, show_text(name).text,
+				   "the name of a listener whose mode is \"gateway\" or \"capture\"");
+	}
+	if (config->source_routes[i].match.by_destination && config->listeners[k].mode != LISTENER_CAPTURE) {
+		path_key(r, "match");
+		path_key(r, "destination");
+		return reader_fail(r, "(given)", "a listener whose mode is \"capture\"");
 	}
 	return twin_judge(r, i);
 }
@@ -81,15 +88,15 @@ static int port_judge(struct reader *r, size_t i)
 	return 0;
 }
 
-/* Without a gateway they may have been brought along; or its mode was forgotten. */
+/* Without a listener for them they may have been brought along; or its mode was forgotten. */
 static int warn_if_unused(struct reader *r)
 {
 	int err;
 
-	if (!r->config->n_services || config_n_gateways(r->config))
+	if (!r->config->n_services || config_n_relayed(r->config))
 		return 0;
 	path_key(r, "services");
-	err = reader_warn(r, "no listener is a gateway: nothing goes there");
+	err = reader_warn(r, "no listener is a gateway or a capture: nothing goes there");
 	path_restore(r, 0);
 	return err;
 }
@@ -100,7 +107,7 @@ static int listener_judge(struct reader *r, size_t i)
 	const struct config *config = r->config;
 	const struct listener_config *listener = &config->listeners[i];
 
-	if (listener->mode != LISTENER_GATEWAY || listener->cluster_name ||
+	if (!listener_is_relayed(listener) || listener->cluster_name ||
 	    (listener->protocol == LISTENER_HTTP && config->n_routes))
 		return 0;
 	for (size_t k = 0; k < config->n_source_routes; k++)
@@ -146,13 +153,30 @@ size_t config_n_guarded(const struct config *config)
 	return n;
 }
 
-size_t config_n_gateways(const struct config *config)
+size_t config_n_relayed(const struct config *config)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < config->n_listeners; i++)
-		n += config->listeners[i].mode == LISTENER_GATEWAY;
+		n += listener_is_relayed(&config->listeners[i]);
 	return n;
+}
+
+size_t config_n_captures(const struct config *config)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_listeners; i++)
+		n += config->listeners[i].mode == LISTENER_CAPTURE;
+	return n;
+}
+
+bool config_guards_port(const struct config *config, uint16_t port)
+{
+	for (size_t i = 0; i < config->n_listeners; i++)
+		if (listener_is_guarded(&config->listeners[i]) && config->listeners[i].port == port)
+			return true;
+	return false;
 }
 
 static void services_free(struct config *config)

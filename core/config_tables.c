@@ -80,12 +80,14 @@ static int listener_finish(struct reader *r, void *object)
 	char port[8];
 	size_t i;
 
+	if (!new->port &&new->mode != LISTENER_CAPTURE)
+		return listener_needs(r, "port", "(missing)", "an integer from 1 to 65535");
 	for (i = 0; i + 1 < r->config->n_listeners; i++) {
 		if (!strcmp(listeners[i].name, new->name)) {
 			path_key(r, "name");
 			return reader_fail(r, show_text(new->name).text, "a name that listeners[%zu] does not have", i);
 		}
-		if (same_place(&listeners[i], new)) {
+		if (new->port && same_place(&listeners[i], new)) {
 			path_key(r, "port");
 			snprintf(port, sizeof(port), "%u", new->port);
 			return reader_fail(r, port, "an address and port that listeners[%zu] does not have", i);
@@ -94,14 +96,15 @@ static int listener_finish(struct reader *r, void *object)
 	return listener_mode_finish(r, new);
 }
 
-static const char *const listener_modes[] = { "guard", "gateway", NULL };
+static const char *const listener_modes[] = { "guard", "gateway", "capture", NULL };
 static const char *const listener_protocols[] = { "http", "tcp", NULL };
 
 static const struct rule listener_rules[] = {
 	STRING("name", struct listener_config, name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
 	{ .key = "address", .read = read_address, .expected = "an IPv4 or IPv6 address" },
-	INTEGER("port", struct listener_config, port, 1, 65535, .flags = RULE_REQUIRED),
-	NAME("mode", struct listener_config, mode, listener_modes, LISTENER_GUARD, "\"guard\" or \"gateway\""),
+	INTEGER("port", struct listener_config, port, 1, 65535),
+	NAME("mode", struct listener_config, mode, listener_modes, LISTENER_GUARD,
+	     "\"guard\", \"gateway\" or \"capture\""),
 	NAME("protocol", struct listener_config, protocol, listener_protocols, LISTENER_HTTP, "\"http\" or \"tcp\""),
 	BOOL("enforce", struct listener_config, enforce),
 	{ .key = "response_headers", .read = read_response_headers, .expected = "an object" },
@@ -118,15 +121,23 @@ static const struct rule listener_rules[] = {
 	  .expected = "true, false or {\"trusted\": [networks]}",
 	  FIELD(struct listener_config, accept_proxy),
 	  .of = accept_proxy_rules },
+	NAME("direction", struct listener_config, direction, capture_directions, CAPTURE_OUT, "\"out\""),
+	STRING("cgroup", struct listener_config, cgroup, is_cgroup_path, "an absolute path of at most 255 bytes"),
+	OBJECT("match", struct listener_config, match, capture_match_rules),
 	{},
 };
 
 static int read_listener(struct reader *r, const cJSON *item, const struct rule *rule, void *base)
 {
 	struct listener_config *listener = base;
+	bool capture;
+	int err = capture_keys_judge(r, item, &capture);
 
+	if (err < 0)
+		return err;
 	listener->any = true;
 	listener->enforce = true;
+	listener->protocol = capture ? LISTENER_TCP : LISTENER_HTTP;
 	return read_keys(r, item, rule, listener);
 }
 

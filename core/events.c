@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 #include <cjson/cJSON.h>
 
+#include "core/cidr.h"
 #include "core/clock.h"
 #include "core/events.h"
 #include "core/reason_names.h"
@@ -107,7 +108,7 @@ int events_suppressed(const struct events *events, uint64_t *ret)
 
 /* ---- as JSON ---- */
 
-static const char *const kind_names[] = { [EVENT_PACKET] = "packet" };
+static const char *const kind_names[] = { [EVENT_PACKET] = "packet", [EVENT_CONNECTION] = "connection" };
 _Static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == EVENT_KIND_MAX, "every kind has a name");
 
 /* RFC 3339, to the millisecond. */
@@ -133,11 +134,12 @@ static void protocol_text(const struct event_record *event, char *ret, size_t si
 	}
 }
 
-static bool add_address(cJSON *json, const char *name, const struct event_record *event, const struct addr *addr)
+/* An endpoint may be of another family than the connection. */
+static bool add_address(cJSON *json, const char *name, bool v4, const struct addr *addr)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (event->family == 4)
+	if (v4)
 		inet_ntop(AF_INET, &addr->w[3], text, sizeof(text));
 	else
 		inet_ntop(AF_INET6, addr, text, sizeof(text));
@@ -147,12 +149,13 @@ static bool add_address(cJSON *json, const char *name, const struct event_record
 /* Ports are left out where there are none, addresses where they are not known. */
 static bool add_ends(cJSON *json, const struct event_record *event)
 {
+	bool v4 = event->family == 4;
 	char text[8];
 
 	if (!event->family)
 		return true;
 	protocol_text(event, text, sizeof(text));
-	if (!add_address(json, "source", event, &event->source) || !add_address(json, "dest", event, &event->dest) ||
+	if (!add_address(json, "source", v4, &event->source) || !add_address(json, "dest", v4, &event->dest) ||
 	    !cJSON_AddStringToObject(json, "protocol", text))
 		return false;
 	if (!event->source_port && !event->dest_port)
@@ -161,24 +164,55 @@ static bool add_ends(cJSON *json, const struct event_record *event)
 	       cJSON_AddNumberToObject(json, "dest_port", ntohs(event->dest_port));
 }
 
+static bool add_packet(cJSON *json, const struct event_record *event, const char *rule)
+{
+	const char *reason = event->reason < XDP_REASON_MAX ? xdp_reason_names[event->reason] : "unknown";
+	const char *detail = event->detail && event->detail < MALFORMED_MAX ? malformed_names[event->detail] : NULL;
+
+	return cJSON_AddStringToObject(json, "reason", reason) &&
+	       (!detail || cJSON_AddStringToObject(json, "detail", detail)) &&
+	       (!rule || cJSON_AddStringToObject(json, "rule", rule)) &&
+	       cJSON_AddBoolToObject(json, "dropped", !(event->flags & EVENT_WOULD)) && add_ends(json, event) &&
+	       cJSON_AddNumberToObject(json, "ifindex", event->ifindex) &&
+	       cJSON_AddNumberToObject(json, "length", event->len);
+}
+
+/* Of one that was refused why, of one that was not the way, and to whom where it is one endpoint. */
+static bool add_connection(cJSON *json, const struct event_record *event)
+{
+	bool refused = event->reason != CONNECTION_TAKEN;
+	const char *reason = event->reason < CONNECTION_REASON_MAX ? connection_reason_names[event->reason] : "unknown";
+	const char *way = event->detail < CONNECTION_WAY_MAX ? connection_way_names[event->detail] : "unknown";
+
+	if (!(refused ? cJSON_AddStringToObject(json, "reason", reason) : cJSON_AddStringToObject(json, "way", way)) ||
+	    !cJSON_AddBoolToObject(json, "refused", refused) || !add_ends(json, event))
+		return false;
+	if (!event->endpoint_port)
+		return true;
+	return add_address(json, "endpoint", cidr_is_v4(&event->endpoint), &event->endpoint) &&
+	       cJSON_AddNumberToObject(json, "endpoint_port", ntohs(event->endpoint_port));
+}
+
 cJSON *event_json(const struct event_record *event, const char *rule, int64_t wall_offset_ns)
 {
 	const char *kind = event->kind < EVENT_KIND_MAX ? kind_names[event->kind] : "unknown";
-	const char *reason = event->reason < XDP_REASON_MAX ? xdp_reason_names[event->reason] : "unknown";
-	const char *detail = event->detail && event->detail < MALFORMED_MAX ? malformed_names[event->detail] : NULL;
 	cJSON *json = cJSON_CreateObject();
 	char time[48];
 
 	time_text(event->time + wall_offset_ns, time, sizeof(time));
 	if (json && cJSON_AddNumberToObject(json, "number", event->number) &&
 	    cJSON_AddStringToObject(json, "time", time) && cJSON_AddStringToObject(json, "kind", kind) &&
-	    cJSON_AddStringToObject(json, "reason", reason) &&
-	    (!detail || cJSON_AddStringToObject(json, "detail", detail)) &&
-	    (!rule || cJSON_AddStringToObject(json, "rule", rule)) &&
-	    cJSON_AddBoolToObject(json, "dropped", !(event->flags & EVENT_WOULD)) && add_ends(json, event) &&
-	    cJSON_AddNumberToObject(json, "ifindex", event->ifindex) &&
-	    cJSON_AddNumberToObject(json, "length", event->len))
+	    (event->kind == EVENT_CONNECTION ? add_connection(json, event) : add_packet(json, event, rule)))
 		return json;
 	cJSON_Delete(json);
 	return NULL;
+}
+
+/* ---- of our own ---- */
+
+bool event_note(int program, const struct event_note *note)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = note, .data_size_in = sizeof(*note), .repeat = 1);
+
+	return bpf_prog_test_run_opts(program, &opts) == 0 && opts.retval == XDP_PASS;
 }

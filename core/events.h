@@ -6,6 +6,8 @@
 #ifndef MPBPF_CORE_EVENTS_H
 #define MPBPF_CORE_EVENTS_H
 
+#include <stdbool.h>
+
 #include "core/maps.h"
 
 struct cJSON;
@@ -35,5 +37,8 @@ int events_suppressed(const struct events *events, uint64_t *ret);
  * rule: name of the limit, NULL: none. wall_offset_ns: as in struct control. NULL: out of memory.
  */
 struct cJSON *event_json(const struct event_record *event, const char *rule, int64_t wall_offset_ns);
+
+/* Records an event of our own; program: event_note. false: there is no room for it in this second. On any thread. */
+bool event_note(int program, const struct event_note *note);
 
 #endif

@@ -66,6 +66,14 @@ const char *const map_names[MAP_MAX] = {
 	[MAP_BACKENDS] = "backends",
 	[MAP_SEARCHES] = "searches",
 	[MAP_STEER_STATS] = "steer_stats",
+	[MAP_CAPTURE_CGROUPS] = "capture_cgroups",
+	[MAP_CAPTURE_NETS] = "capture_nets",
+	[MAP_CAPTURES] = "captures",
+	[MAP_CAPTURE_ENDS] = "capture_ends",
+	[MAP_RELAYS] = "relays",
+	[MAP_CAPTURED] = "captured",
+	[MAP_RELAYED] = "relayed",
+	[MAP_CAPTURE_STATS] = "capture_stats",
 };
 
 #define CLUSTERS_SIZE (2 * MPBPF_STEER_CLUSTERS * sizeof(struct steer_cluster))

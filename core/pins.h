@@ -7,7 +7,7 @@
  *	PINROOT/progs/NAME	programs that no link holds, or that user space runs or attaches
  *	PINROOT/links/NAME	sockops_track, cgroup_gate, iter_settle, iter_listeners, sk_lookup_steer while something is
  *				steered, kprobe_tcp_ioctl and kretprobe_tcp_ioctl where they are needed, and xdp_IFNAME with
- *				the name escaped
+ *				the name escaped; capture_* with the hash of the path of each cgroup that is captured
  */
 #ifndef MPBPF_CORE_PINS_H
 #define MPBPF_CORE_PINS_H

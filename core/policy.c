@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "core/capture.h"
 #include "core/clock.h"
 #include "core/grace.h"
 #include "core/policy.h"
@@ -32,6 +33,8 @@ static const struct keyed_map {
 	{ MAP_SYN_PORTS, sizeof(struct syn_port_key), offsetof(struct syn_port_key, generation) },
 	{ MAP_GATEWAYS, sizeof(struct listener_key), offsetof(struct listener_key, generation) },
 	{ MAP_STEERS, sizeof(struct steer_key), offsetof(struct steer_key, generation) },
+	{ MAP_CAPTURE_NETS, sizeof(struct capture_net_key), offsetof(struct capture_net_key, generation) },
+	{ MAP_CAPTURES, sizeof(struct capture_key), offsetof(struct capture_key, generation) },
 };
 
 /*
@@ -140,6 +143,8 @@ static int write_listeners(const struct maps *maps, const struct config *config,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < config->n_listeners; i++) {
+		if (config->listeners[i].mode == LISTENER_CAPTURE)
+			continue;
 		r = listener_of(config, i, generation, &key, &value);
 		value.name = numbers->listeners[i];
 		if (r == 0)
@@ -250,6 +255,9 @@ static int write_generation(const struct maps *maps, const struct config *config
 	if (r < 0)
 		return r;
 	r = steer_publish(maps, config, generation);
+	if (r < 0)
+		return r;
+	r = capture_publish(maps, config, generation);
 	if (r < 0)
 		return r;
 	r = names_publish(maps, config, generation, old, numbers);

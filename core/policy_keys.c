@@ -156,7 +156,7 @@ int listener_of(const struct config *config, size_t i, uint32_t generation, stru
 }
 
 /* FNV-1a; of names that are different from one another, and that an attacker does not choose. */
-static uint64_t name_hash(const char *name)
+uint64_t name_hash(const char *name)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 

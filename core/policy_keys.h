@@ -33,6 +33,9 @@ int path_keys_of(const char *path, uint16_t rules, uint32_t generation, struct p
 /* host: of metrics.hosts. 0, or -ENAMETOOLONG. */
 int host_key_of(const char *host, uint32_t generation, struct host_key *ret);
 
+/* What a name is counted under in the kernel: the same over reloads. */
+uint64_t name_hash(const char *name);
+
 /* Protocol rule `i`, but for its number. */
 void protocol_rule_of(const struct config *config, size_t i, uint32_t generation, struct protocol_rule *ret);
 

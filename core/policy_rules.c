@@ -56,6 +56,9 @@ uint16_t rules_set_of(const struct config *config, size_t i)
 
 	config_auth(config, i, &auth);
 	for (k = 0; k < i; k++) {
+		/* Nothing is written for those: nobody asks. */
+		if (config->listeners[k].mode == LISTENER_CAPTURE)
+			continue;
 		config_auth(config, k, &other);
 		if (other == auth && rules_limits(config, k) == rules_limits(config, i))
 			break;

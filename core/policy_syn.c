@@ -24,6 +24,7 @@ int policy_syn_write(int fd, const struct config *config, uint32_t generation)
 	for (size_t i = 0; r == 0 && i < ddos->n_syn_ports; i++)
 		r = write_port(fd, ddos->syn_ports[i], generation);
 	for (size_t i = 0; r == 0 && i < config->n_listeners; i++)
-		r = write_port(fd, config->listeners[i].port, generation);
+		if (config->listeners[i].port)
+			r = write_port(fd, config->listeners[i].port, generation);
 	return r;
 }

@@ -29,3 +29,19 @@ const char *const malformed_names[MALFORMED_MAX] = {
 	[MALFORMED_UNALIGNED_FRAGMENT] = "unaligned_fragment",
 	[MALFORMED_SOURCE_ROUTE] = "source_route",
 };
+
+const char *const connection_reason_names[CONNECTION_REASON_MAX] = {
+	[CONNECTION_TAKEN] = "taken",
+	[CONNECTION_NO_ROUTE] = "no_route",
+	[CONNECTION_NO_ENDPOINT] = "no_endpoint",
+	[CONNECTION_BAD_PROXY] = "bad_proxy",
+	[CONNECTION_RESOURCES] = "resources",
+	[CONNECTION_UNJUDGED] = "unjudged",
+	[CONNECTION_UNCAPTURED] = "uncaptured",
+	[CONNECTION_NO_RELAY] = "no_relay",
+};
+
+const char *const connection_way_names[CONNECTION_WAY_MAX] = {
+	[CONNECTION_NO_WAY] = "none", [CONNECTION_STEER] = "steer",   [CONNECTION_RELAY] = "relay",
+	[CONNECTION_HTTP] = "http",   [CONNECTION_DIRECT] = "direct",
+};

@@ -10,5 +10,7 @@
 
 extern const char *const xdp_reason_names[XDP_REASON_MAX];
 extern const char *const malformed_names[MALFORMED_MAX];
+extern const char *const connection_reason_names[CONNECTION_REASON_MAX];
+extern const char *const connection_way_names[CONNECTION_WAY_MAX];
 
 #endif

@@ -44,6 +44,8 @@ bool prefix_covers(const char *prefix, const char *path)
 
 bool source_matches(const struct source_match *match, const struct addr *source)
 {
+	if (match->by_destination)
+		return false;
 	return match->by_cidr ? cidr_covers(&match->cidr, source) : ntohl(source->w[3]) % match->mod == match->equals;
 }
 
@@ -108,15 +110,17 @@ static int hosts_fill(struct route_table *table)
 	return err;
 }
 
-/* Networks, the longest first, then the others as in the file. */
+/* Networks of destinations, then of sources, the longest first, then the others as in the file. */
 static int source_order(const void *one, const void *other)
 {
 	const struct source_entry *a = one, *b = other;
 	int order = by_number(a->listener, b->listener);
 
 	if (!order)
+		order = by_number(b->match->by_destination, a->match->by_destination);
+	if (!order)
 		order = by_number(b->match->by_cidr, a->match->by_cidr);
-	if (!order && a->match->by_cidr)
+	if (!order && match_is_network(a->match))
 		order = by_number(b->match->cidr.prefix, a->match->cidr.prefix);
 	return order ?: by_number(a->route, b->route);
 }
@@ -227,6 +231,11 @@ static void answer_default(const struct config *config, size_t listener, enum ro
 		*ret = (struct route_answer){ .why = why };
 }
 
+static void answer_source(const struct config *config, size_t route, struct route_answer *ret)
+{
+	answer(config, ROUTE_BY_SOURCE, route, config->source_routes[route].cluster_name, ret);
+}
+
 bool route_by_source(const struct route_table *table, size_t listener, const struct addr *source,
 		     struct route_answer *ret)
 {
@@ -237,14 +246,28 @@ bool route_by_source(const struct route_table *table, size_t listener, const str
 	for (size_t i = 0; i < n; i++) {
 		if (!source_matches(entries[i].match, source))
 			continue;
-		answer(config, ROUTE_BY_SOURCE, entries[i].route, config->source_routes[entries[i].route].cluster_name,
-		       ret);
+		answer_source(config, entries[i].route, ret);
 		return true;
 	}
 	if (config->listeners[listener].protocol == LISTENER_HTTP && config->n_routes)
 		return false;
 	answer_default(config, listener, ROUTE_NO_SOURCE, ret);
 	return true;
+}
+
+void route_capture(const struct route_table *table, size_t listener, const struct addr *source,
+		   const struct addr *destination, struct route_answer *ret)
+{
+	size_t n;
+	const struct source_entry *entries = sources_of(table, listener, &n);
+
+	for (size_t i = 0; i < n && entries[i].match->by_destination; i++) {
+		if (!cidr_covers(&entries[i].match->cidr, destination))
+			continue;
+		answer_source(table->config, entries[i].route, ret);
+		return;
+	}
+	route_by_source(table, listener, source, ret);
 }
 
 void route_match(const struct route_table *table, size_t listener, const struct addr *source, const char *host,

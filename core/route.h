@@ -4,7 +4,8 @@
  * table.
  *
  * In this order, first match wins:
- *   1. source_routes of the listener: the longest network that covers the source, then the others as they stand
+ *   1. source_routes of the listener: for captures the longest network that covers the destination; the longest network that
+ *      covers the source, then the others as they stand
  *   2. http: routes whose hosts and prefix match: an exact host before the longest wildcard before any host; among
  *      those the longest prefix; among those the first in the file
  *   3. the listener's cluster_name
@@ -54,7 +55,11 @@ void route_match(const struct route_table *table, size_t listener, const struct 
 bool route_by_source(const struct route_table *table, size_t listener, const struct addr *source,
 		     struct route_answer *ret);
 
-/* Is the rule for such a source? */
+/* What a capture does with a connection from `source` that wants to go to `destination`. */
+void route_capture(const struct route_table *table, size_t listener, const struct addr *source,
+		   const struct addr *destination, struct route_answer *ret);
+
+/* Is the rule for such a source, whatever its destination? */
 bool source_matches(const struct source_match *match, const struct addr *source);
 
 /* The i-th source route of a listener in the order of precedence: its index in config->source_routes, or SIZE_MAX. */

@@ -17,12 +17,13 @@ static bool route_is_of(const struct source_route_config *route, const struct li
 	return !strcmp(route->listener, listener->name);
 }
 
-static size_t count_rules(const struct config *config, const struct listener_config *listener)
+size_t steer_count_rules(const struct config *config, const struct listener_config *listener)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < config->n_source_routes; i++)
-		n += route_is_of(&config->source_routes[i], listener) && !config->source_routes[i].match.by_cidr;
+		n += route_is_of(&config->source_routes[i], listener) &&
+		     !match_is_network(&config->source_routes[i].match);
 	return n;
 }
 
@@ -34,19 +35,7 @@ enum steer_why steer_listener_why(const struct config *config, size_t listener)
 		return STEER_HTTP;
 	if (l->accept_proxy.enabled)
 		return STEER_READS_PROXY;
-	return count_rules(config, l) > MPBPF_STEER_RULES ? STEER_RULES : STEER_WORKS;
-}
-
-/*
- * A guard knows a connection by its local port, which is the gateway's when it was steered. Whatever the addresses of both: a
- * service that is bound to all of them has one of the guard's.
- */
-static bool is_guarded(const struct config *config, uint16_t port)
-{
-	for (size_t i = 0; i < config->n_listeners; i++)
-		if (listener_is_guarded(&config->listeners[i]) && config->listeners[i].port == port)
-			return true;
-	return false;
+	return steer_count_rules(config, l) > MPBPF_STEER_RULES ? STEER_RULES : STEER_WORKS;
 }
 
 /* Whether what goes to that host and this listener's port is the listener's. A name may become any address. */
@@ -83,7 +72,8 @@ enum steer_why steer_service_why(const struct config *config, size_t service)
 		return STEER_SENDS_PROXY;
 	if (s->policy == BALANCE_LEAST_CONN)
 		return STEER_LEAST_CONN;
-	if (is_guarded(config, s->port))
+	/* A guard knows a connection by its local port, which is the gateway's when it was steered. */
+	if (config_guards_port(config, s->port))
 		return STEER_GUARDED;
 	return is_gateway_at(config, s) ? STEER_GATEWAY : STEER_WORKS;
 }
@@ -182,23 +172,24 @@ static int network_write(int fd, uint32_t generation, uint32_t gateway, const st
  * IPv4 addresses lie within ::/0, which is not for them; what is, if anything, is longer, or 0.0.0.0/0, which is written over
  * this: a trie takes no BPF_NOEXIST on every kernel.
  */
-static int networks_write(int fd, const struct config *config, size_t listener, uint32_t generation,
-			  const uint32_t *numbers)
+int steer_networks_write(int fd, const struct config *config, size_t listener, uint32_t generation,
+			 const uint32_t *numbers, uint32_t gateway, bool destinations)
 {
 	const struct cidr v4 = { .addr = cidr_v4, .prefix = 96 };
-	int r = network_write(fd, generation, listener + 1, &v4, STEER_NO_NETWORK);
+	int r = network_write(fd, generation, gateway, &v4, STEER_NO_NETWORK);
 
 	for (size_t i = 0; r == 0 && i < config->n_source_routes; i++) {
 		const struct source_route_config *route = &config->source_routes[i];
 
-		if (route_is_of(route, &config->listeners[listener]) && route->match.by_cidr)
-			r = network_write(fd, generation, listener + 1, &route->match.cidr,
+		if (route_is_of(route, &config->listeners[listener]) &&
+		    (destinations ? route->match.by_destination : route->match.by_cidr))
+			r = network_write(fd, generation, gateway, &route->match.cidr,
 					  number_of(config, numbers, route->cluster_name));
 	}
 	return r;
 }
 
-static void gateway_of(const struct config *config, size_t listener, const uint32_t *numbers, struct gateway *ret)
+void steer_gateway_of(const struct config *config, size_t listener, const uint32_t *numbers, struct gateway *ret)
 {
 	const struct listener_config *l = &config->listeners[listener];
 
@@ -206,7 +197,7 @@ static void gateway_of(const struct config *config, size_t listener, const uint3
 	for (size_t i = 0; i < config->n_source_routes; i++) {
 		const struct source_route_config *route = &config->source_routes[i];
 
-		if (!route_is_of(route, l) || route->match.by_cidr)
+		if (!route_is_of(route, l) || match_is_network(&route->match))
 			continue;
 		ret->rules[ret->n_rules++] = (struct steer_rule){
 			.mod = route->match.mod,
@@ -234,9 +225,9 @@ static int gateway_write(const struct maps *maps, const struct config *config, s
 	struct gateway gateway;
 	int r;
 
-	gateway_of(config, listener, numbers, &gateway);
+	steer_gateway_of(config, listener, numbers, &gateway);
 	counters_make(maps->fd[MAP_STEER_STATS], &config->listeners[listener]);
-	r = networks_write(maps->fd[MAP_STEERS], config, listener, generation, numbers);
+	r = steer_networks_write(maps->fd[MAP_STEERS], config, listener, generation, numbers, gateway.number, false);
 	if (r == 0)
 		r = bpf_map_update_elem(maps->fd[MAP_GATEWAYS], &key, &gateway, BPF_ANY);
 	return r;

@@ -39,6 +39,16 @@ bool steer_wanted(const struct config *config);
 int steer_publish(const struct maps *maps, const struct config *config, uint32_t generation);
 
 /*
+ * What captures have in common with that. numbers: those of services, 0: none; steer_gateway_of() takes listeners of at most
+ * MPBPF_STEER_RULES rules that are no networks. gateway: under which number networks are written, those of destinations or those of
+ * sources. 0; -E2BIG; -errno.
+ */
+size_t steer_count_rules(const struct config *config, const struct listener_config *listener);
+void steer_gateway_of(const struct config *config, size_t listener, const uint32_t *numbers, struct gateway *ret);
+int steer_networks_write(int fd, const struct config *config, size_t listener, uint32_t generation,
+			 const uint32_t *numbers, uint32_t gateway, bool destinations);
+
+/*
  * steer_cluster_of - who has which slot
  * places: for each endpoint 1 + its place in `backends`; 0: its socket is nowhere on this node
  *

@@ -17,7 +17,9 @@ static void gate_pause(struct gate *gate)
 	static const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
 
 	gateway_note_limit(gate->gateway);
-	event_del(&gate->event);
+	for (size_t i = 0; i < ARRAY_SIZE(gate->fds); i++)
+		if (gate->fds[i] >= 0)
+			event_del(&gate->events[i]);
 	event_add(&gate->resume, &pause);
 }
 
@@ -25,10 +27,10 @@ static void gate_pause(struct gate *gate)
  * Returns the socket, or -errno: -ECONNABORTED: it was over before it was accepted, and is nobody's; another: nothing can be
  * accepted now.
  */
-static int gate_accept(struct gate *gate, struct sockaddr_storage *ret_peer)
+static int gate_accept(struct gate *gate, int listening, struct sockaddr_storage *ret_peer)
 {
 	socklen_t len = sizeof(*ret_peer);
-	int fd = accept4(gate->fd, (struct sockaddr *)ret_peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(listening, (struct sockaddr *)ret_peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
 		gate_share(gate, gate->acceptor)->counts.accepted++;
@@ -43,10 +45,9 @@ static void on_connection(evutil_socket_t fd, short what, void *data)
 	struct gate *gate = data;
 	int i, r = 0;
 
-	(void)fd;
 	(void)what;
 	for (i = 0; i < ACCEPT_TURN && (r >= 0 || r == -ECONNABORTED); i++) {
-		r = gate_accept(gate, &peer);
+		r = gate_accept(gate, fd, &peer);
 		if (r >= 0)
 			worker_share(gate->acceptor, gate, r, &peer);
 	}
@@ -54,43 +55,67 @@ static void on_connection(evutil_socket_t fd, short what, void *data)
 		gate_pause(gate);
 }
 
+static int gate_listen(struct gate *gate)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(gate->fds); i++)
+		if (gate->fds[i] >= 0 && event_add(&gate->events[i], NULL) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 static void on_resume(evutil_socket_t fd, short what, void *data)
 {
-	struct gate *gate = data;
-
 	(void)fd;
 	(void)what;
-	event_add(&gate->event, NULL);
+	gate_listen(data);
 }
 
 int gate_start(struct gate *gate)
 {
 	struct gateway *gateway = gate->gateway;
+	struct event_base *base;
 
 	gate->acceptor = &gateway->workers[gateway->n_gates++ % gateway->n_workers];
-	if (loop_event(gate->acceptor->base, &gate->event, gate->fd, EV_READ | EV_PERSIST, on_connection, gate) < 0 ||
-	    loop_event(gate->acceptor->base, &gate->resume, -1, 0, on_resume, gate) < 0 ||
-	    event_add(&gate->event, NULL) < 0)
+	base = gate->acceptor->base;
+	for (size_t i = 0; i < ARRAY_SIZE(gate->fds); i++)
+		if (loop_event(base, &gate->events[i], gate->fds[i], EV_READ | EV_PERSIST, on_connection, gate) < 0)
+			return -ENOMEM;
+	if (loop_event(base, &gate->resume, -1, 0, on_resume, gate) < 0)
 		return -ENOMEM;
-	return 0;
+	return gate_listen(gate);
+}
+
+void gate_close(struct gate *gate)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(gate->fds); i++) {
+		if (gate->fds[i] >= 0)
+			event_del(&gate->events[i]);
+		close_fd(&gate->fds[i]);
+	}
+	event_del(&gate->resume);
+}
+
+static void accept_rest(struct gate *gate, int listening)
+{
+	struct sockaddr_storage peer;
+	int left = SOMAXCONN, r = 0;
+
+	while (left-- > 0 && (r >= 0 || r == -ECONNABORTED)) {
+		r = gate_accept(gate, listening, &peer);
+		if (r >= 0)
+			workers_take(gate->gateway, gate, r, &peer);
+	}
 }
 
 /* Whoever has shaken hands is served still: closing the socket would reset them. Who comes meanwhile need not be. */
 void gate_stop(struct gate *gate)
 {
-	struct sockaddr_storage peer;
-	int left = SOMAXCONN, r = 0;
-
-	if (gate->fd < 0)
+	if (gate->fds[0] < 0)
 		return;
-	while (left-- > 0 && (r >= 0 || r == -ECONNABORTED)) {
-		r = gate_accept(gate, &peer);
-		if (r >= 0)
-			workers_take(gate->gateway, gate, r, &peer);
-	}
-	event_del(&gate->event);
-	event_del(&gate->resume);
-	close_fd(&gate->fd);
+	for (size_t i = 0; i < ARRAY_SIZE(gate->fds); i++)
+		if (gate->fds[i] >= 0)
+			accept_rest(gate, gate->fds[i]);
+	gate_close(gate);
 }
 
 static bool gate_is_used(const struct gate *gate)

@@ -36,6 +36,75 @@ void gateway_note_limit(struct gateway *gateway)
 			     "out of file descriptors or memory: new connections wait (see LimitNOFILE, ulimit -n)");
 }
 
+/* ---- events ---- */
+
+#define SILENCE_NS (100 * NSEC_PER_MSEC)
+
+static void tell(struct worker *worker, const struct place *source, const struct place *dest,
+		 enum connection_reason reason, enum connection_way way, const struct place *endpoint)
+{
+	const struct gateway_hooks *hooks = worker->gateway->hooks;
+	struct event_note note = { .suppressed = worker->unrecorded };
+	int64_t now;
+
+	if (!hooks->event)
+		return;
+	now = clock_ns(CLOCK_MONOTONIC_COARSE);
+	if (now < worker->silent_until) {
+		worker->unrecorded++;
+		return;
+	}
+	note.event = (struct event_record){
+		.kind = EVENT_CONNECTION,
+		.reason = reason,
+		.detail = way,
+		.protocol = IPPROTO_TCP,
+		.family = cidr_is_v4(&dest->addr) ? 4 : 6,
+		.source = source->addr,
+		.source_port = source->port,
+		.dest = dest->addr,
+		.dest_port = dest->port,
+	};
+	if (endpoint) {
+		note.event.endpoint = endpoint->addr;
+		note.event.endpoint_port = endpoint->port;
+	}
+	if (!hooks->event(hooks->data, &note))
+		worker->silent_until = now + SILENCE_NS;
+	worker->unrecorded = 0;
+}
+
+void gateway_taken(struct worker *worker, const struct place *source, const struct place *dest, enum connection_way way,
+		   const struct place *endpoint)
+{
+	tell(worker, source, dest, CONNECTION_TAKEN, way, endpoint);
+}
+
+void gateway_refused(struct worker *worker, const struct place *source, const struct place *dest, enum refusal why)
+{
+	static const enum connection_reason reasons[REFUSAL_MAX] = {
+		[REFUSED_NO_ROUTE] = CONNECTION_NO_ROUTE,   [REFUSED_NO_ENDPOINT] = CONNECTION_NO_ENDPOINT,
+		[REFUSED_BAD_PROXY] = CONNECTION_BAD_PROXY, [REFUSED_RESOURCES] = CONNECTION_RESOURCES,
+		[REFUSED_UNJUDGED] = CONNECTION_UNJUDGED,   [REFUSED_UNCAPTURED] = CONNECTION_UNCAPTURED,
+	};
+
+	tell(worker, source, dest, reasons[why], CONNECTION_NO_WAY, NULL);
+}
+
+/* ---- sockets ---- */
+
+int gateway_connect(struct gateway *gateway, const struct place *place)
+{
+	_cleanup_close_ int fd = socket_open(place);
+	int r = fd < 0 ? fd : 0;
+
+	if (r == 0 && gateway->hooks->connecting)
+		r = gateway->hooks->connecting(gateway->hooks->data, fd);
+	if (r == 0)
+		r = socket_connect(fd, place);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
 /* ---- the loop ---- */
 
 static void on_call(evutil_socket_t fd, short what, void *data)
@@ -145,11 +214,8 @@ static void gates_close(struct gateway *gateway)
 
 	TAILQ_FOREACH(gate, &gateway->gates, link)
 	{
-		if (gate->fd >= 0) {
-			event_del(&gate->event);
-			event_del(&gate->resume);
-		}
-		close_fd(&gate->fd);
+		if (gate->fds[0] >= 0)
+			gate_close(gate);
 		for (size_t i = 0; i < gateway->n_workers; i++) {
 			sessions_reset(&gate->shares[i]);
 			http_reset(&gate->shares[i]);

@@ -14,6 +14,7 @@
 
 struct cJSON;
 struct cluster;
+struct event_note;
 struct gateway;
 struct gateway_plan;
 
@@ -22,6 +23,13 @@ struct gateway_judged {
 	/* The last that judged any; if none was judged yet: the first will be, by this one or a later. */
 	uint32_t policy;
 	uint32_t from;
+};
+
+/* Where a captured connection wanted to go. */
+struct gateway_original {
+	struct addr addr;
+	__be16 port;
+	bool bound; /* its source is one that it was bound to */
 };
 
 struct gateway_hooks {
@@ -34,6 +42,15 @@ struct gateway_hooks {
 	bool (*judged)(void *data, int fd, bool dry_run, struct gateway_judged *ret);
 	/* The generation in force. Called on any thread of the gateway. */
 	uint32_t (*policy)(void *data);
+	/* Of ours, about to connect: it must not be captured. 0, or -errno: then it does not. NULL: nothing is. Called on any thread. */
+	int (*connecting)(void *data, int fd);
+	/* The capture `name` has these listening sockets now, by family, IPv4 first; -1: none. 0 or -errno. The gateway's thread. */
+	int (*relay_opened)(void *data, const char *name, const int fds[2]);
+	/* Where the client there, which came to that port of ours, wanted to go. false: it was not captured. On any thread. */
+	bool (*original)(void *data, const struct addr *from, __be16 from_port, __be16 relay,
+			 struct gateway_original *ret);
+	/* A connection was taken or refused. false: there is no room for more of them now. NULL: nobody asks. On any thread. */
+	bool (*event)(void *data, const struct event_note *note);
 	void *data;
 };
 

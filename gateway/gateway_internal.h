@@ -39,6 +39,7 @@ enum refusal {
 	REFUSED_BAD_PROXY,   /* it has to begin with a PROXY header, and did not within the time */
 	REFUSED_RESOURCES,   /* memory, descriptors, ports */
 	REFUSED_UNJUDGED,    /* http: it is not under guard, so nobody would judge what it sends */
+	REFUSED_UNCAPTURED,  /* captures: who comes was not sent here by the kernel */
 	REFUSAL_MAX
 };
 
@@ -74,13 +75,16 @@ struct gate_share {
 struct gate {
 	struct gateway *gateway;
 	char *name;
-	size_t index; /* in the configuration in force */
-	bool gone;    /* not in it any more; ends with its last session */
+	size_t index;  /* in the configuration in force */
+	bool gone;     /* not in it any more; ends with its last session */
+	bool captures; /* then the kernel alone knows where it listens, on this host, for either family */
 	bool any;
 	struct place place;
-	int fd; /* -1: does not listen */
+	int fds[2];	   /* -1: does not listen; the second is a capture's for IPv6 */
+	uint16_t ports[2]; /* of captures */
+	bool told;	   /* the kernel was told of them */
 	struct worker *acceptor;
-	struct event event, resume; /* the acceptor's */
+	struct event events[2], resume; /* the acceptor's */
 	TAILQ_ENTRY(gate) link;
 	struct gate_share shares[]; /* of each worker */
 };
@@ -125,14 +129,27 @@ struct gateway {
 
 /* Tells the agent's log. On any thread. */
 void gateway_note(struct gateway *gateway, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * A connection from `source` to `dest` was refused, or else taken; endpoint: NULL: not one alone. On the worker's thread. Costs a
+ * call of the kernel as long as there is room for events, and then one ten times a second.
+ */
+void gateway_taken(struct worker *worker, const struct place *source, const struct place *dest, enum connection_way way,
+		   const struct place *endpoint);
+void gateway_refused(struct worker *worker, const struct place *source, const struct place *dest, enum refusal why);
+/* A socket on its way to `place`: as socket_connect(). On any thread. */
+int gateway_connect(struct gateway *gateway, const struct place *place);
 /* The endpoints of a cluster are others, or their health is. */
 void gateway_changed(struct gateway *gateway);
 /* Descriptors are short: said once in a while. On any thread. */
 void gateway_note_limit(struct gateway *gateway);
 
-/* gate.c, while the workers stand still: starts to accept; stops; forgets those that are gone and have no connection. */
+/*
+ * gate.c, while the workers stand still: starts to accept; stops, once all that came is accepted, or at once; forgets those that
+ * are gone and have no connection.
+ */
 int gate_start(struct gate *gate);
 void gate_stop(struct gate *gate);
+void gate_close(struct gate *gate);
 void gates_settle(struct gateway *gateway);
 
 static inline struct gate_share *gate_share(struct gate *gate, const struct worker *worker)

@@ -250,9 +250,18 @@ static struct http_client *client_new(struct worker *worker, struct gate *gate, 
 	return client;
 }
 
-static void refuse(struct worker *worker, struct gate *gate, int fd, enum refusal why)
+static void refuse(struct worker *worker, struct gate *gate, int fd, const struct sockaddr_storage *peer,
+		   enum refusal why)
 {
+	struct place source, self = gate->place;
+	struct sockaddr_storage at;
+	socklen_t len = sizeof(at);
+
 	gate_share(gate, worker)->counts.refused[why]++;
+	place_from(peer, &source);
+	if (getsockname(fd, (struct sockaddr *)&at, &len) == 0)
+		place_from(&at, &self);
+	gateway_refused(worker, &source, &self, why);
 	worker_left(worker);
 	socket_reset_on_close(fd);
 	close(fd);
@@ -268,16 +277,17 @@ void http_accept(struct worker *worker, struct gate *gate, int fd, const struct 
 	struct http_client *client;
 
 	if (!hooks->judged || !hooks->judged(hooks->data, fd, dry_run, &judged)) {
-		refuse(worker, gate, fd, REFUSED_UNJUDGED);
+		refuse(worker, gate, fd, peer, REFUSED_UNJUDGED);
 		return;
 	}
 	client = client_new(worker, gate, fd, peer);
 	if (!client) {
-		refuse(worker, gate, fd, REFUSED_RESOURCES);
+		refuse(worker, gate, fd, peer, REFUSED_RESOURCES);
 		return;
 	}
 	http_policy_begin(client, &judged);
 	client->counts->http_connections++;
+	gateway_taken(worker, &client->source, &client->destination, CONNECTION_HTTP, NULL);
 	client->counts->traffic.open++;
 	TAILQ_INSERT_TAIL(&gate_share(gate, worker)->clients, client, link);
 	http_deadline(client, HTTP_IDLE_S);

@@ -222,6 +222,7 @@ static enum http_step request_unjudged(struct http_client *client, enum http_jud
 		return STEP_WAIT;
 	}
 	client->counts->refused[REFUSED_UNJUDGED]++;
+	gateway_refused(client->worker, &client->source, &client->destination, REFUSED_UNJUDGED);
 	client->reset = true;
 	return STEP_END;
 }

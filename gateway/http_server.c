@@ -193,7 +193,7 @@ int http_server_connect(struct http_client *client, struct upstream *upstream)
 
 	if (!server)
 		return -ENOMEM;
-	fd = socket_connect(&upstream->place);
+	fd = gateway_connect(client->worker->gateway, &upstream->place);
 	if (fd < 0) {
 		free(server);
 		return fd;

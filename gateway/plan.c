@@ -10,10 +10,12 @@
 #include "gateway/backend.h"
 #include "gateway/http.h"
 
+#define RELAY_TRIES 16 /* ports of a guard that the kernel may choose in a row */
+
 struct gateway_plan {
 	const struct config *config;
 	struct route_table *routes;
-	struct gate **gates; /* for each listener; NULL: it is no gateway */
+	struct gate **gates; /* for each listener; NULL: it has one, or needs none */
 	struct backend **served;
 };
 
@@ -22,45 +24,133 @@ static struct place listener_place(const struct listener_config *listener)
 	return (struct place){ .addr = listener->address, .port = htons(listener->port) };
 }
 
-/* One that listens there: it stays, whatever it is called from now on. */
-static struct gate *gate_find(struct gateway *gateway, const struct listener_config *listener)
+/* Bytes of a socket under guard cannot be spliced. */
+static bool relay_is_guarded(const struct gate *gate, const struct config *config)
+{
+	return config_guards_port(config, gate->ports[0]) || config_guards_port(config, gate->ports[1]);
+}
+
+static bool gate_is_for(const struct gate *gate, const struct config *config, const struct listener_config *listener)
 {
 	const struct place place = listener_place(listener);
+
+	if (gate->gone || gate->captures != (listener->mode == LISTENER_CAPTURE))
+		return false;
+	if (gate->captures)
+		return !strcmp(gate->name, listener->name) && !relay_is_guarded(gate, config);
+	return gate->any == listener->any && gate->place.port == place.port &&
+	       (gate->any || !memcmp(&gate->place.addr, &place.addr, sizeof(place.addr)));
+}
+
+/* One that listens there: it stays, whatever it is called from now on. A capture goes by its name. */
+static struct gate *gate_find(struct gateway *gateway, const struct config *config,
+			      const struct listener_config *listener)
+{
 	struct gate *gate;
 
 	TAILQ_FOREACH(gate, &gateway->gates, link)
-	if (!gate->gone && gate->any == listener->any && gate->place.port == place.port &&
-	    (gate->any || !memcmp(&gate->place.addr, &place.addr, sizeof(place.addr))))
+	if (gate_is_for(gate, config, listener))
 		return gate;
 	return NULL;
 }
 
+static int relay_tell(struct gate *gate)
+{
+	const struct gateway_hooks *hooks = gate->gateway->hooks;
+
+	gate->told = true;
+	return gate->captures && hooks->relay_opened ? hooks->relay_opened(hooks->data, gate->name, gate->fds) : 0;
+}
+
+/* Does another relay stand for that name, until the plan is in force? */
+static bool relay_is_there(const struct gate *gate)
+{
+	const struct gate *other;
+
+	TAILQ_FOREACH(other, &gate->gateway->gates, link)
+	if (!other->gone && other->captures && !strcmp(other->name, gate->name))
+		return true;
+	return false;
+}
+
 static void gate_free(struct gate *gate)
 {
-	close_fd(&gate->fd);
+	for (size_t i = 0; i < ARRAY_SIZE(gate->fds); i++)
+		close_fd(&gate->fds[i]);
 	free(gate->name);
 	free(gate);
 }
 
-static int gate_new(struct gateway *gateway, const struct listener_config *listener, struct gate **ret)
+/* On a port that the kernel chooses. */
+static int relay_socket(const struct place *place, int *ret_fd, uint16_t *ret_port)
+{
+	struct sockaddr_storage self;
+	socklen_t len = sizeof(self);
+	struct place at;
+
+	close_fd(ret_fd);
+	*ret_fd = socket_listen(place, false);
+	if (*ret_fd < 0)
+		return *ret_fd;
+	if (getsockname(*ret_fd, (struct sockaddr *)&self, &len) < 0)
+		return -errno;
+	place_from(&self, &at);
+	*ret_port = ntohs(at.port);
+	return 0;
+}
+
+/* Connections come over loopback: the kernel sends none there from another network namespace. No IPv6 is no failure. */
+static int relay_listen(struct gate *gate, const struct config *config)
+{
+	static const struct place v4 = { .addr.b = { [10] = 0xff, 0xff, 127, 0, 0, 1 } },
+				  v6 = { .addr.b = { [15] = 1 } };
+	int tries = 0, r;
+
+	do {
+		r = relay_socket(&v4, &gate->fds[0], &gate->ports[0]);
+		if (r == 0)
+			r = relay_socket(&v6, &gate->fds[1], &gate->ports[1]);
+		if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL) {
+			close_fd(&gate->fds[1]);
+			r = gate->fds[0] < 0 ? r : 0;
+		}
+	} while (r == 0 && relay_is_guarded(gate, config) && ++tries < RELAY_TRIES);
+	return tries < RELAY_TRIES ? r : -EADDRINUSE;
+}
+
+static int gate_listen(struct gate *gate, const struct config *config)
+{
+	if (!gate->name)
+		return -ENOMEM;
+	if (gate->captures)
+		return relay_listen(gate, config);
+	gate->fds[0] = socket_listen(&gate->place, gate->any);
+	return gate->fds[0] < 0 ? gate->fds[0] : 0;
+}
+
+static int gate_new(struct gateway *gateway, const struct config *config, const struct listener_config *listener,
+		    struct gate **ret)
 {
 	struct gate *gate = shares_alloc(sizeof(*gate), sizeof(gate->shares[0]), gateway->n_workers);
+	int r;
 
 	if (!gate)
 		return -ENOMEM;
 	gate->gateway = gateway;
+	gate->captures = listener->mode == LISTENER_CAPTURE;
 	gate->any = listener->any;
 	gate->place = listener_place(listener);
+	gate->fds[0] = gate->fds[1] = -1;
 	gate->name = strdup(listener->name);
 	for (size_t i = 0; i < gateway->n_workers; i++) {
 		TAILQ_INIT(&gate->shares[i].sessions);
 		TAILQ_INIT(&gate->shares[i].clients);
 	}
-	gate->fd = gate->name ? socket_listen(&gate->place, gate->any) : -ENOMEM;
-	if (gate->fd < 0) {
-		int r = gate->fd;
-
-		gate->fd = -1;
+	r = gate_listen(gate, config);
+	/* When the kernel goes by the plan, it must find who waits for connections. One that stands there does, until then. */
+	if (r == 0 && !relay_is_there(gate))
+		r = relay_tell(gate);
+	if (r < 0) {
 		gate_free(gate);
 		return r;
 	}
@@ -77,24 +167,31 @@ static const char *listen_advice(int r)
 	}
 }
 
+static void listen_error(const struct listener_config *listener, int r, struct config_error *ret)
+{
+	const struct place place = listener_place(listener);
+	char text[PLACE_TEXT_MAX] = "an address of loopback";
+
+	if (listener->mode != LISTENER_CAPTURE)
+		place_text(&place, text);
+	snprintf(ret->text, sizeof(ret->text), "listener %s cannot listen at %s: %s%s", listener->name, text,
+		 strerror(-r), listen_advice(r));
+}
+
 static int gates_open(struct gateway *gateway, struct gateway_plan *plan, struct config_error *ret_error)
 {
 	const struct config *config = plan->config;
 
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		const struct listener_config *listener = &config->listeners[i];
-		const struct place place = listener_place(listener);
-		char text[PLACE_TEXT_MAX];
 		int r;
 
-		if (listener->mode != LISTENER_GATEWAY || gate_find(gateway, listener))
+		if (!listener_is_relayed(listener) || gate_find(gateway, config, listener))
 			continue;
-		r = gate_new(gateway, listener, &plan->gates[i]);
+		r = gate_new(gateway, config, listener, &plan->gates[i]);
 		if (r == 0)
 			continue;
-		place_text(&place, text);
-		snprintf(ret_error->text, sizeof(ret_error->text), "listener %s cannot listen at %s: %s%s",
-			 listener->name, text, strerror(-r), listen_advice(r));
+		listen_error(listener, r, ret_error);
 		return r;
 	}
 	return 0;
@@ -137,9 +234,17 @@ void gateway_abandon(struct gateway_plan *plan)
 {
 	if (!plan)
 		return;
-	for (size_t i = 0; plan->gates && i < plan->config->n_listeners; i++)
-		if (plan->gates[i])
-			gate_free(plan->gates[i]);
+	for (size_t i = 0; plan->gates && i < plan->config->n_listeners; i++) {
+		struct gate *gate = plan->gates[i];
+
+		if (!gate)
+			continue;
+		for (size_t k = 0; k < ARRAY_SIZE(gate->fds); k++)
+			close_fd(&gate->fds[k]);
+		if (gate->told)
+			relay_tell(gate);
+		gate_free(gate);
+	}
 	plan_free(plan);
 }
 
@@ -181,8 +286,8 @@ static size_t gate_index(struct gate *gate, const struct config *config)
 	size_t i;
 
 	for (i = 0; i < config->n_listeners; i++)
-		if (config->listeners[i].mode == LISTENER_GATEWAY &&
-		    gate_find(gate->gateway, &config->listeners[i]) == gate)
+		if (listener_is_relayed(&config->listeners[i]) &&
+		    gate_find(gate->gateway, config, &config->listeners[i]) == gate)
 			break;
 	return i;
 }
@@ -231,6 +336,8 @@ static void gates_add(struct gateway *gateway, struct gateway_plan *plan)
 		TAILQ_INSERT_TAIL(&gateway->gates, gate, link);
 		if (gate_start(gate) < 0)
 			gateway_note(gateway, "listener %s: out of memory, it does not accept", gate->name);
+		if (!gate->told && relay_tell(gate) < 0)
+			gateway_note(gateway, "listener %s: nothing can be relayed for it", gate->name);
 	}
 }
 

@@ -75,6 +75,7 @@ static void session_end(struct session *session, bool reset)
 void session_refuse(struct session *session, enum refusal why)
 {
 	gate_counts(session)->refused[why]++;
+	gateway_refused(session->worker, &session->source, &session->destination, why);
 	opening_free(session);
 	socket_reset_on_close(session->client);
 	close_fd(&session->client);
@@ -132,6 +133,8 @@ static void session_relay(struct session *session)
 	for (int i = 0; i < 2; i++)
 		event_priority_set(&session->relay.side[i].event, PRIORITY_RELAY);
 	opening_free(session);
+	gateway_taken(session->worker, &session->source, &session->destination, CONNECTION_RELAY,
+		      &session->upstream->place);
 	traffic_begin(&gate_counts(session)->traffic, sent);
 	traffic_begin(&upstream_counts(session)->traffic, sent);
 }
@@ -226,7 +229,7 @@ static void upstream_connect(struct session *session, struct upstream *upstream)
 
 	upstream_enter(session, upstream);
 	session->opening->tried[session->opening->n_tried++] = upstream->place;
-	session->server = r = socket_connect(&upstream->place);
+	session->server = r = gateway_connect(session->worker->gateway, &upstream->place);
 	if (r >= 0)
 		r = await_connection(session);
 	if (r >= 0)
@@ -248,7 +251,11 @@ static struct backend *session_backend(const struct session *session)
 
 	if (session->gate->gone)
 		return NULL;
-	route_match(gateway->routes, session->gate->index, &session->source.addr, NULL, NULL, &answer);
+	if (session->gate->captures)
+		route_capture(gateway->routes, session->gate->index, &session->source.addr, &session->destination.addr,
+			      &answer);
+	else
+		route_match(gateway->routes, session->gate->index, &session->source.addr, NULL, NULL, &answer);
 	return answer.service ? gateway->served[answer.service - gateway->config->services] : NULL;
 }
 
@@ -306,6 +313,32 @@ static struct session *session_new(struct worker *worker, struct gate *gate, int
 	return session;
 }
 
+static bool is_loopback(const struct addr *addr)
+{
+	static const struct addr v6 = { .b[15] = 1 };
+
+	return cidr_is_v4(addr) ? addr->b[12] == 127 : !memcmp(addr, &v6, sizeof(v6));
+}
+
+/*
+ * A captured connection: where it wanted to go, and from where it would have. Over loopback a socket that was not bound has an
+ * address of loopback, in place of the one that the routes would have given it.
+ */
+static bool session_original(struct session *session)
+{
+	const struct gateway_hooks *hooks = session->worker->gateway->hooks;
+	struct place *from = &session->source, *to = &session->destination;
+	struct gateway_original original;
+
+	if (!hooks->original || !hooks->original(hooks->data, &from->addr, from->port, to->port, &original))
+		return false;
+	*to = (struct place){ .addr = original.addr, .port = original.port };
+	/* Without a route it could not have been made either: then it stays as it is. */
+	if (!original.bound && is_loopback(&from->addr))
+		socket_source(to, &from->addr);
+	return true;
+}
+
 void session_accept(struct worker *worker, struct gate *gate, int client, const struct sockaddr_storage *peer)
 {
 	const struct listener_config *listener = &gate->gateway->config->listeners[gate->index];
@@ -324,7 +357,9 @@ void session_accept(struct worker *worker, struct gate *gate, int client, const 
 	/* What the client asked for: also where it did not ask for an address of ours. */
 	if (getsockname(client, (struct sockaddr *)&self, &len) == 0)
 		place_from(&self, &session->destination);
-	if (peer_is_trusted(&listener->accept_proxy, &session->source))
+	if (gate->captures && !session_original(session))
+		session_refuse(session, REFUSED_UNCAPTURED);
+	else if (peer_is_trusted(&listener->accept_proxy, &session->source))
 		preface_await(session);
 	else
 		session_connect(session);

@@ -138,16 +138,38 @@ int socket_listen(const struct place *place, bool any)
 	return listen_at(&at, place_to(&v4, &at), true);
 }
 
-int socket_connect(const struct place *place)
+int socket_open(const struct place *place)
 {
-	struct sockaddr_storage at;
-	socklen_t len = place_to(place, &at);
-	_cleanup_close_ int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(cidr_is_v4(&place->addr) ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
 	socket_tune(fd);
-	if (connect(fd, (struct sockaddr *)&at, len) < 0 && errno != EINPROGRESS)
+	return fd;
+}
+
+int socket_connect(int fd, const struct place *place)
+{
+	struct sockaddr_storage at;
+	socklen_t len = place_to(place, &at);
+
+	return connect(fd, (struct sockaddr *)&at, len) < 0 && errno != EINPROGRESS ? -errno : 0;
+}
+
+/* A datagram socket that connects sends nothing: the routes are asked. */
+int socket_source(const struct place *to, struct addr *ret)
+{
+	struct sockaddr_storage at;
+	socklen_t len = place_to(to, &at);
+	_cleanup_close_ int fd = socket(at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct place self;
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&at, len) < 0)
 		return -errno;
-	return TAKE_FD(fd);
+	len = sizeof(at);
+	if (getsockname(fd, (struct sockaddr *)&at, &len) < 0)
+		return -errno;
+	place_from(&at, &self);
+	*ret = self.addr;
+	return 0;
 }

@@ -47,7 +47,11 @@ void socket_tune(int fd);
  * Returns the file descriptor or -errno.
  */
 int socket_listen(const struct place *place, bool any);
-/* A TCP socket on its way to `place`; it is writable once that is decided. Returns the file descriptor or -errno. */
-int socket_connect(const struct place *place);
+/* A TCP socket that can connect to `place`. Returns the file descriptor or -errno. */
+int socket_open(const struct place *place);
+/* Puts it on its way; it is writable once that is decided. Returns 0 or -errno. */
+int socket_connect(int fd, const struct place *place);
+/* The address of this host from which packets to `to` are sent. Returns 0 or -errno. */
+int socket_source(const struct place *to, struct addr *ret);
 
 #endif

@@ -64,7 +64,7 @@ static bool add_gate(cJSON *json, const struct gate *gate)
 	       ADD_COUNTERS(why, { "no_route", refused[REFUSED_NO_ROUTE] },
 			    { "no_endpoint", refused[REFUSED_NO_ENDPOINT] },
 			    { "bad_proxy", refused[REFUSED_BAD_PROXY] }, { "resources", refused[REFUSED_RESOURCES] },
-			    { "unjudged", refused[REFUSED_UNJUDGED] });
+			    { "unjudged", refused[REFUSED_UNJUDGED] }, { "uncaptured", refused[REFUSED_UNCAPTURED] });
 }
 
 static bool add_target(cJSON *json, const struct upstream *upstream)

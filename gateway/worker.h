@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "gateway/http_flow.h"
@@ -45,6 +46,8 @@ struct worker {
 	struct event tick;
 	struct wakeup halt;
 	struct wakeup arrived;
+	uint64_t unrecorded;		       /* events since the last one that was told */
+	int64_t silent_until;		       /* CLOCK_MONOTONIC_COARSE, ns: before there is no room for one */
 	pthread_mutex_t lock;		       /* of what follows */
 	struct arrival arrivals[ARRIVALS_MAX]; /* a ring */
 	size_t first, n_arrivals;

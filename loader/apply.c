@@ -9,6 +9,7 @@
 #include "core/policy.h"
 #include "core/util.h"
 #include "loader/apply.h"
+#include "loader/capturing.h"
 #include "loader/datapath.h"
 
 static const char *error_text(int r)
@@ -58,6 +59,12 @@ int apply_config(const char *pin_root, const struct maps *maps, const struct con
 	if (config_n_guarded(config) && !datapath_has_l7(pin_root)) {
 		snprintf(ret->text, sizeof(ret->text),
 			 "%s: it has listeners, but this data path was loaded without the L7 programs", path ?: "");
+		return -EOPNOTSUPP;
+	}
+	if (config_n_captures(config) && !capturing_pinned(pin_root)) {
+		snprintf(ret->text, sizeof(ret->text),
+			 "%s: it has captures, but this kernel cannot capture connections (`mpbpf check` says why)",
+			 path ?: "");
 		return -EOPNOTSUPP;
 	}
 	lock = pins_policy_lock(pin_root);

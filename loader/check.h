@@ -52,6 +52,7 @@ enum check_feature {
 	CHECK_TCP_WALK,
 	CHECK_SLEEPABLE_LOCK,
 	CHECK_SK_LOOKUP,
+	CHECK_CAPTURE,
 	CHECK_MAX
 };
 
@@ -142,5 +143,6 @@ int check_splice(struct check *c);
 int check_tcp_walk(struct check *c);
 int check_sleepable_lock(struct check *c);
 int check_sk_lookup(struct check *c);
+int check_capture(struct check *c);
 
 #endif

@@ -72,9 +72,9 @@ static bool is_wanted(const struct mpbpf *object, const struct bpf_program *prog
 {
 	if (only)
 		return program == only;
-	return program != object->progs.xdp_ingress && program != object->progs.sleepable_lock &&
-	       program != object->progs.sk_lookup_steer && program != object->progs.iter_settle &&
-	       program != object->progs.iter_listeners;
+	return strncmp(bpf_program__name(program), "capture_", 8) && program != object->progs.xdp_ingress &&
+	       program != object->progs.sleepable_lock && program != object->progs.sk_lookup_steer &&
+	       program != object->progs.iter_settle && program != object->progs.iter_listeners;
 }
 
 int check_object_load(struct check *c, struct mpbpf *object, const struct bpf_program *only)

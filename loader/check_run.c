@@ -79,6 +79,9 @@ const struct check_row check_rows[CHECK_MAX] = {
 				   check_sleepable_lock },
 	[CHECK_SK_LOOKUP] = { "sk_lookup", 0, NEED(CHECK_BTF),
 			      "connections of gateways are relayed by mpbpfd, all of them", check_sk_lookup },
+	[CHECK_CAPTURE] = { "capture", 0, NEED(CHECK_BTF) | NEED(CHECK_CGROUP2),
+			    "nothing: a configuration with a listener whose mode is capture is refused",
+			    check_capture },
 };
 
 int check_ok(struct check *c, const char *format, ...)

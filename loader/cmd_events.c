@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Floor 5: `mpbpf events`: what was dropped lately, and what is being dropped now. */
+/* Floor 5: `mpbpf events`: what was dropped lately, which ways connections took, and what comes now. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,14 +27,29 @@ struct watch {
 	uint64_t suppressed; /* as was last said */
 };
 
-/* Does this event have the reason that was asked for, or is it of that kind of malformed packets? */
+static bool is_among(const char *name, const char *const *names, size_t n, size_t first, uint8_t value)
+{
+	for (size_t i = first; i < n; i++)
+		if (!strcmp(name, names[i]))
+			return value == i || value == UINT8_MAX;
+	return false;
+}
+
+#define AMONG(name, names, first, value) is_among(name, names, ARRAY_SIZE(names), first, value)
+
+/* Of a packet the reason, or the kind of malformed packets; of a connection why it was refused, or the way that it took. */
+static bool is_called(const char *name, uint8_t kind, uint8_t reason, uint8_t detail)
+{
+	if (kind == EVENT_CONNECTION)
+		return AMONG(name, connection_reason_names, CONNECTION_TAKEN + 1, reason) ||
+		       AMONG(name, connection_way_names, CONNECTION_NO_WAY + 1, detail);
+	return AMONG(name, xdp_reason_names, XDP_REASON_PASS + 1, reason) ||
+	       AMONG(name, malformed_names, MALFORMED_NONE + 1, detail);
+}
+
 static bool is_wanted(const struct context *c, const struct event_record *event)
 {
-	if (!c->reason)
-		return true;
-	if (event->reason < XDP_REASON_MAX && !strcmp(c->reason, xdp_reason_names[event->reason]))
-		return true;
-	return event->detail && event->detail < MALFORMED_MAX && !strcmp(c->reason, malformed_names[event->detail]);
+	return !c->reason || is_called(c->reason, event->kind, event->reason, event->detail);
 }
 
 static const char *text_of(const cJSON *json, const char *name)
@@ -55,7 +70,7 @@ static void print_end(const cJSON *json, const char *address, const char *port)
 }
 
 /* "TIME dropped malformed (land) 192.0.2.1:40000 > 198.51.100.1:80 tcp, interface 3, 60 bytes" */
-static void print_text(const cJSON *json, const struct event_record *event)
+static void print_packet(const cJSON *json, const struct event_record *event)
 {
 	const char *more = text_of(json, event->detail ? "detail" : "rule");
 
@@ -68,6 +83,24 @@ static void print_text(const cJSON *json, const struct event_record *event)
 		printf(" %s, ", text_of(json, "protocol"));
 	}
 	printf("interface %u, %u bytes\n", event->ifindex, event->len);
+}
+
+/* "TIME connection relay 192.0.2.1:40000 > 198.51.100.1:3128 tcp, endpoint 10.0.0.1:80", "TIME refused no_route ..." */
+static void print_connection(const cJSON *json, const struct event_record *event)
+{
+	bool refused = event->reason != CONNECTION_TAKEN;
+
+	printf("%s %s %s ", text_of(json, "time"), refused ? "refused" : "connection",
+	       text_of(json, refused ? "reason" : "way"));
+	print_end(json, "source", "source_port");
+	printf(" > ");
+	print_end(json, "dest", "dest_port");
+	printf(" %s", text_of(json, "protocol"));
+	if (event->endpoint_port) {
+		printf(", endpoint ");
+		print_end(json, "endpoint", "endpoint_port");
+	}
+	printf("\n");
 }
 
 static int print_event(const struct watch *watch, const struct event_record *event)
@@ -85,8 +118,10 @@ static int print_event(const struct watch *watch, const struct event_record *eve
 	line = json ? cJSON_PrintUnformatted(json) : NULL;
 	if (line && watch->context->json)
 		puts(line);
+	else if (line && event->kind == EVENT_CONNECTION)
+		print_connection(json, event);
 	else if (line)
-		print_text(json, event);
+		print_packet(json, event);
 	free(line);
 	cJSON_Delete(json);
 	return line ? 0 : -ENOMEM;
@@ -150,15 +185,13 @@ static int follow(struct watch *watch)
 
 static int reason_check(const struct context *c)
 {
-	if (!c->reason)
+	if (!c->reason || is_called(c->reason, EVENT_PACKET, UINT8_MAX, UINT8_MAX) ||
+	    is_called(c->reason, EVENT_CONNECTION, UINT8_MAX, UINT8_MAX))
 		return EXIT_DONE;
-	for (size_t i = 0; i < XDP_REASON_MAX; i++)
-		if (i != XDP_REASON_PASS && !strcmp(c->reason, xdp_reason_names[i]))
-			return EXIT_DONE;
-	for (size_t i = MALFORMED_NONE + 1; i < MALFORMED_MAX; i++)
-		if (!strcmp(c->reason, malformed_names[i]))
-			return EXIT_DONE;
-	log_line("--reason %s: expected one below xdp.dropped or xdp.malformed in `mpbpf stats`", c->reason);
+	log_line(
+		"--reason %s: expected one below xdp.dropped or xdp.malformed in `mpbpf stats`, one below refused_by, or the way "
+		"of a connection: steer, relay, http or direct",
+		c->reason);
 	return EXIT_USAGE;
 }
 

@@ -13,6 +13,21 @@
 #include "loader/spawn.h"
 #include "loader/unload.h"
 
+static void print_listener(const struct listener_config *listener, bool served)
+{
+	const char *once = served ? "" : ", once mpbpfd runs";
+
+	switch (listener->mode) {
+	case LISTENER_GUARD: printf("listener %s: port %u is guarded\n", listener->name, listener->port); break;
+	case LISTENER_GATEWAY:
+		printf("listener %s: port %u is a gateway%s\n", listener->name, listener->port, once);
+		break;
+	case LISTENER_CAPTURE:
+		printf("listener %s: connections out of %s are captured%s\n", listener->name, listener->cgroup, once);
+		break;
+	}
+}
+
 static void print_load(const struct context *c, const struct config *config, const struct load_report *report,
 		       pid_t pid)
 {
@@ -21,12 +36,7 @@ static void print_load(const struct context *c, const struct config *config, con
 	for (size_t i = 0; i < facts->n_ifaces; i++)
 		printf("%s: XDP in %s mode\n", facts->ifaces[i].name, xdp_mode_name(facts->ifaces[i].native));
 	for (size_t i = 0; i < config->n_listeners; i++)
-		if (config->listeners[i].mode == LISTENER_GUARD)
-			printf("listener %s: port %u is guarded\n", config->listeners[i].name,
-			       config->listeners[i].port);
-		else
-			printf("listener %s: port %u is a gateway%s\n", config->listeners[i].name,
-			       config->listeners[i].port, pid ? "" : ", once mpbpfd runs");
+		print_listener(&config->listeners[i], pid);
 	if (!config->n_listeners)
 		printf("no L7 listener%s: L3/L4 protection only\n",
 		       c->config[0] ? " is configured" : " without --config");

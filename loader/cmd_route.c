@@ -98,8 +98,23 @@ static void print_listener(const cJSON *json)
 {
 	const char *address = text_of(json, "address");
 
+	if (!strcmp(text_of(json, "mode"), "capture")) {
+		printf("%-10s %s: connections out of %s\n", "listener", text_of(json, "name"), text_of(json, "cgroup"));
+		return;
+	}
 	printf("%-10s %s: %s, %s%s, port %.0f\n", "listener", text_of(json, "name"), text_of(json, "protocol"),
 	       address[0] ? "address " : "any address", address, number_of(json, "port"));
+}
+
+/* Of a capture: to which ports, to which networks. */
+static void print_match(const cJSON *json)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, list_of(json, "ports"))
+		printf("  %-8s port %.0f\n", "match", cJSON_GetNumberValue(one));
+	cJSON_ArrayForEach(one, list_of(json, "cidrs"))
+		printf("  %-8s destination %s\n", "match", cJSON_GetStringValue(one));
 }
 
 /* `relay: the listener accepts PROXY headers`. */
@@ -126,6 +141,7 @@ static void print_rules(const cJSON *json)
 	const cJSON *one;
 
 	print_listener(json);
+	print_match(list_of(json, "match"));
 	print_way(json, 8, "  ");
 	cJSON_ArrayForEach(one, list_of(json, "source_routes")) {
 		name = text_of(one, "name");
@@ -156,7 +172,7 @@ static void print_list(const cJSON *json)
 	cJSON_ArrayForEach(one, list_of(json, "listeners"))
 		print_rules(one);
 	if (!cJSON_GetArraySize(list_of(json, "listeners")))
-		printf("%-10s none is a gateway\n", "listener");
+		printf("%-10s none is a gateway or a capture\n", "listener");
 	cJSON_ArrayForEach(one, list_of(json, "clusters"))
 		print_cluster(one);
 }
@@ -183,6 +199,8 @@ static void print_test(const cJSON *json)
 {
 	print_listener(list_of(json, "listener"));
 	printf("%-10s %s\n", "source", text_of(json, "source"));
+	if (text_of(json, "destination")[0])
+		printf("%-10s %s\n", "to", text_of(json, "destination"));
 	if (text_of(json, "host")[0])
 		printf("%-10s %s\n", "host", text_of(json, "host"));
 	if (text_of(json, "path")[0])
@@ -219,14 +237,14 @@ int cmd_route_list(const struct context *c)
 		       : r;
 }
 
-/* The named gateway, or the only one. */
+/* The named gateway or capture, or the only one. */
 static int listener_choose(const struct context *c, const struct routes *routes, size_t *ret)
 {
 	const struct config *config = routes->config;
 	size_t n = 0;
 
 	for (size_t i = 0; i < config->n_listeners; i++) {
-		if (config->listeners[i].mode != LISTENER_GATEWAY ||
+		if (!listener_is_relayed(&config->listeners[i]) ||
 		    (c->listener && strcmp(config->listeners[i].name, c->listener)))
 			continue;
 		*ret = i;
@@ -235,11 +253,27 @@ static int listener_choose(const struct context *c, const struct routes *routes,
 	if (n == 1)
 		return EXIT_DONE;
 	if (c->listener)
-		log_line("--listener %s: %s has no listener of that name whose mode is gateway", c->listener,
+		log_line("--listener %s: %s has no listener of that name whose mode is gateway or capture", c->listener,
 			 routes->path);
 	else
-		log_line("%s has %zu listeners whose mode is gateway%s", routes->path, n,
+		log_line("%s has %zu listeners whose mode is gateway or capture%s", routes->path, n,
 			 n ? ": name one with --listener" : "");
+	return EXIT_USAGE;
+}
+
+/* Captures ask for it, and no others. */
+static int destination_read(const struct context *c, const struct listener_config *listener, struct addr *ret)
+{
+	if (listener->mode != LISTENER_CAPTURE && c->destination) {
+		log_line("--destination is for captures; the mode of listener %s is gateway", listener->name);
+		return EXIT_USAGE;
+	}
+	if (listener->mode != LISTENER_CAPTURE)
+		return EXIT_DONE;
+	if (c->destination && cidr_parse_address(c->destination, ret, NULL))
+		return EXIT_DONE;
+	log_line("--destination%s%s: expected an IPv4 or IPv6 address", c->destination ? " " : "",
+		 c->destination ?: "");
 	return EXIT_USAGE;
 }
 
@@ -252,6 +286,9 @@ static int question_read(const struct context *c, const struct routes *routes, s
 		return EXIT_USAGE;
 	}
 	r = listener_choose(c, routes, &ret->listener);
+	if (r != EXIT_DONE)
+		return r;
+	r = destination_read(c, &routes->config->listeners[ret->listener], &ret->destination);
 	if (r != EXIT_DONE)
 		return r;
 	if ((c->host || c->path) && routes->config->listeners[ret->listener].protocol != LISTENER_HTTP) {

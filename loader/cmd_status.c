@@ -42,7 +42,11 @@ static void print_status(const cJSON *json)
 	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(json, "listeners"))
 		printf("%-12s %s port %.0f, %s\n", "listener", text_of(one, "address"), number_of(one, "port"),
 		       is_true(one, "require_auth") ? "token required" : "no token required");
-	if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "listeners")))
+	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(json, "captures"))
+		printf("%-12s %s: connections out of %s, %s\n", "capture", text_of(one, "name"), text_of(one, "cgroup"),
+		       is_true(one, "attached") ? "attached" : "not attached");
+	if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "listeners")) &&
+	    !cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "captures")))
 		printf("%-12s none: L3/L4 protection only%s\n", "listener",
 		       is_true(json, "l7") ? "" : " (the L7 programs are not loaded)");
 	one = cJSON_GetObjectItemCaseSensitive(json, "syn_guard");

@@ -20,7 +20,8 @@ const struct option_row options[] = {
 	{ OPTION_FILE, "file", "FILE", "networks, one a line, `#` begins a comment; -: standard input" },
 	{ OPTION_REASON, "reason", "TEXT", "why, up to 63 printable ASCII characters; with events: only those" },
 	{ OPTION_SOURCE, "source", "IP", "the address that a connection comes from" },
-	{ OPTION_LISTENER, "listener", "NAME", "the gateway that it comes to; without it the only one" },
+	{ OPTION_DESTINATION, "destination", "IP", "the address that it is made to; captures" },
+	{ OPTION_LISTENER, "listener", "NAME", "the gateway or capture that gets it; without it the only one" },
 	{ OPTION_HOST, "host", "HOST", "the host that a request names; without it none" },
 	{ OPTION_PATH, "path", "PATH", "the path that it asks for; without it /" },
 	{ OPTION_TOP, "top", "N", "so many flows, those with the most bytes (20)" },
@@ -45,7 +46,8 @@ const struct command commands[] = {
 	{ "reload", NULL, "put a changed configuration in force, at once for all", BIT(OPTION_CONFIG), cmd_reload },
 	{ "status", NULL, "what is loaded, and by whom it is served", 0, cmd_status },
 	{ "stats", NULL, "counters since the load", 0, cmd_stats },
-	{ "events", NULL, "packets dropped lately, and why", BIT(OPTION_FOLLOW) | BIT(OPTION_REASON), cmd_events },
+	{ "events", NULL, "packets dropped lately and why, which way connections took",
+	  BIT(OPTION_FOLLOW) | BIT(OPTION_REASON), cmd_events },
 	{ "flows", NULL, "which flows come in, what they speak, and how much", BIT(OPTION_TOP), cmd_flows },
 	{ "check", NULL, "can this kernel run it? each feature, proven by doing it", 0, cmd_check },
 	{ "verdict", "list", "which tokens are known, by their hashes, and what is revoked", 0, cmd_verdict_list },
@@ -68,9 +70,11 @@ const struct command commands[] = {
 	{ "allow", "replace", "make those in a file the whole list, at once",
 	  BIT(OPTION_FILE) | BIT(OPTION_FOR) | BIT(OPTION_REASON), cmd_list_replace },
 	{ "allow", "list", "what stands on it, until when and why", 0, cmd_list_list },
-	{ "route", "list", "where gateways send what, in the order of precedence", BIT(OPTION_CONFIG), cmd_route_list },
+	{ "route", "list", "where gateways and captures send what, in the order of precedence", BIT(OPTION_CONFIG),
+	  cmd_route_list },
 	{ "route", "test", "which rule, cluster and endpoint a connection or request would take, and why",
-	  BIT(OPTION_CONFIG) | BIT(OPTION_SOURCE) | BIT(OPTION_LISTENER) | BIT(OPTION_HOST) | BIT(OPTION_PATH),
+	  BIT(OPTION_CONFIG) | BIT(OPTION_SOURCE) | BIT(OPTION_DESTINATION) | BIT(OPTION_LISTENER) | BIT(OPTION_HOST) |
+		  BIT(OPTION_PATH),
 	  cmd_route_test },
 };
 const size_t n_commands = ARRAY_SIZE(commands);

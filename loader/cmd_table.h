@@ -33,6 +33,7 @@ enum option_id {
 	OPTION_PATH,
 	OPTION_FOLLOW,
 	OPTION_TOP,
+	OPTION_DESTINATION,
 };
 
 #define OPTIONS_MAX 32 /* bits of a word */

@@ -27,11 +27,11 @@ struct context {
 	const char *subject, *jti;
 	int64_t for_s; /* 0: not given */
 	bool revocations;
-	enum cidr_list list;			     /* of the commands that have one */
-	const char *network;			     /* NULL: not given */
-	const char *file;			     /* NULL: not given; "-": standard input */
-	const char *reason;			     /* of a network, or of events */
-	const char *source, *listener, *host, *path; /* NULL: not given */
+	enum cidr_list list;					   /* of the commands that have one */
+	const char *network;					   /* NULL: not given */
+	const char *file;					   /* NULL: not given; "-": standard input */
+	const char *reason;					   /* of a network, or of events */
+	const char *source, *destination, *listener, *host, *path; /* NULL: not given */
 	bool follow;
 	size_t top; /* 0: not given */
 };

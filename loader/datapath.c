@@ -14,6 +14,7 @@
 #include "core/pins.h"
 #include "core/policy.h"
 #include "core/util.h"
+#include "loader/capturing.h"
 #include "loader/datapath.h"
 #include "loader/fionread.h"
 #include "loader/log.h"
@@ -30,8 +31,8 @@
  * xdp_ingress, which the agent attaches to interfaces that come back; and programs that no link holds: they are attached to
  * maps, or run by the agent.
  */
-static const char *const pinned_programs[] = { "xdp_ingress", "conn_update", "sk_skb_request", "sk_msg_response",
-					       "sk_msg_handback" };
+static const char *const pinned_programs[] = { "xdp_ingress",	 "conn_update",	    "event_note",
+					       "sk_skb_request", "sk_msg_response", "sk_msg_handback" };
 
 void interrupts_block(void)
 {
@@ -169,6 +170,8 @@ static int attach_everything(const struct load_request *request, const struct mp
 		return r;
 	}
 	r = steering_pin(object, root);
+	if (r == 0)
+		r = capturing_pin(object, root);
 	if (r < 0)
 		return r;
 	if (report->l7) {

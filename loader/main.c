@@ -140,6 +140,7 @@ static int option_apply(struct context *c, enum option_id id, const char *value)
 	case OPTION_FILE: return text_set(&c->file, value);
 	case OPTION_REASON: return text_set(&c->reason, value);
 	case OPTION_SOURCE: return text_set(&c->source, value);
+	case OPTION_DESTINATION: return text_set(&c->destination, value);
 	case OPTION_LISTENER: return text_set(&c->listener, value);
 	case OPTION_HOST: return text_set(&c->host, value);
 	case OPTION_PATH: return text_set(&c->path, value);

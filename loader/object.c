@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/capturing.h"
 #include "loader/fionread.h"
 #include "loader/log.h"
 #include "loader/object.h"
@@ -31,10 +32,11 @@ static void leave_out_l7(struct mpbpf *object)
 
 /* What an attempt to load takes in. */
 struct parts {
-	bool l7;       /* the programs that listeners need */
-	bool walk;     /* iter_settle, without which they are guarded all the same */
-	bool steering; /* without which gateways relay all connections */
-	bool fionread; /* the kprobes that some kernels need */
+	bool l7;	/* the programs that listeners need */
+	bool walk;	/* iter_settle, without which they are guarded all the same */
+	bool steering;	/* without which gateways relay all connections */
+	bool capturing; /* without which no configuration may have captures */
+	bool fionread;	/* the kprobes that some kernels need */
 };
 
 /* One attempt. *ret is untouched on failure; libbpf's log says why. */
@@ -49,6 +51,7 @@ static int load_with(const struct config *config, const struct parts *parts, str
 		leave_out_l7(object);
 	bpf_program__set_autoload(object->progs.iter_settle, parts->walk);
 	steering_choose(object, parts->steering);
+	capturing_choose(object, parts->capturing);
 	fionread_choose(object, parts->fionread);
 	r = bpf_map__set_max_entries(object->maps.sources, MPBPF_SOURCE_SETS(config->rate_limit.max_sources));
 	if (r == 0)
@@ -88,7 +91,7 @@ static int load_without_l7(const struct config *config, const char *why, struct 
 		return -EOPNOTSUPP;
 	}
 	log_libbpf_forget();
-	r = load_with(config, &(struct parts){ .steering = steering_try() }, ret);
+	r = load_with(config, &(struct parts){ .steering = steering_try(), .capturing = capturing_try() }, ret);
 	if (r < 0)
 		return load_failed(r);
 	log_line("L3/L4 protection only, no listener can be added by reload: %s", why);
@@ -102,13 +105,16 @@ static int load_without_l7(const struct config *config, const char *why, struct 
  */
 static int load_l7(const struct config *config, struct mpbpf **ret)
 {
-	struct parts parts = { .l7 = true, .walk = true, .steering = true, .fionread = !fionread_is_whole() };
+	struct parts parts = {
+		.l7 = true, .walk = true, .steering = true, .capturing = true, .fionread = !fionread_is_whole()
+	};
 	int r = load_with(config, &parts, ret);
 
 	if (r == 0)
 		return 0;
 	log_libbpf_forget();
 	parts.steering = steering_try();
+	parts.capturing = capturing_try();
 	parts.fionread = fionread_try() == FIONREAD_ADDED;
 	r = load_with(config, &parts, ret);
 	if (r == 0 || r == -EPERM)
@@ -129,6 +135,11 @@ int object_load(const struct config *config, const char *cgroup, struct mpbpf **
 
 	if (access(VMLINUX_BTF, R_OK) < 0) {
 		log_line(VMLINUX_BTF ": %s; a kernel with CONFIG_DEBUG_INFO_BTF=y is needed", strerror(errno));
+		return -EOPNOTSUPP;
+	}
+	if (config_n_captures(config) && !capturing_try()) {
+		log_line(
+			"this kernel cannot capture connections (`mpbpf check` says why), and a listener's mode is capture");
 		return -EOPNOTSUPP;
 	}
 	r = selftest_sockmap(cgroup, why, sizeof(why));

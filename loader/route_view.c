@@ -13,6 +13,9 @@
 
 #define PREFIX_TEXT_MAX (INET6_ADDRSTRLEN + 4)
 
+static const char *const modes[] = {
+	[LISTENER_GUARD] = "guard", [LISTENER_GATEWAY] = "gateway", [LISTENER_CAPTURE] = "capture"
+};
 static const char *const protocols[] = { [LISTENER_HTTP] = "http", [LISTENER_TCP] = "tcp" };
 static const char *const proxies[] = { [PROXY_OFF] = "off", [PROXY_V1] = "v1", [PROXY_V2] = "v2" };
 static const char *const checks[] = { [HEALTH_TCP] = "tcp", [HEALTH_HTTP] = "http" };
@@ -45,8 +48,9 @@ static void match_text(const struct source_match *match, char *ret, size_t size)
 	char address[INET6_ADDRSTRLEN];
 	bool v4 = cidr_is_v4(&match->cidr.addr);
 
-	if (match->by_cidr)
-		snprintf(ret, size, "%s/%d", addr_text(&match->cidr.addr, address), match->cidr.prefix - (v4 ? 96 : 0));
+	if (match_is_network(match))
+		snprintf(ret, size, "%s%s/%d", match->by_destination ? "destination " : "",
+			 addr_text(&match->cidr.addr, address), match->cidr.prefix - (v4 ? 96 : 0));
 	else if (match->last_octet)
 		snprintf(ret, size, "last octet %s", match->last_octet == LAST_OCTET_EVEN ? "even" : "odd");
 	else
@@ -80,15 +84,38 @@ static cJSON *request_rule(const struct config *config, size_t i)
 	return json;
 }
 
+static void add_capture(cJSON *json, const struct listener_config *listener)
+{
+	cJSON *match, *list;
+	char text[CIDR_TEXT_MAX];
+
+	cJSON_AddStringToObject(json, "cgroup", listener->cgroup);
+	match = cJSON_AddObjectToObject(json, "match");
+	list = cJSON_AddArrayToObject(match, "ports");
+	for (size_t i = 0; i < listener->match.n_ports; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateNumber(listener->match.ports[i]));
+	list = cJSON_AddArrayToObject(match, "cidrs");
+	for (size_t i = 0; i < listener->match.n_cidrs; i++) {
+		const struct cidr *cidr = &listener->match.cidrs[i];
+
+		cJSON_AddItemToArray(list, cJSON_CreateString(cidr_text(cidr, cidr_is_v4(&cidr->addr), text)));
+	}
+}
+
 static cJSON *listener_of(const struct listener_config *listener)
 {
 	cJSON *json = cJSON_CreateObject();
 	char address[INET6_ADDRSTRLEN];
 
 	cJSON_AddStringToObject(json, "name", listener->name);
+	cJSON_AddStringToObject(json, "mode", modes[listener->mode]);
 	cJSON_AddStringToObject(json, "protocol", protocols[listener->protocol]);
-	add_text(json, "address", listener->any ? NULL : addr_text(&listener->address, address));
-	cJSON_AddNumberToObject(json, "port", listener->port);
+	if (listener->mode == LISTENER_CAPTURE) {
+		add_capture(json, listener);
+	} else {
+		add_text(json, "address", listener->any ? NULL : addr_text(&listener->address, address));
+		cJSON_AddNumberToObject(json, "port", listener->port);
+	}
 	add_text(json, "cluster_name", listener->cluster_name);
 	return json;
 }
@@ -164,7 +191,7 @@ cJSON *route_view_list(const struct config *config, const struct route_table *ta
 	if (numbers)
 		steer_numbers(config, numbers);
 	for (size_t i = 0; i < config->n_listeners; i++)
-		if (config->listeners[i].mode == LISTENER_GATEWAY)
+		if (listener_is_relayed(&config->listeners[i]))
 			cJSON_AddItemToArray(list, listener_rules(config, table, i));
 	list = cJSON_AddArrayToObject(json, "clusters");
 	for (size_t i = 0; i < config->n_services; i++)
@@ -236,6 +263,14 @@ static void add_answer(cJSON *json, const struct config *config, const struct ro
 				      : cJSON_CreateArray());
 }
 
+static bool is_captured(const struct listener_config *listener, const struct addr *destination)
+{
+	for (size_t i = 0; i < listener->match.n_cidrs; i++)
+		if (cidr_covers(&listener->match.cidrs[i], destination))
+			return true;
+	return !listener->match.n_cidrs;
+}
+
 cJSON *route_view_test(const struct config *config, const struct route_table *table,
 		       const struct route_question *question, const struct route_live *live, bool *ret_found)
 {
@@ -245,20 +280,28 @@ cJSON *route_view_test(const struct config *config, const struct route_table *ta
 	struct route_answer answer;
 	const char *why;
 
-	route_match(table, question->listener, &question->source, question->host, path, &answer);
+	if (config->listeners[question->listener].mode == LISTENER_CAPTURE)
+		route_capture(table, question->listener, &question->source, &question->destination, &answer);
+	else
+		route_match(table, question->listener, &question->source, question->host, path, &answer);
 	why = route_why_text(answer.why);
+	if (!is_captured(&config->listeners[question->listener], &question->destination)) {
+		answer = (struct route_answer){};
+		why = "it is not captured: no network of the listener's match covers the destination";
+	}
 	if (question->path && !path && answer.by != ROUTE_BY_SOURCE) {
 		answer = (struct route_answer){};
 		why = "the path is refused: servers do not agree on what it means";
 	}
 	cJSON_AddItemToObject(json, "listener", listener_of(&config->listeners[question->listener]));
 	cJSON_AddStringToObject(json, "source", addr_text(&question->source, source));
+	if (config->listeners[question->listener].mode == LISTENER_CAPTURE)
+		cJSON_AddStringToObject(json, "destination", addr_text(&question->destination, source));
 	add_text(json, "host", question->host);
 	add_text(json, "path", path);
 	add_answer(json, config, question, &answer, why);
 	if (answer.service)
-		route_way_test(json, config, question->listener, answer.service - config->services, &question->source,
-			       live);
+		route_way_test(json, config, question->listener, &answer, &question->source, live);
 	*ret_found = answer.service;
 	return json;
 }

@@ -12,10 +12,11 @@ struct cJSON;
 struct route_question {
 	size_t listener; /* its index */
 	struct addr source;
+	struct addr destination; /* captures */
 	const char *host, *path; /* as given; NULL: not */
 };
 
-/* Gateways with their rules in the order of precedence, and the clusters. live: NULL, or where `config` is in force */
+/* Gateways and captures with their rules in the order of precedence, and the clusters. live: NULL, or where `config` is in force */
 struct cJSON *route_view_list(const struct config *config, const struct route_table *table,
 			      const struct route_live *live);
 

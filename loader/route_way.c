@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Floor 5: which way a connection of a gateway takes, from the configuration and, where it is in force, the kernel's maps. */
 #include <stdlib.h>
+#include <string.h>
 #include <bpf/bpf.h>
 #include <cjson/cJSON.h>
 
+#include "core/capture.h"
 #include "core/steer.h"
 #include "core/util.h"
 #include "loader/route_way.h"
@@ -87,9 +89,59 @@ static void add_cluster(cJSON *json, const struct config *config, size_t service
 		add_way(json, "steer", "where the endpoint is on this node, and listens");
 }
 
+/* ---- captures ---- */
+
+#define SAME_FAMILY "where the endpoint's address is of the destination's family"
+
+static bool goes_by_source(const struct config *config, const struct listener_config *listener)
+{
+	for (size_t i = 0; i < config->n_source_routes; i++)
+		if (!strcmp(config->source_routes[i].listener, listener->name) &&
+		    !config->source_routes[i].match.by_destination)
+			return true;
+	return false;
+}
+
+static bool is_by_destination(const struct config *config, const struct route_answer *answer)
+{
+	return answer->by == ROUTE_BY_SOURCE && config->source_routes[answer->rule].match.by_destination;
+}
+
+static bool is_beyond(const struct config *config, const struct service_config *service)
+{
+	_cleanup_free_ uint32_t *numbers = calloc(config->n_services, sizeof(*numbers));
+
+	if (!numbers)
+		return false;
+	capture_numbers(config, numbers);
+	return numbers[service - config->services] == CAPTURE_RELAYED;
+}
+
+static void add_capture(cJSON *json, const struct config *config, size_t listener, const struct route_answer *answer)
+{
+	enum capture_why why = capture_service_why(answer->service);
+	bool by_destination = is_by_destination(config, answer);
+
+	if (why != CAPTURE_WORKS)
+		add_way(json, "relay", capture_why_text(why));
+	else if (is_beyond(config, answer->service))
+		add_way(json, "relay", "captures lead to more than 64 clusters");
+	else if (!by_destination && steer_count_rules(config, &config->listeners[listener]) > MPBPF_STEER_RULES)
+		add_way(json, "relay", "the listener has more than 16 rules by source that are no networks");
+	else if (!by_destination && goes_by_source(config, &config->listeners[listener]))
+		add_way(json, "relay", "the source decides, which a socket has only if it is bound: then direct");
+	else
+		add_way(json, "direct", SAME_FAMILY);
+}
+
+/* ---- each ---- */
+
 void route_way_listener(cJSON *json, const struct config *config, size_t listener)
 {
-	add_why(json, steer_listener_why(config, listener));
+	if (config->listeners[listener].mode == LISTENER_CAPTURE)
+		add_way(json, "direct", "where the destination decides, and the cluster lets it");
+	else
+		add_why(json, steer_listener_why(config, listener));
 }
 
 void route_way_cluster(cJSON *json, const struct config *config, size_t service, uint32_t number,
@@ -98,12 +150,17 @@ void route_way_cluster(cJSON *json, const struct config *config, size_t service,
 	add_cluster(json, config, service, number, NULL, live);
 }
 
-void route_way_test(cJSON *json, const struct config *config, size_t listener, size_t service,
+void route_way_test(cJSON *json, const struct config *config, size_t listener, const struct route_answer *answer,
 		    const struct addr *source, const struct route_live *live)
 {
 	_cleanup_free_ uint32_t *numbers = calloc(config->n_services, sizeof(*numbers));
 	enum steer_why why = steer_listener_why(config, listener);
+	size_t service = answer->service - config->services;
 
+	if (config->listeners[listener].mode == LISTENER_CAPTURE) {
+		add_capture(json, config, listener, answer);
+		return;
+	}
 	if (numbers)
 		steer_numbers(config, numbers);
 	if (why == STEER_WORKS)

@@ -24,9 +24,10 @@
 
 static bool is_needed(const struct mpbpf *object, const struct bpf_map *map)
 {
-	const struct bpf_map *needed[] = { object->maps.control,    object->maps.gateways, object->maps.steers,
-					   object->maps.clusters,   object->maps.backends, object->maps.searches,
-					   object->maps.steer_stats };
+	const struct bpf_map *needed[] = { object->maps.control,     object->maps.gateways,    object->maps.steers,
+					   object->maps.clusters,    object->maps.backends,    object->maps.searches,
+					   object->maps.steer_stats, object->maps.endpoints,   object->maps.policies,
+					   object->maps.events,	     object->maps.event_gates, object->maps.xdp_stats };
 
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (map == needed[i])

@@ -16,6 +16,7 @@
 #include "core/pins.h"
 #include "core/util.h"
 #include "loader/attach.h"
+#include "loader/capturing.h"
 #include "loader/datapath.h"
 #include "loader/log.h"
 #include "loader/retire.h"
@@ -109,6 +110,7 @@ int unload_tree(const char *root, unsigned int drain_ms, const struct runtime *r
 	char path[PIN_PATH_MAX];
 	int r;
 
+	capturing_detach_others(root, NULL, NULL);
 	r = pins_path(path, root, "links", "sockops_track");
 	if (r == 0)
 		unload_link(path);

@@ -8,10 +8,12 @@
 #include <bpf/bpf.h>
 #include <cjson/cJSON.h>
 
+#include "core/capture.h"
 #include "core/clock.h"
 #include "core/pins.h"
 #include "core/runtime.h"
 #include "core/util.h"
+#include "loader/capturing.h"
 #include "loader/datapath.h"
 #include "loader/log.h"
 #include "loader/relink.h"
@@ -115,6 +117,28 @@ static void add_listeners(cJSON *json, const struct maps *maps)
 			cJSON_AddItemToArray(array, by_index[i]);
 }
 
+static cJSON *capture_json(const struct context *c, const struct capture *capture)
+{
+	cJSON *one = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(one, "name", capture->name);
+	cJSON_AddStringToObject(one, "cgroup", capture->cgroup);
+	cJSON_AddBoolToObject(one, "attached", capturing_attached(c->pin_root, capture_cgroup(capture->cgroup)));
+	return one;
+}
+
+/* In the order of the configuration, too. */
+static void add_captures(cJSON *json, const struct context *c, const struct maps *maps)
+{
+	cJSON *array = cJSON_AddArrayToObject(json, "captures");
+	struct capture_key key = { .generation = maps->control->generation };
+	struct capture capture;
+
+	for (key.number = 1; key.number <= MPBPF_LISTENERS_MAX; key.number++)
+		if (bpf_map_lookup_elem(maps->fd[MAP_CAPTURES], &key, &capture) == 0)
+			cJSON_AddItemToArray(array, capture_json(c, &capture));
+}
+
 static void add_time(cJSON *json, const struct control *control)
 {
 	time_t t = ((int64_t)control->loaded_at + control->wall_offset_ns) / NSEC_PER_SEC;
@@ -172,6 +196,7 @@ cJSON *view_status(const struct context *c, const struct maps *maps)
 	look.interfaces = cJSON_AddArrayToObject(json, "interfaces");
 	pins_links(c->pin_root, add_interface, &look);
 	add_listeners(json, maps);
+	add_captures(json, c, maps);
 	add_syn_guard(json, maps);
 	cJSON_AddBoolToObject(json, "steering", steering_attached(c->pin_root));
 	add_agent(json, &runtime);

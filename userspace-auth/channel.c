@@ -9,13 +9,14 @@
 
 #include <bpf/bpf.h>
 
+#include "core/capture.h"
 #include "core/util.h"
 
 #define CHANNEL_TRIES 16
 #define SINK_STOP_MS 1000
 
 /* Both ends of a TCP connection over 127.0.0.1: sockmaps redirect into TCP sockets from TCP sockets. */
-static int tcp_pair(int *ret_a, int *ret_b)
+static int tcp_pair(const struct maps *maps, int *ret_a, int *ret_b)
 {
 	_cleanup_close_ int listener = -1, a = -1, b = -1;
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, from = {};
@@ -27,6 +28,8 @@ static int tcp_pair(int *ret_a, int *ret_b)
 	a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0 || a < 0)
 		return -errno;
+	/* An agent before this one may have left captures. Where the kernel has none, it refuses this. */
+	capture_exempt(maps, a);
 	if (bind(listener, (struct sockaddr *)&addr, len) || listen(listener, 1) ||
 	    getsockname(listener, (struct sockaddr *)&addr, &len) || connect(a, (struct sockaddr *)&addr, len))
 		return -errno;
@@ -63,7 +66,7 @@ static int free_pair(const struct maps *maps, int *ret_fd, int *ret_peer)
 	for (i = 0; i < CHANNEL_TRIES; i++) {
 		_cleanup_close_ int fd = -1, peer = -1;
 
-		r = tcp_pair(&fd, &peer);
+		r = tcp_pair(maps, &fd, &peer);
 		if (r < 0 && r != -ECONNABORTED)
 			return r;
 		if (r < 0 || is_guarded(maps, peer))

@@ -28,5 +28,6 @@ struct {
 #include "maps_l4.h"
 #include "maps_l7.h"
 #include "maps_steer.h"
+#include "maps_capture.h"
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef MPBPF_BPF_STEER_H
 #define MPBPF_BPF_STEER_H
 
+#include "connection_event.h"
 #include "maps.h"
 #include "slot.h"
 #include "stats.h"
@@ -165,6 +166,31 @@ static __always_inline void steer_count(struct listener_key *key, bool steered)
 		stats->absent++;
 }
 
+static __always_inline void steer_event(const struct steer_flow *flow, __u32 backend)
+{
+	struct xdp_stats *stats = connection_event_due();
+	struct event_record event = {};
+	struct steer_endpoint *endpoint;
+	__u32 at = backend - 1;
+
+	if (!stats)
+		return;
+	event.kind = EVENT_CONNECTION;
+	event.detail = CONNECTION_STEER;
+	event.protocol = CONNECTION_IPPROTO_TCP;
+	event.family = connection_family(&flow->remote);
+	event.source = flow->remote;
+	event.source_port = flow->remote_port;
+	event.dest = flow->local;
+	event.dest_port = flow->local_port;
+	endpoint = bpf_map_lookup_elem(&endpoints, &at);
+	if (endpoint) {
+		event.endpoint = endpoint->addr;
+		event.endpoint_port = endpoint->port;
+	}
+	event_emit(&event, stats);
+}
+
 /* Gives the connection to an endpoint's socket, or leaves it to the ordinary lookup. */
 static __always_inline void steer(struct bpf_sk_lookup *ctx)
 {
@@ -173,6 +199,7 @@ static __always_inline void steer(struct bpf_sk_lookup *ctx)
 	struct steer_flow flow = {};
 	struct gateway *gateway;
 	__u32 generation, backend;
+	bool steered;
 
 	if (!c)
 		return;
@@ -182,8 +209,12 @@ static __always_inline void steer(struct bpf_sk_lookup *ctx)
 	if (!gateway)
 		return;
 	backend = steer_backend_of(steer_cluster_of(gateway, generation, &flow.remote), generation, &flow, c);
-	if (backend)
-		steer_count(&key, steer_assign(ctx, backend));
+	if (!backend)
+		return;
+	steered = steer_assign(ctx, backend);
+	steer_count(&key, steered);
+	if (steered)
+		steer_event(&flow, backend);
 }
 
 #endif

@@ -9,7 +9,7 @@
 #ifndef MPBPF_ABI_H
 #define MPBPF_ABI_H
 
-#define MPBPF_ABI_VERSION 6
+#define MPBPF_ABI_VERSION 7
 
 /* Limits. Bytes unless the name says otherwise. */
 #define MPBPF_HEAD_MAX 4096	    /* the longest request head that the kernel itself reads; power of two */

@@ -5,7 +5,31 @@
 
 enum event_kind {
 	EVENT_PACKET, /* dropped at the interface, or would have been: reason is enum xdp_reason, detail enum malformed */
+	EVENT_CONNECTION, /* to a gateway, or captured: reason is enum connection_reason, detail enum connection_way */
 	EVENT_KIND_MAX
+};
+
+/* Why a connection was refused. */
+enum connection_reason {
+	CONNECTION_TAKEN, /* it was not */
+	CONNECTION_NO_ROUTE,
+	CONNECTION_NO_ENDPOINT,
+	CONNECTION_BAD_PROXY,
+	CONNECTION_RESOURCES,
+	CONNECTION_UNJUDGED,
+	CONNECTION_UNCAPTURED,
+	CONNECTION_NO_RELAY,
+	CONNECTION_REASON_MAX
+};
+
+/* The way that it took. */
+enum connection_way {
+	CONNECTION_NO_WAY,
+	CONNECTION_STEER,  /* sk_lookup gave it to an endpoint's own socket */
+	CONNECTION_RELAY,  /* mpbpfd carries its bytes */
+	CONNECTION_HTTP,   /* mpbpfd carries its requests, each to an endpoint of its own */
+	CONNECTION_DIRECT, /* captured, and sent straight to an endpoint */
+	CONNECTION_WAY_MAX
 };
 
 enum event_flags {
@@ -30,7 +54,15 @@ struct event_record {
 	__u32 ifindex;
 	__u32 len; /* of the frame */
 	__u32 pad;
-	__u64 data[3]; /* for kinds to come */
+	struct addr endpoint; /* of connections */
+	__be16 endpoint_port;
+	__u16 pad2[3];
+};
+
+/* What event_note is run with: an event of mpbpfd's, and how many others it did not record for want of room. */
+struct event_note {
+	struct event_record event;
+	__u64 suppressed;
 };
 
 /* event_gates[0]. */
@@ -40,6 +72,7 @@ struct event_gate {
 };
 
 MPBPF_ASSERT_SIZE(struct event_record, 96);
+MPBPF_ASSERT_SIZE(struct event_note, 104);
 MPBPF_ASSERT_SIZE(struct event_gate, 16);
 
 #endif

@@ -43,6 +43,7 @@ echo_start() {
 		events { worker_connections 1024; }
 		http {
 			access_log off;
+			client_header_timeout $((60 * slow))s;
 			client_body_temp_path $dir/tmp/body;
 			proxy_temp_path $dir/tmp/proxy;
 			fastcgi_temp_path $dir/tmp/fastcgi;
@@ -56,6 +57,7 @@ echo_start() {
 			}
 			server {
 				listen 81 proxy_protocol; listen [::]:81 proxy_protocol;
+				access_log $dir/access;
 				location / { return 200 "host$1 \$proxy_protocol_addr \$proxy_protocol_server_addr:\$proxy_protocol_server_port\n"; }
 			}
 		}
@@ -82,4 +84,11 @@ gateway_figure() {
 
 gateway_figure_is() {
 	[ "$(gateway_figure "$1")" = "$2" ]
+}
+
+# event_of NAME PORT: of the latest event of that way or reason, of a connection to that port, "SOURCE DEST:PORT ENDPOINT:PORT"
+event_of() {
+	mpbpf events --json --reason "$1" 2>>"$log" |
+		jq -r "select(.kind == \"connection\" and .dest_port == $2) | \"\\(.source) \\(.dest):\\(.dest_port) \\(.endpoint):\\(.endpoint_port)\"" |
+		tail -n 1
 }

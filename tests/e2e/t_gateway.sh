@@ -60,6 +60,7 @@ mpbpf_load
 
 is "$(asked 8001)" "host1 10.78.1.1" "a source with an even last octet goes to one cluster"
 is "$(asked 8001 "$other_ip")" "host2 10.78.2.1" "an odd one to another"
+is "$(event_of relay 8001)" "$other_ip $server_ip:8001 $host2_ip:80" "an event tells the way that it took"
 is "$(asked 8002)" "host1 10.77.0.2 10.77.0.1:8002" "a network's cluster gets client and destination in PROXY version 1"
 is "$(asked 8002 "$other_ip")" "host2 10.77.0.3 10.77.0.1:8002" "the others' cluster, reached by IPv6, in version 2"
 host=$server_ip6
@@ -117,6 +118,11 @@ is "${figures[gateway.parity.accepted]} ${figures[gateway.parity.path.relay]} ${
 between "${figures[gateway.half.bytes_out]}" 400 2000 "and bytes"
 is "${figures[clusters.plain1.endpoints.10.78.1.2:80.connections]}" 1 "by endpoint too"
 between "${figures[clusters.half.endpoints.10.78.2.2:83.failed]}" 1 3 "which failed to take some"
+
+is "$(event_of no_endpoint 8005) $(event_of bad_proxy 8007)" "$client_ip $server_ip:8005 null:null $client_ip $server_ip:8007 null:null" \
+	"and events tell why a connection was refused"
+matches "$(mpbpf events --reason bad_proxy | tail -n 1)" "Z refused bad_proxy $client_ip:[0-9]+ > $server_ip:8007 tcp\$" "as text, too"
+matches "$(mpbpf events --reason relay | tail -n 1)" "Z connection relay .* tcp, endpoint [0-9.]+:[0-9]+\$" "and of those that were not"
 
 # ---- byte by byte ----
 

@@ -69,6 +69,7 @@ is "$({
 	"requests of one connection go where host and path say"
 is "$(host=$server_ip6 talk < <(asks one.test / && asks a.two.test /))" "200 host1 10.78.1.1 200 host2 fd78:2::1" \
 	"of an IPv6 connection too"
+is "$(event_of http 8081)" "$other_ip6 $server_ip6:8081 null:null" "an event tells of the connection"
 is "$(talk < <(asks two.test / && asks one.test /))" "503 200 host1 10.78.1.1" "what no route takes is answered 503, and the next goes on"
 is "$(talk < <(asks x 'http://one.test/two/y?q'))" "200 host2 fd78:2::1" "an absolute target names the host"
 is "$(talk < <(asks dead.test /))" 503 "no endpoint takes it: 503"

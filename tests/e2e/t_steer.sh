@@ -133,6 +133,7 @@ reset='^(reset|closed|cut)|reset by peer'
 is "$(asked 8001)" "one 10.77.0.2 10.77.0.1:8001" "an even source: the service sees who asks, and where that wanted to go"
 is "$(asked 8001 "$other_ip")" "two 10.77.0.3 10.77.0.1:8001" "an odd one goes to the other"
 is "$(steered parity)" "2 0 0 0" "both were steered, and nothing was accepted by mpbpfd"
+is "$(event_of steer 8001)" "$other_ip $server_ip:8001 $server_ip:9002" "an event tells the way that it took"
 is "$(asked 8002) $(asked 8002 "$other_ip")" "one 10.77.0.2 10.77.0.1:8002 two 10.77.0.3 10.77.0.1:8002" "the longest network decides"
 host=$server_ip6
 is "$(asked 8002 "$client_ip6")" "any fd77::2 fd77::1:8002" "all of IPv6 is not all of IPv4; by IPv6"

@@ -14,6 +14,7 @@
 #include <bpf/bpf.h>
 #include <cmocka.h>
 
+#include "core/capture.h"
 #include "core/policy.h"
 #include "core/policy_keys.h"
 #include "core/util.h"
@@ -37,9 +38,11 @@ static inline int make(enum bpf_map_type type, size_t key, size_t value, unsigne
 }
 
 static const enum map_id made[] = {
-	MAP_CONTROL,	MAP_POLICIES,	MAP_LISTENERS, MAP_PATHS,	   MAP_CIDRS,	    MAP_SOURCES,   MAP_VERDICTS,
-	MAP_LIMITS,	MAP_METRICS,	MAP_NAMES,     MAP_HEADERS,	   MAP_RULES,	    MAP_OVERRIDES, MAP_QUOTAS,
-	MAP_RULE_NAMES, MAP_RULE_STATS, MAP_FLOWS,     MAP_PROTOCOL_RULES, MAP_RULE_COUNTS, MAP_SYN_PORTS, MAP_HOSTS,
+	MAP_CONTROL,	MAP_POLICIES, MAP_LISTENERS,	  MAP_PATHS,	    MAP_CIDRS,
+	MAP_SOURCES,	MAP_VERDICTS, MAP_LIMITS,	  MAP_METRICS,	    MAP_NAMES,
+	MAP_HEADERS,	MAP_RULES,    MAP_OVERRIDES,	  MAP_QUOTAS,	    MAP_RULE_NAMES,
+	MAP_RULE_STATS, MAP_FLOWS,    MAP_PROTOCOL_RULES, MAP_RULE_COUNTS,  MAP_SYN_PORTS,
+	MAP_HOSTS,	MAP_GATEWAYS, MAP_STEERS,	  MAP_CAPTURE_NETS, MAP_CAPTURES,
 };
 
 static inline int setup(void **state)
@@ -75,6 +78,9 @@ static inline int setup(void **state)
 					MPBPF_PROTOCOL_NAMES - MPBPF_LISTENER_NAMES, 0);
 	maps.fd[MAP_GATEWAYS] = make(BPF_MAP_TYPE_HASH, sizeof(struct listener_key), sizeof(struct gateway), 4, 0);
 	maps.fd[MAP_STEERS] = make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct steer_key), 4, 4, BPF_F_NO_PREALLOC);
+	maps.fd[MAP_CAPTURE_NETS] =
+		make(BPF_MAP_TYPE_LPM_TRIE, sizeof(struct capture_net_key), 4, 4, BPF_F_NO_PREALLOC);
+	maps.fd[MAP_CAPTURES] = make(BPF_MAP_TYPE_HASH, sizeof(struct capture_key), sizeof(struct capture), 4, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
 		if (maps.fd[made[i]] < 0)
 			return -1;

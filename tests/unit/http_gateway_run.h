@@ -23,6 +23,7 @@
 #include "gateway/gateway.h"
 
 #define WORKERS 3
+#define EACH 4 /* connections of each worker */
 #define CLIENTS 6
 #define REQUESTS 100 /* of each */
 #define PATIENCE_S 20
@@ -73,7 +74,7 @@ static uint32_t on_policy(void *data)
 	return policy;
 }
 
-static const struct gateway_hooks hooks = { .note = on_note, .judged = on_judged, .policy = on_policy };
+static struct gateway_hooks hooks = { .note = on_note, .judged = on_judged, .policy = on_policy };
 
 /* ---- sockets ---- */
 
@@ -109,7 +110,7 @@ static int client_open_at(uint16_t port)
 	return fd;
 }
 
-static int client_open(void)
+static inline int client_open(void)
 {
 	return client_open_at(gateway_port);
 }
@@ -176,14 +177,20 @@ static double figure(const char *section, const char *name, const char *group, c
 	return value;
 }
 
+static inline void await(const char *section, const char *name, const char *group, const char *key, double want)
+{
+	for (int i = 0; i < PATIENCE_S * 100 && figure(section, name, group, key) != want; i++)
+		usleep(10000);
+	assert_int_equal(figure(section, name, group, key), want);
+}
+
 /* ---- the gateway ---- */
 
 /* members: of the configuration, with a comma behind each */
-static void configure_with(const char *members, const char *services)
+static struct gateway_plan *plan_with(const char *members, const char *services, struct config **ret)
 {
 	struct gateway_plan *plan;
 	struct config_error error;
-	struct config *next;
 	char text[2048];
 
 	snprintf(
@@ -191,10 +198,19 @@ static void configure_with(const char *members, const char *services)
 		"{%s\"version\": \"1\", \"auth\": {\"require_auth\": false}, \"listeners\": [{\"name\": \"web\", \"address\": "
 		"\"127.0.0.1\", \"port\": %u, \"mode\": \"gateway\", \"cluster_name\": \"s\"}%s], \"services\": [%s]}",
 		members, gateway_port, more_listeners, services);
-	if (config_parse(text, strlen(text), "x", NULL, &next, &error) < 0)
+	if (config_parse(text, strlen(text), "x", NULL, ret, &error) < 0)
 		fail_msg("%s", error.text);
-	if (gateway_prepare(gateway, next, &plan, &error) < 0)
+	if (gateway_prepare(gateway, *ret, &plan, &error) < 0)
 		fail_msg("%s", error.text);
+	return plan;
+}
+
+static void configure_with(const char *members, const char *services)
+{
+	struct gateway_plan *plan;
+	struct config *next;
+
+	plan = plan_with(members, services, &next);
 	gateway_commit(gateway, plan);
 	config_free(config);
 	config = next;
@@ -241,6 +257,27 @@ static int finish(void **state)
 	config = NULL;
 	close(endpoint);
 	return 0;
+}
+
+/* By the threads that asked about each. Counts are not read before that: then another thread does what workers who stand still cannot. */
+static inline void assert_shared_out_evenly(void)
+{
+	size_t workers = 0;
+
+	for (int i = 0; i < PATIENCE_S * 100 && n_judges < EACH * WORKERS; i++)
+		usleep(10000);
+	assert_int_equal(n_judges, EACH * WORKERS);
+	for (size_t i = 0; i < EACH * WORKERS; i++) {
+		size_t same = 0, before = 0;
+
+		for (size_t k = 0; k < EACH * WORKERS; k++) {
+			same += pthread_equal(judges[i], judges[k]) != 0;
+			before += k < i && pthread_equal(judges[i], judges[k]);
+		}
+		assert_int_equal(same, EACH);
+		workers += !before;
+	}
+	assert_int_equal(workers, WORKERS);
 }
 
 #endif

@@ -59,8 +59,9 @@ static void tcp_pair(int *ret_far, int *ret_near)
 	assert_true(listener >= 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
 	place_from(&at, &place);
-	*ret_far = socket_connect(&place);
+	*ret_far = socket_open(&place);
 	assert_true(*ret_far >= 0);
+	assert_int_equal(socket_connect(*ret_far, &place), 0);
 	do
 		*ret_near = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	while (*ret_near < 0 && errno == EAGAIN);

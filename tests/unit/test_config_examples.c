@@ -96,6 +96,7 @@ static void full_example_listeners(const struct config *config)
 		{ "partner", "::", true, 8444, 5, false, LISTENER_GUARD, LISTENER_HTTP },
 		{ "edge", "::ffff:192.0.2.1", false, 8000, 0, false, LISTENER_GATEWAY, LISTENER_HTTP },
 		{ "egress", "::", true, 3128, 0, false, LISTENER_GATEWAY, LISTENER_TCP },
+		{ "databases", "::", true, 0, 0, false, LISTENER_CAPTURE, LISTENER_TCP },
 	};
 	const struct auth_config *auth;
 	uint16_t number = 77;

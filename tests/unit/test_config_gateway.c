@@ -2,6 +2,8 @@
 /* Unit tests of core/config_gateway.c and core/config_references.c: what is read of gateways, services and routes. */
 #include "config_test.h"
 
+#define SERVICE "\"services\": [{\"name\": \"s\", \"hosts\": [\"h\"], \"port\": 1}]"
+
 static struct addr addr_of(const char *text)
 {
 	struct addr addr;
@@ -22,7 +24,8 @@ static void full_example_gateways(void **state)
 	assert_int_equal(last->accept_proxy.n_trusted, 2);
 	assert_cidr(&last->accept_proxy.trusted[1], "2001:db8::", 32);
 	assert_int_equal(config_n_guarded(config), 6);
-	assert_int_equal(config_n_gateways(config), 2);
+	assert_int_equal(config_n_relayed(config), 3);
+	assert_int_equal(config_n_captures(config), 1);
 	assert_int_equal(egress->n_weights, 2);
 	assert_int_equal(egress->weights[0], 3);
 	assert_int_equal(egress->policy, BALANCE_SOURCE_HASH);
@@ -66,7 +69,7 @@ static void full_example_source_routes(void **state)
 	const struct source_route_config *routes = config->source_routes;
 
 	(void)state;
-	assert_int_equal(config->n_source_routes, 3);
+	assert_int_equal(config->n_source_routes, 4);
 	assert_string_equal(routes[0].name, "lab");
 	assert_string_equal(routes[0].listener, "egress");
 	assert_string_equal(routes[0].cluster_name, "egress1");
@@ -78,6 +81,59 @@ static void full_example_source_routes(void **state)
 	assert_null(routes[2].name);
 	assert_int_equal(routes[2].match.mod, 4);
 	assert_int_equal(routes[2].match.equals, 1);
+	assert_true(routes[3].match.by_destination && !routes[3].match.by_cidr && !routes[0].match.by_destination);
+	assert_cidr(&routes[3].match.cidr, "::ffff:192.0.2.128", 121);
+}
+
+static void full_example_capture(void **state)
+{
+	_cleanup_config_ struct config *config = load_example("full.json");
+	const struct listener_config *capture = &config->listeners[7];
+
+	(void)state;
+	assert_int_equal(capture->mode, LISTENER_CAPTURE);
+	assert_int_equal(capture->protocol, LISTENER_TCP);
+	assert_int_equal(capture->direction, CAPTURE_OUT);
+	assert_string_equal(capture->cgroup, "/sys/fs/cgroup/app.slice");
+	assert_int_equal(capture->match.n_ports, 2);
+	assert_int_equal(capture->match.ports[1], 5433);
+	assert_int_equal(capture->match.n_cidrs, 2);
+	assert_cidr(&capture->match.cidrs[0], "::ffff:192.0.2.0", 120);
+	assert_cidr(&capture->match.cidrs[1], "2001:db8::", 32);
+	assert_false(listener_is_guarded(capture));
+	assert_int_equal(config->listeners[0].direction, CAPTURE_NONE);
+}
+
+/* In one cgroup a port and every port, and in two the same port, are two things. */
+static void captures_may_stand_side_by_side(void **state)
+{
+	static const char *const both[][2] = {
+		{ "\"cgroup\": \"/c\", \"match\": {\"ports\": [80]}",
+		  "\"cgroup\": \"/d\", \"match\": {\"ports\": [80]}" },
+		{ "\"cgroup\": \"/c\", \"match\": {\"ports\": [80]}",
+		  "\"cgroup\": \"/c\", \"match\": {\"ports\": [80], \"cidrs\": [\"10.0.0.0/8\"]}" },
+		{ "\"cgroup\": \"/c\", \"match\": {\"cidrs\": [\"10.0.0.0/8\"]}",
+		  "\"cgroup\": \"/c\", \"match\": {\"ports\": [80], \"cidrs\": [\"10.0.0.0/8\"]}" },
+		{ "\"cgroup\": \"/c\", \"match\": {\"cidrs\": [\"10.0.0.0/8\"]}",
+		  "\"cgroup\": \"/c\", \"match\": {\"cidrs\": [\"10.0.0.0/9\", \"::/0\"]}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		_cleanup_config_ struct config *config = NULL;
+		char text[1024];
+
+		snprintf(
+			text, sizeof(text),
+			"{\"version\": \"1\", \"listeners\": ["
+			"{\"name\": \"a\", \"mode\": \"capture\", \"direction\": \"out\", %s, \"cluster_name\": \"s\"},"
+			"{\"name\": \"b\", \"mode\": \"capture\", \"direction\": \"out\", %s, \"cluster_name\": \"s\"}], " SERVICE
+			"}",
+			both[i][0], both[i][1]);
+		config = parse(text);
+		assert_int_equal(config_n_captures(config), 2);
+		assert_int_equal(config->n_warnings, 0);
+	}
 }
 
 /* "10.0.0.0/8" may be written as IPv6; "::/0" means no IPv4 address. */
@@ -115,7 +171,6 @@ static void networks_cover_their_own_family(void **state)
 
 #define TCP_GATEWAY \
 	"{\"name\": \"a\", \"port\": 1, \"mode\": \"gateway\", \"protocol\": \"tcp\", \"cluster_name\": \"s\"}"
-#define SERVICE "\"services\": [{\"name\": \"s\", \"hosts\": [\"h\"], \"port\": 1}]"
 
 /* That there is no key is nothing to a listener that judges no token. */
 static void only_listeners_that_judge_warn_of_missing_keys(void **state)
@@ -179,6 +234,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(full_example_gateways),
 	cmocka_unit_test(service_defaults),
 	cmocka_unit_test(full_example_source_routes),
+	cmocka_unit_test(full_example_capture),
+	cmocka_unit_test(captures_may_stand_side_by_side),
 	cmocka_unit_test(networks_cover_their_own_family),
 	cmocka_unit_test(only_listeners_that_judge_warn_of_missing_keys),
 	cmocka_unit_test(ranges_include_their_ends),

@@ -37,7 +37,7 @@ static void hosts_that_are_none_are_said(void **state)
 		"[{\"name\": \"r\", \"prefix\": \"/\", \"cluster_name\": \"s\", \"hosts\": [\"a.example:80\", \"*a.example\", "
 		"\"*\", \"*.example\", \"[::1]\"]}]}",
 		"mpbpf.json: routes[0].hosts[1]: no request is for this: a host is a name, an address, *.NAME or *",
-		"mpbpf.json: services: no listener is a gateway: nothing goes there");
+		"mpbpf.json: services: no listener is a gateway or a capture: nothing goes there");
 }
 
 static void short_secrets_are_said(void **state)

@@ -4,7 +4,6 @@
 #include "core/cluster.h"
 #include "gateway/http_internal.h"
 
-#define EACH 4	       /* connections of each worker */
 #define CHURNERS 8     /* clients that connect again and again */
 #define CONNECTIONS 60 /* of each */
 #define MANY 200       /* requests at once */
@@ -32,13 +31,6 @@ static int finish_both(void **state)
 	return finish(state);
 }
 
-static void await(const char *section, const char *name, const char *group, const char *key, double want)
-{
-	for (int i = 0; i < PATIENCE_S * 100 && figure(section, name, group, key) != want; i++)
-		usleep(10000);
-	assert_int_equal(figure(section, name, group, key), want);
-}
-
 static double figure_of_endpoint(const char *key)
 {
 	cJSON *json = cJSON_CreateObject(), *item;
@@ -60,26 +52,11 @@ static double figure_of_endpoint(const char *key)
 static void connections_are_shared_out_evenly(void **state)
 {
 	int fds[EACH * WORKERS];
-	size_t workers = 0;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = client_open();
-	/* Counts are not read before that: then another thread does what workers who stand still cannot. */
-	for (int i = 0; i < PATIENCE_S * 100 && n_judges < ARRAY_SIZE(fds); i++)
-		usleep(10000);
-	assert_int_equal(n_judges, ARRAY_SIZE(fds));
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		size_t same = 0, before = 0;
-
-		for (size_t k = 0; k < ARRAY_SIZE(fds); k++) {
-			same += pthread_equal(judges[i], judges[k]) != 0;
-			before += k < i && pthread_equal(judges[i], judges[k]);
-		}
-		assert_int_equal(same, EACH);
-		workers += !before;
-	}
-	assert_int_equal(workers, WORKERS);
+	assert_shared_out_evenly();
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
 	await("gateway", "web", NULL, "open", 0);

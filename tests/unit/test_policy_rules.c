@@ -118,6 +118,23 @@ static void listeners_with_the_same_rules_share_a_set(void **state)
 	assert_int_equal(rules_set_of(config, 3), 0);
 }
 
+/* Nothing is written for a capture: who shared its set would have none. */
+static void captures_share_no_set(void **state)
+{
+	static const char with[] =
+		"{\"version\": \"1\", \"listeners\": [{\"name\": \"c\", \"mode\": \"capture\", \"direction\": \"out\", "
+		"\"cgroup\": \"/c\", \"match\": {\"ports\": [1]}, \"cluster_name\": \"s\"}, {\"name\": \"a\", \"port\": 2}, "
+		"{\"name\": \"b\", \"port\": 3}], \"services\": [{\"name\": \"s\", \"hosts\": [\"127.0.0.1\"], \"port\": 1}]}";
+	struct config_error error;
+	struct config *captures;
+
+	(void)state;
+	assert_int_equal(config_parse(with, strlen(with), "test", NULL, &captures, &error), 0);
+	assert_int_equal(rules_set_of(captures, 1), 1);
+	assert_int_equal(rules_set_of(captures, 2), 1);
+	config_free(captures);
+}
+
 static void a_dry_run_is_a_flag(void **state)
 {
 	struct listener_key key;
@@ -199,6 +216,7 @@ int main(void)
 		cmocka_unit_test(a_gate_that_is_a_dry_run_is_that_for_its_own_paths),
 		cmocka_unit_test(limits_hold_where_they_are_meant_to),
 		cmocka_unit_test(listeners_with_the_same_rules_share_a_set),
+		cmocka_unit_test(captures_share_no_set),
 		cmocka_unit_test(a_dry_run_is_a_flag),
 		cmocka_unit_test(the_licence_bounds_the_proxies),
 		cmocka_unit_test(the_community_has_no_features),
