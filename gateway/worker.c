@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Floor 4: the threads that carry connections. */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,11 +160,25 @@ void workers_go(struct gateway *gateway)
 		pthread_barrier_wait(&gateway->all_go);
 }
 
+/*
+ * Whoever a worker wakes, by a byte for a client or an endpoint, need not take its processor at once: it goes on with its other
+ * connections, and finds more of them ready at its next look. Whatever policy was given to mpbpfd otherwise stays.
+ */
+static void worker_batches(void)
+{
+	struct sched_param parameter;
+	int policy;
+
+	if (pthread_getschedparam(pthread_self(), &policy, &parameter) == 0 && policy == SCHED_OTHER)
+		pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameter);
+}
+
 static void *worker_run(void *data)
 {
 	struct worker *worker = data;
 	char name[16];
 
+	worker_batches();
 	snprintf(name, sizeof(name), "gateway/%u", (unsigned int)worker->index);
 	pthread_setname_np(pthread_self(), name);
 	event_base_loop(worker->base, EVLOOP_NO_EXIT_ON_EMPTY);

@@ -171,7 +171,7 @@ port=$(in_server ss -Hltnp | awk '/mpbpfd/ && $4 ~ /^127/ { sub(/.*:/, "", $4); 
 in_server bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; cat <&3" >>"$log" 2>&1
 unset port
 uncaptured=0
-for listener in plain proxied sourced dead ill nowhere shares all late; do
+for listener in plain proxied sourced dead ill nowhere shares lo local bound all late; do
 	uncaptured=$((uncaptured + $(figure_of "gateway.$listener.refused_by.uncaptured")))
 done
 is "$uncaptured" 1 "who comes to the relay by itself is reset"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Unit tests of gateway/worker.c and what its threads share: who takes a connection, what is counted, what a reload leaves alone. */
+#include <sched.h>
+
 #include "http_gateway_run.h"
 #include "core/cluster.h"
 #include "gateway/http_internal.h"
@@ -192,11 +194,51 @@ static void idle_connections_to_an_endpoint_are_bounded_together(void **state)
 	}
 }
 
+/* ---- how they run ---- */
+
+static int policy_of_workers(void)
+{
+	struct sched_param parameter;
+	int fd = client_open(), policy_found = -1;
+
+	for (int i = 0; i < PATIENCE_S * 100 && !n_judges; i++)
+		usleep(10000);
+	assert_int_equal(n_judges, 1);
+	assert_int_equal(pthread_getschedparam(judges[0], &policy_found, &parameter), 0);
+	close(fd);
+	return policy_found;
+}
+
+static void workers_take_no_processor_from_whom_they_serve(void **state)
+{
+	(void)state;
+	assert_int_equal(policy_of_workers(), SCHED_BATCH);
+}
+
+static int begin_idle(void **state)
+{
+	struct sched_param parameter = {};
+	int r;
+
+	sched_setscheduler(0, SCHED_IDLE, &parameter);
+	r = begin(state);
+	sched_setscheduler(0, SCHED_OTHER, &parameter);
+	return r;
+}
+
+static void what_mpbpfd_was_given_stays(void **state)
+{
+	(void)state;
+	assert_int_equal(policy_of_workers(), SCHED_IDLE);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(connections_are_shared_out_evenly, begin, finish),
 	cmocka_unit_test_setup_teardown(counts_are_exact_and_reloads_lose_no_connection, begin_both, finish_both),
 	cmocka_unit_test_setup_teardown(the_end_resets_the_connections_of_each, begin, finish),
 	cmocka_unit_test_setup_teardown(idle_connections_to_an_endpoint_are_bounded_together, begin, finish),
+	cmocka_unit_test_setup_teardown(workers_take_no_processor_from_whom_they_serve, begin, finish),
+	cmocka_unit_test_setup_teardown(what_mpbpfd_was_given_stays, begin_idle, finish),
 };
 
 int main(void)
