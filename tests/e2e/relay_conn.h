@@ -4,6 +4,8 @@
 #define MPBPF_TESTS_RELAY_CONN_H
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +20,13 @@
 
 #define CONNS_MAX 1024
 #define STALL_MS 10000
+/*
+ * A reset is sent once, and counts only where it is at the next byte (RFC 5961, section 3.2): one that overtakes bytes on the way, as
+ * veth pairs let it on several processors, is lost, as any packet may be. The keepalive of whom it was for finds that out: the
+ * gateway asks after 60 s, these ends after KEEPALIVE_S.
+ */
+#define KEEPALIVE_S 20
+#define LOST_RESET_MS 120000
 
 struct conn {
 	int fd;
@@ -177,8 +186,12 @@ static void conn_turn(struct conn *c, short events)
 
 static struct conn *conn_new(int fd, bool server)
 {
+	const int on = 1, idle = KEEPALIVE_S, interval = 5;
 	int i;
 
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
 	for (i = 0; i < CONNS_MAX && conns[i].fd >= 0; i++)
 		;
 	if (i == CONNS_MAX)
@@ -195,6 +208,11 @@ static short wanted(const struct conn *c, int64_t now)
 	if (c->not_before > now)
 		return 0;
 	return (c->in_done ? 0 : POLLIN) | (c->out_done ? 0 : POLLOUT);
+}
+
+static int64_t stall_ms(const struct conn *c)
+{
+	return STALL_MS * slow + c->plan.pause_ms + (peer_resets(c) ? LOST_RESET_MS : 0);
 }
 
 /* All that wait: a turn may take long, and connections that nobody has accepted are stalled for their clients. */
@@ -222,7 +240,7 @@ static void turn(void)
 
 		if (c->fd < 0)
 			continue;
-		if (c->planned && now - c->moved > STALL_MS * slow + c->plan.pause_ms) {
+		if (c->planned && now - c->moved > stall_ms(c)) {
 			errno = 0;
 			fault(c, "stalled");
 			conn_close(c);
