@@ -122,7 +122,7 @@ layers: $(PROGRAMS) ## fail on an include that points up
 demo: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## real requests and a packet flood against a guarded nginx (root)
 	@tests/demo/demo.sh
 
-bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk six ways, XDP ns per packet, clients in a flood (root); ROUNDS, SECONDS
+bench: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## wrk seven ways, XDP ns per packet, clients in a flood (root); ROUNDS, SECONDS
 	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/bench.sh
 	@tests/bench/flood.sh
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make bench`: wrk against the same nginx six ways, interleaved, medians of ROUNDS rounds; then ns per packet of the XDP
+# `make bench`: wrk against the same nginx seven ways, interleaved, medians of ROUNDS rounds; then ns per packet of the XDP
 # program. All on loopback inside a network namespace of its own. ROUNDS (5) and BENCH_SECONDS (4) a run.
 # shellcheck source-path=SCRIPTDIR/../e2e source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -8,11 +8,11 @@
 rounds=${ROUNDS:-5}
 seconds=${BENCH_SECONDS:-4}
 connections=32
-time_limit=$((rounds * 6 * (seconds + 3) + 300))
+time_limit=$((rounds * 7 * (seconds + 3) + 300))
 sandbox "$@"
 
-ways='direct guard guard-full guard-headers gateway haproxy'
-nginx_port=8080 haproxy_port=8070 gateway_port=8060
+ways='direct guard guard-full guard-headers gateway haproxy nginx'
+nginx_port=8080 haproxy_port=8070 gateway_port=8060 proxy_port=8050
 
 describe() {
 	echo "machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, Linux $(uname -r)"
@@ -45,6 +45,11 @@ nginx_bench_config() {
 			server {
 				listen 127.0.0.1:$nginx_port reuseport;
 				location / { return 200 "$(head -c 100 /dev/zero | tr '\0' x)"; }
+			}
+			upstream service { server 127.0.0.1:$nginx_port; keepalive 64; }
+			server {
+				listen 127.0.0.1:$proxy_port reuseport;
+				location / { proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection ""; }
 			}
 		}
 	END
@@ -88,12 +93,12 @@ status() {
 	in_server curl -s -o /dev/null -w '%{http_code}' "$@" "http://127.0.0.1:$port/"
 }
 
-# Each way must do its work before it is timed: the good token passes, no token does not.
+# Each way must do its work before it is timed: the good token passes, no token does not. nginx as a proxy looks at none.
 prove() {
 	local good bare want=401
 	good=$(status "$2" -H "$auth")
 	bare=$(status "$2")
-	[ "$1" != direct ] || want=200
+	[[ $1 != direct && $1 != nginx ]] || want=200
 	[ "$good $bare" = "200 $want" ] || bail "$1 does not do its work: $good with a token, $bare without"
 }
 
@@ -123,7 +128,7 @@ policy() {
 # The guard is away while the others are timed, so that they pay nothing for it.
 prepare() {
 	case $1 in
-	direct | haproxy) [ -z "$(pins)" ] || mpbpf unload >>"$log" 2>&1 || bail "unload failed: $(tail "$log")" ;;
+	direct | haproxy | nginx) [ -z "$(pins)" ] || mpbpf unload >>"$log" 2>&1 || bail "unload failed: $(tail "$log")" ;;
 	guard* | gateway)
 		policy "$1"
 		if [ -z "$(pins)" ]; then
@@ -180,6 +185,7 @@ for _ in $(seq "$rounds"); do
 		port=$nginx_port
 		[ "$name" != haproxy ] || port=$haproxy_port
 		[ "$name" != gateway ] || port=$gateway_port
+		[ "$name" != nginx ] || port=$proxy_port
 		measure "$name" "$port"
 	done
 	# Each way takes each place in turn: none is always the one after a warm cache.
@@ -194,6 +200,7 @@ way guard-full 'guard, licence, limits, metrics'
 way guard-headers 'the same, headers added'
 way gateway 'gateway, routed by host and path'
 way haproxy 'haproxy, jwt_verify'
+way nginx 'nginx, proxy_pass, no token checked'
 echo "cpu: user and system time of nginx, haproxy and mpbpfd (cpu.stat of their cgroup), without wrk and kernel threads"
 echo
 echo 'requests/s, round by round:'
