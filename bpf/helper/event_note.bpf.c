@@ -17,7 +17,7 @@ SEC("xdp") int event_note(struct xdp_md *ctx)
 	stats = bpf_map_lookup_elem(&xdp_stats, &zero);
 	if ((void *)(note + 1) > (void *)(long)ctx->data_end || !policy || !stats)
 		return XDP_ABORTED;
-	if (note->suppressed)
+	if (note->suppressed && policy->events)
 		__sync_fetch_and_add(&stats->events_suppressed, note->suppressed);
 	if (!event_due(policy, stats))
 		return XDP_DROP;

@@ -355,11 +355,13 @@ static __always_inline int capture_connect(struct bpf_sock_addr *ctx, struct con
 		return CAPTURE_PASS;
 	end = capture_target(ctx, capture, generation, c, &target, &cluster);
 	capture_count(capture->id, cluster, end);
-	capture_event(c, &target, end);
-	if (end != CAPTURE_END_DIRECT && end != CAPTURE_END_RELAY)
+	if (end != CAPTURE_END_DIRECT && end != CAPTURE_END_RELAY) {
+		capture_event(c, &target, end);
 		return capture_refuse(CAPTURE_ECONNREFUSED);
+	}
 	if (capture_remember(ctx, depth, c, &target, end) < 0)
 		return capture_refuse(CAPTURE_ENOMEM);
+	capture_event(c, &target, end);
 	*ret_to = target;
 	return CAPTURE_PASS;
 }

@@ -8,7 +8,7 @@
 . "${0%/*}/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../smuggle/services.sh
 . "$top/tests/smuggle/services.sh"
-streams=${SMUGGLE_STREAMS:-$(scaled 1000)}
+streams=${SMUGGLE_STREAMS:-$((slow > 1 ? 80 : 1000))}
 time_limit=${SMUGGLE_LIMIT:-$((2 * time_limit))}
 sandbox "$@"
 

@@ -8,7 +8,7 @@
 . "${0%/*}/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../smuggle/services.sh
 . "$top/tests/smuggle/services.sh"
-streams=${SMUGGLE_STREAMS:-$(scaled 2500)}
+streams=${SMUGGLE_STREAMS:-$((slow > 1 ? 200 : 2500))}
 time_limit=${SMUGGLE_LIMIT:-$((2 * time_limit))}
 sandbox "$@"
 

@@ -85,10 +85,11 @@ run_host() {
 	echo "vmtest: host: status $rc, $((SECONDS - since)) s${again:+, as \`make check\` found it}"
 }
 
-# Which guest has which tests: the longest first, each to the one that has the least so far, by the seconds that they took here.
+# Which guest has which tests: the longest first, each to the one that has the least so far, by the seconds that they took here, and
+# some for what each does to begin.
 share_out() {
 	rm -f "$vm"/lane*
-	awk -F '\t' 'FNR == NR { seconds[$1] = $6; next } { print seconds[$1] + 1 "\t" $1 }' "$results/host/results" "$vm/wanted" |
+	awk -F '\t' 'FNR == NR { seconds[$1] = $6; next } { print seconds[$1] + 3 "\t" $1 }' "$results/host/results" "$vm/wanted" |
 		sort -rn | awk -F '\t' -v lanes="$lanes" -v lane="$vm/lane" '{
 			for (i = least = 0; i < lanes; i++)
 				if (sum[i] < sum[least])
