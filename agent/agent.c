@@ -114,6 +114,7 @@ int agent_open(struct agent *agent, const struct agent_options *options, struct 
 		.lock_fd = -1,
 		.conn_update_fd = -1,
 		.event_note_fd = -1,
+		.own_link = -1,
 		.maps = MAPS_EMPTY,
 	};
 	r = runtime_open(options->pin_root, true, &agent->runtime);
@@ -240,6 +241,7 @@ void agent_close(struct agent *agent)
 		helper_close(agent->helper);
 	close_fd(&agent->conn_update_fd);
 	close_fd(&agent->event_note_fd);
+	close_fd(&agent->own_link);
 	if (agent->base)
 		event_base_free(agent->base);
 	config_free(agent->config);

@@ -45,7 +45,8 @@ struct agent {
 	struct steerwatch *steer;     /* NULL: nothing is steered */
 	struct capturewatch *capture; /* NULL: this kernel cannot capture */
 	bool captures;		      /* a configuration had a capture: our own sockets say what they are */
-	bool serving;		      /* all is open, privileges are dropped */
+	int own_link; /* by which the kernel knows from where they connect; -1: nothing that comes was captured */
+	bool serving; /* all is open, privileges are dropped */
 	int conn_update_fd, event_note_fd;
 	bool config_wrong; /* agent_open() failed for that */
 	bool loaded_here;  /* by this process, which takes it away again if it cannot serve */

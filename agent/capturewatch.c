@@ -91,7 +91,8 @@ static void clusters_follow(struct capturewatch *watch)
 	const struct agent *agent = watch->agent;
 	uint32_t generation = agent->maps.control->generation, changes;
 
-	if (!agent->gateway || !config_n_captures(agent->config))
+	if (!agent->gateway ||
+	    !(config_n_captures(agent->config, CAPTURE_OUT) || config_n_captures(agent->config, CAPTURE_IN)))
 		return;
 	changes = gateway_changes(agent->gateway);
 	if (watch->told && watch->generation == generation && watch->changes == changes)
@@ -141,14 +142,14 @@ static void watched_follow(struct capturewatch *watch)
 		struct watched *watched = &watch->watched[i];
 
 		for (size_t k = 0; k < config->n_listeners; k++)
-			watched->wanted |= config->listeners[k].mode == LISTENER_CAPTURE &&
+			watched->wanted |= listener_captures(&config->listeners[k], CAPTURE_OUT) &&
 					   capture_cgroup(config->listeners[k].cgroup) == watched->hash;
 		if (watched->wanted)
 			*to++ = *watched;
 	}
 	watch->n = to - watch->watched;
 	for (i = 0; i < config->n_listeners; i++)
-		if (config->listeners[i].mode == LISTENER_CAPTURE)
+		if (listener_captures(&config->listeners[i], CAPTURE_OUT))
 			watched_want(watch, config->listeners[i].cgroup);
 	for (i = 0; i < watch->n; i++)
 		watch->watched[i].wanted = false;
@@ -281,7 +282,7 @@ static bool add_clusters(const struct agent *agent, const char *listener, cJSON 
 	for (size_t i = 0; json && i < config->n_services; i++) {
 		if (!capture_leads_to(config, listener, config->services[i].name))
 			continue;
-		capture_stats_read(&agent->maps, listener, config->services[i].name, &stats);
+		capture_stats_read(&agent->maps, listener, false, config->services[i].name, &stats);
 		stats_add(total, &stats);
 		if (!add_numbers(cJSON_AddObjectToObject(json, config->services[i].name), &stats))
 			return false;
@@ -289,25 +290,28 @@ static bool add_clusters(const struct agent *agent, const char *listener, cJSON 
 	return json;
 }
 
-static bool add_capture(const struct agent *agent, const char *listener, cJSON *json)
+/* Of what comes the kernel knows no cluster by its name: those are under `gateway`, if it was relayed. */
+static bool add_capture(const struct agent *agent, const char *listener, bool out, cJSON *json)
 {
 	struct capture_stats total;
 
-	capture_stats_read(&agent->maps, listener, NULL, &total);
-	return json && add_clusters(agent, listener, cJSON_AddObjectToObject(json, "clusters"), &total) &&
-	       add_numbers(json, &total) && add_why(cJSON_AddObjectToObject(json, "refused_by"), &total);
+	capture_stats_read(&agent->maps, listener, !out, NULL, &total);
+	if (json && out && !add_clusters(agent, listener, cJSON_AddObjectToObject(json, "clusters"), &total))
+		return false;
+	return json && add_numbers(json, &total) && add_why(cJSON_AddObjectToObject(json, "refused_by"), &total);
 }
 
 bool capturewatch_stats(const struct agent *agent, struct cJSON *json)
 {
 	const struct config *config = agent->config;
-	cJSON *captures = config_n_captures(config) ? cJSON_AddObjectToObject(json, "capture") : NULL;
+	size_t n = config_n_captures(config, CAPTURE_OUT) + config_n_captures(config, CAPTURE_IN);
+	cJSON *captures = n ? cJSON_AddObjectToObject(json, "capture") : NULL;
 
 	if (!captures)
-		return !config_n_captures(config);
+		return !n;
 	for (size_t i = 0; i < config->n_listeners; i++)
 		if (config->listeners[i].mode == LISTENER_CAPTURE &&
-		    !add_capture(agent, config->listeners[i].name,
+		    !add_capture(agent, config->listeners[i].name, config->listeners[i].direction == CAPTURE_OUT,
 				 cJSON_AddObjectToObject(captures, config->listeners[i].name)))
 			return false;
 	return true;

@@ -16,6 +16,7 @@
 #include "core/system.h"
 #include "gateway/gateway.h"
 #include "loader/log.h"
+#include "loader/steering.h"
 
 static void on_note(const char *text)
 {
@@ -45,7 +46,7 @@ static uint32_t on_policy(void *data)
 	return __atomic_load_n(&agent->maps.control->generation, __ATOMIC_ACQUIRE);
 }
 
-/* Only a socket of a captured cgroup needs it, and mpbpfd may be in one. */
+/* Only a socket of a captured cgroup needs it, or one that goes to this host, and mpbpfd may have both. */
 static int on_connecting(void *data, int fd)
 {
 	const struct agent *agent = data;
@@ -53,11 +54,11 @@ static int on_connecting(void *data, int fd)
 	return __atomic_load_n(&agent->captures, __ATOMIC_RELAXED) ? capture_exempt(&agent->maps, fd) : 0;
 }
 
-static int on_relay_opened(void *data, const char *name, const int fds[2])
+static int on_relay_opened(void *data, const char *name, bool in, const int fds[2])
 {
 	const struct agent *agent = data;
 
-	return capture_relay_write(&agent->maps, name, fds);
+	return capture_relay_write(&agent->maps, name, in, fds);
 }
 
 static bool on_original(void *data, const struct addr *from, __be16 from_port, __be16 relay,
@@ -116,8 +117,19 @@ static int gateways_open(struct agent *agent)
 	if (agent->gateway)
 		return 0;
 	hooks.data = agent;
+	/* Another agent's. */
+	capture_own_clear(&agent->maps);
 	r = gateway_open(&hooks, system_processors(), &agent->gateway);
 	return r == 0 && agent->serving ? gateway_start(agent->gateway) : r;
+}
+
+/* For good: what is captured now may be again. */
+static int own_know(struct agent *agent)
+{
+	if (agent->own_link >= 0)
+		return 0;
+	agent->own_link = steering_know_own(agent->options->pin_root);
+	return agent->own_link < 0 ? agent->own_link : 0;
 }
 
 int gateways_prepare(struct agent *agent, const struct config *config, struct gateway_plan **ret,
@@ -131,8 +143,14 @@ int gateways_prepare(struct agent *agent, const struct config *config, struct ga
 	r = cgroup_judge(agent, config, ret_error);
 	if (r < 0)
 		return r;
-	if (config_n_captures(config))
+	if (config_n_captures(config, CAPTURE_OUT) || config_n_captures(config, CAPTURE_IN))
 		__atomic_store_n(&agent->captures, true, __ATOMIC_RELAXED);
+	r = config_n_captures(config, CAPTURE_IN) ? own_know(agent) : 0;
+	if (r < 0) {
+		snprintf(ret_error->text, sizeof(ret_error->text),
+			 "connections to this host cannot be captured: mpbpfd's own would be, too: %s", strerror(-r));
+		return r;
+	}
 	r = gateways_open(agent);
 	if (r < 0) {
 		snprintf(ret_error->text, sizeof(ret_error->text), "starting the gateway: %s", strerror(-r));

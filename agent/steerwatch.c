@@ -123,7 +123,7 @@ static int picture_take(struct steerwatch *watch, bool anew)
 		return -ENOMEM;
 	}
 	steer_numbers(config, numbers);
-	watch->wanted = false;
+	watch->wanted = config_n_captures(config, CAPTURE_IN);
 	for (size_t i = 0; i < taking.n; i++) {
 		taking.clusters[i] = (struct steered){ .number = numbers[i], .changed = true };
 		watch->wanted |= numbers[i];
@@ -230,7 +230,9 @@ static void attachment_follow(struct steerwatch *watch)
 	int r = watch->wanted ? steering_attach(pin_root) : steering_detach(pin_root);
 
 	if (r < 0 && r != watch->error)
-		log_line("steering is not attached, so that connections of gateways are relayed: %s", strerror(-r));
+		log_line(
+			"steering is not attached: connections of gateways are relayed, and none that comes is captured: %s",
+			strerror(-r));
 	watch->error = r;
 }
 

@@ -54,7 +54,7 @@ void capture_numbers(const struct config *config, uint32_t *ret)
 		bool led = false;
 
 		for (size_t k = 0; k < config->n_listeners && !led; k++)
-			led = config->listeners[k].mode == LISTENER_CAPTURE &&
+			led = listener_captures(&config->listeners[k], CAPTURE_OUT) &&
 			      capture_leads_to(config, config->listeners[k].name, config->services[i].name);
 		ret[i] = !led ? 0 : number < MPBPF_CAPTURE_CLUSTERS ? ++number : CAPTURE_RELAYED;
 	}
@@ -103,7 +103,7 @@ static int nets_write(const struct maps *maps, uint32_t generation, const struct
 		      uint32_t number)
 {
 	const struct cidr v4 = { .addr = cidr_v4, .prefix = 96 }, v6 = {};
-	uint64_t cgroup = capture_cgroup(l->cgroup);
+	uint64_t cgroup = l->cgroup ? capture_cgroup(l->cgroup) : 0;
 	int r = 0;
 
 	if (!number || !l->match.n_cidrs)
@@ -139,21 +139,24 @@ static void capture_of(const struct config *config, size_t listener, const uint3
 {
 	const struct listener_config *l = &config->listeners[listener];
 
-	*ret = (struct capture){ .id = name_hash(l->name), .by_source = has_source_rules(config, l) };
+	/* What comes has a source. */
+	*ret = (struct capture){ .id = capture_id(l->name, l->direction == CAPTURE_IN),
+				 .by_source = l->direction == CAPTURE_IN || has_source_rules(config, l) };
 	if (steer_count_rules(config, l) > MPBPF_STEER_RULES) {
 		ret->rules = (struct gateway){ .number = listener + 1, .rest = CAPTURE_RELAYED };
-		ret->by_source = 0;
+		ret->by_source = l->direction == CAPTURE_IN;
 	} else {
 		steer_gateway_of(config, listener, numbers, &ret->rules);
 	}
 	strncpy(ret->name, l->name, sizeof(ret->name) - 1);
-	strncpy(ret->cgroup, l->cgroup, sizeof(ret->cgroup) - 1);
+	if (l->cgroup)
+		strncpy(ret->cgroup, l->cgroup, sizeof(ret->cgroup) - 1);
 }
 
 /* Without the counters it is captured all the same. */
-static void counters_make(const struct maps *maps, const char *listener, const char *service)
+static void counters_make(const struct maps *maps, const struct listener_config *listener, const char *service)
 {
-	const struct capture_stats_key key = { .capture = name_hash(listener),
+	const struct capture_stats_key key = { .capture = capture_id(listener->name, listener->direction == CAPTURE_IN),
 					       .cluster = service ? name_hash(service) : 0 };
 	int n = libbpf_num_possible_cpus();
 	_cleanup_free_ struct capture_stats *none = n > 0 ? calloc(n, sizeof(*none)) : NULL;
@@ -170,10 +173,10 @@ static int capture_write(const struct maps *maps, const struct config *config, s
 	struct capture capture;
 	int r;
 
-	counters_make(maps, l->name, NULL);
+	counters_make(maps, l, NULL);
 	for (size_t i = 0; i < config->n_services; i++)
 		if (capture_leads_to(config, l->name, config->services[i].name))
-			counters_make(maps, l->name, config->services[i].name);
+			counters_make(maps, l, config->services[i].name);
 	capture_of(config, listener, numbers, &capture);
 	r = steer_networks_write(maps->fd[MAP_STEERS], config, listener, generation, numbers, key.number, false);
 	if (r == 0)
@@ -229,21 +232,54 @@ static int clusters_keep(const struct maps *maps, const struct config *config, u
 	return r;
 }
 
-int capture_publish(const struct maps *maps, const struct config *config, uint32_t generation)
+/* What comes to a guard or a gateway is not captured, though every port is. */
+static int others_keep(const struct maps *maps, const struct config *config, uint32_t generation)
 {
-	_cleanup_free_ uint32_t *numbers = calloc(config->n_services ?: 1, sizeof(*numbers));
+	const struct cidr v4 = { .addr = cidr_v4, .prefix = 96 }, v6 = {};
 	int r = 0;
 
-	if (!numbers)
-		return -ENOMEM;
-	capture_numbers(config, numbers);
+	for (size_t i = 0; r == 0 && i < config->n_listeners; i++) {
+		const struct listener_config *l = &config->listeners[i];
+		bool any4 = l->any || !memcmp(&l->address, &cidr_v4, sizeof(cidr_v4));
+		const struct cidr own = { .addr = l->address, .prefix = 128 };
+
+		if (l->mode == LISTENER_CAPTURE)
+			continue;
+		r = net_write(maps, generation, 0, l->port, any4 ? &v4 : &own, CAPTURE_NOT);
+		if (r == 0 && l->any)
+			r = net_write(maps, generation, 0, l->port, &v6, CAPTURE_NOT);
+	}
+	return r;
+}
+
+/* numbers: of the clusters that captures lead to: as connect knows them, and as sk_lookup does. */
+static int captures_write(const struct maps *maps, const struct config *config, uint32_t generation,
+			  const uint32_t *out, const uint32_t *in)
+{
+	int r = 0;
+
 	for (size_t i = 0; r == 0 && i < config->n_listeners; i++)
 		if (config->listeners[i].mode == LISTENER_CAPTURE)
 			r = ports_write(maps, generation, &config->listeners[i], 0);
 	for (size_t i = 0; r == 0 && i < config->n_listeners; i++)
 		if (config->listeners[i].mode == LISTENER_CAPTURE)
-			r = capture_write(maps, config, i, generation, numbers);
-	return r == 0 ? clusters_keep(maps, config, generation, numbers) : r;
+			r = capture_write(maps, config, i, generation,
+					  config->listeners[i].direction == CAPTURE_IN ? in : out);
+	return r == 0 && config_n_captures(config, CAPTURE_IN) ? others_keep(maps, config, generation) : r;
+}
+
+int capture_publish(const struct maps *maps, const struct config *config, uint32_t generation)
+{
+	_cleanup_free_ uint32_t *out = calloc(config->n_services ?: 1, sizeof(*out));
+	_cleanup_free_ uint32_t *in = calloc(config->n_services ?: 1, sizeof(*in));
+	int r;
+
+	if (!out || !in)
+		return -ENOMEM;
+	capture_numbers(config, out);
+	steer_numbers(config, in);
+	r = captures_write(maps, config, generation, out, in);
+	return r == 0 ? clusters_keep(maps, config, generation, out) : r;
 }
 
 /* ---- clusters ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Floor 3: capturing: the maps by which the kernel sends connections of a cgroup elsewhere, and what it tells of those that go
- * through the relay.
+ * Floor 3: capturing: the maps by which the kernel sends connections of a cgroup, or to this host, elsewhere, and what it tells of
+ * those that go through the relay.
  *
  * A configuration says what is captured: that goes into the maps with its generation. Which endpoints there are is the agent's to
  * say, again and again; before it has, everything goes through its relay.
@@ -54,10 +54,18 @@ uint64_t capture_netns(void);
 /* 0 or -errno. */
 int capture_cluster_write(const struct maps *maps, uint32_t number, const struct capture_cluster *cluster);
 
-/* A socket of ours that is going to connect: never captured. 0 or -errno. */
+/* A socket of ours that is going to connect: not captured on its way out. 0 or -errno. */
 int capture_exempt(const struct maps *maps, int fd);
-/* The listening sockets of the relay for the capture `name`; fds[]: by family, IPv4 first; -1: none. 0 or -errno. */
-int capture_relay_write(const struct maps *maps, const char *name, const int fds[2]);
+/*
+ * What goes there is not captured where it comes in, until it is (`is`). The kernel writes beside that from where sockets connect that
+ * capture_exempt() has seen. capture_own_clear(): none of it holds. 0 or -errno; -E2BIG: there are too many.
+ */
+int capture_own(const struct maps *maps, const struct addr *addr, __be16 port, bool is);
+void capture_own_clear(const struct maps *maps);
+/* The listening sockets of the relay for that capture; fds[]: by family, IPv4 first; -1: none. 0 or -errno. */
+int capture_relay_write(const struct maps *maps, const char *name, bool in, const int fds[2]);
+/* What relays and counters of a capture go by: what comes and what goes out may have the same name, one after the other. */
+uint64_t capture_id(const char *name, bool in);
 /* Forgets relays, and what was counted, of captures that there are no more. */
 void capture_purge(const struct maps *maps, const struct config *config);
 
@@ -66,6 +74,7 @@ bool capture_original(const struct maps *maps, const struct addr *from, __be16 f
 		      struct relayed *ret);
 
 /* What was counted of a capture, of connections to that service; NULL: that led to none, or which the relay found out. */
-void capture_stats_read(const struct maps *maps, const char *listener, const char *service, struct capture_stats *ret);
+void capture_stats_read(const struct maps *maps, const char *listener, bool in, const char *service,
+			struct capture_stats *ret);
 
 #endif

@@ -141,7 +141,8 @@ struct accept_proxy_config {
 	size_t n_trusted;     /* 0: every peer */
 };
 
-enum capture_direction { CAPTURE_NONE, CAPTURE_OUT };
+/* Connections that processes of a cgroup make; that come to this host. */
+enum capture_direction { CAPTURE_NONE, CAPTURE_OUT, CAPTURE_IN };
 
 /* Which connections are captured: those whose destination is among both, where both are given. */
 struct capture_match {
@@ -168,7 +169,7 @@ struct listener_config {
 	struct accept_proxy_config accept_proxy;
 	/* Captures; with the others nothing. */
 	enum capture_direction direction;
-	char *cgroup; /* absolute path, whether or not it is there */
+	char *cgroup; /* of those that go out: absolute path, whether or not it is there */
 	struct capture_match match;
 };
 
@@ -376,10 +377,15 @@ static inline bool listener_is_relayed(const struct listener_config *listener)
 	return listener->mode != LISTENER_GUARD;
 }
 
-/* How many listeners are guarded; have services; are captures. */
+static inline bool listener_captures(const struct listener_config *listener, enum capture_direction direction)
+{
+	return listener->mode == LISTENER_CAPTURE && listener->direction == direction;
+}
+
+/* How many listeners are guarded; have services; capture in that direction. */
 size_t config_n_guarded(const struct config *config);
 size_t config_n_relayed(const struct config *config);
-size_t config_n_captures(const struct config *config);
+size_t config_n_captures(const struct config *config, enum capture_direction direction);
 
 /*
  * Is there a guard on that port? Whatever its address: a service that is bound to all of them has that one.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Floor 3: listeners that capture what processes of a cgroup connect to. */
+/* Floor 3: listeners that capture what processes of a cgroup connect to, or what comes to this host. */
 #include <errno.h>
 #include <string.h>
 
 #include "core/config_internal.h"
 #include "mpbpf/capture.h"
 
-const char *const capture_directions[] = { "out", NULL };
+const char *const capture_directions[] = { "out", "in", NULL };
 
 const struct rule capture_match_rules[] = {
 	ARRAY("ports", struct capture_match, ports, n_ports, 1, MPBPF_CAPTURE_PORTS, &syn_port_rule),
@@ -79,12 +79,12 @@ static int twin_judge(struct reader *r, const struct listener_config *new)
 			continue;
 		if (++n == MPBPF_CAPTURES_MAX)
 			return listener_needs(r, "mode", "\"capture\"", "at most 64 listeners of that mode");
-		if (strcmp(l->cgroup, new->cgroup) || !share_port(&l->match, &new->match) ||
-		    !share_network(&l->match, &new->match))
+		if (l->direction != new->direction || (l->cgroup && strcmp(l->cgroup, new->cgroup)) ||
+		    !share_port(&l->match, &new->match) || !share_network(&l->match, &new->match))
 			continue;
 		path_key(r, "match");
-		return reader_fail(r, "(an object)", "no port and network that listeners[%zu] has in the same cgroup",
-				   i);
+		return reader_fail(r, "(an object)", "no port and network that listeners[%zu] has%s", i,
+				   l->cgroup ? " in the same cgroup" : "");
 	}
 	return 0;
 }
@@ -94,8 +94,10 @@ int capture_finish(struct reader *r, const struct listener_config *l)
 	if (l->protocol != LISTENER_TCP)
 		return listener_needs(r, "protocol", "\"http\"", "\"tcp\", for a capture looks at no byte");
 	if (!l->direction)
-		return listener_needs(r, "direction", "(missing)", "\"out\"");
-	if (!l->cgroup)
+		return listener_needs(r, "direction", "(missing)", "\"out\" or \"in\"");
+	if (l->direction == CAPTURE_IN && l->cgroup)
+		return listener_needs(r, "cgroup", "(given)", "a listener whose direction is \"out\"");
+	if (l->direction == CAPTURE_OUT && !l->cgroup)
 		return listener_needs(r, "cgroup", "(missing)", "an absolute path of at most 255 bytes");
 	if (!l->match.n_ports && !l->match.n_cidrs)
 		return listener_needs(r, "match", "(nothing)", "ports, cidrs or both");

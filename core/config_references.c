@@ -88,6 +88,31 @@ static int port_judge(struct reader *r, size_t i)
 	return 0;
 }
 
+/* Who listens there would never get a connection. Those that are captured on every port leave such ports alone. */
+static int captured_port_judge(struct reader *r, size_t i)
+{
+	const struct config *config = r->config;
+	const struct capture_match *match = &config->listeners[i].match;
+	char port[8];
+
+	for (size_t k = 0; k < match->n_ports; k++) {
+		for (size_t n = 0; n < config->n_listeners; n++) {
+			if (config->listeners[n].mode == LISTENER_CAPTURE ||
+			    config->listeners[n].port != match->ports[k])
+				continue;
+			path_key(r, "listeners");
+			path_index(r, i);
+			path_key(r, "match");
+			path_key(r, "ports");
+			path_index(r, k);
+			snprintf(port, sizeof(port), "%u", match->ports[k]);
+			return reader_fail(r, port, "a port that no guard and no gateway has, as listeners[%zu] does",
+					   n);
+		}
+	}
+	return 0;
+}
+
 /* Without a listener for them they may have been brought along; or its mode was forgotten. */
 static int warn_if_unused(struct reader *r)
 {
@@ -140,6 +165,8 @@ int gateway_finish(struct reader *r)
 			err = listener_judge(r, i);
 		if (err == 0 && config->listeners[i].mode == LISTENER_GATEWAY)
 			err = port_judge(r, i);
+		if (err == 0 && listener_captures(&config->listeners[i], CAPTURE_IN))
+			err = captured_port_judge(r, i);
 	}
 	return err < 0 ? err : warn_if_unused(r);
 }
@@ -162,12 +189,12 @@ size_t config_n_relayed(const struct config *config)
 	return n;
 }
 
-size_t config_n_captures(const struct config *config)
+size_t config_n_captures(const struct config *config, enum capture_direction direction)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < config->n_listeners; i++)
-		n += config->listeners[i].mode == LISTENER_CAPTURE;
+		n += listener_captures(&config->listeners[i], direction);
 	return n;
 }
 

@@ -121,7 +121,7 @@ static const struct rule listener_rules[] = {
 	  .expected = "true, false or {\"trusted\": [networks]}",
 	  FIELD(struct listener_config, accept_proxy),
 	  .of = accept_proxy_rules },
-	NAME("direction", struct listener_config, direction, capture_directions, CAPTURE_OUT, "\"out\""),
+	NAME("direction", struct listener_config, direction, capture_directions, CAPTURE_OUT, "\"out\" or \"in\""),
 	STRING("cgroup", struct listener_config, cgroup, is_cgroup_path, "an absolute path of at most 255 bytes"),
 	OBJECT("match", struct listener_config, match, capture_match_rules),
 	{},

@@ -115,7 +115,8 @@ void steer_numbers(const struct config *config, uint32_t *ret)
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		const struct listener_config *listener = &config->listeners[i];
 
-		if (listener->mode != LISTENER_GATEWAY || steer_listener_why(config, i) != STEER_WORKS)
+		if ((listener->mode != LISTENER_GATEWAY && !listener_captures(listener, CAPTURE_IN)) ||
+		    steer_listener_why(config, i) != STEER_WORKS)
 			continue;
 		mark(config, listener->cluster_name, ret);
 		for (size_t k = 0; k < config->n_source_routes; k++)
@@ -137,7 +138,7 @@ bool steer_wanted(const struct config *config)
 	steer_numbers(config, numbers);
 	for (size_t i = 0; i < config->n_services; i++)
 		any |= numbers[i];
-	return any;
+	return any || config_n_captures(config, CAPTURE_IN);
 }
 
 /* ---- gateways and their networks ---- */

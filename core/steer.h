@@ -28,7 +28,7 @@ const char *steer_why_text(enum steer_why why);
  * which is steered can lead to have none.
  */
 void steer_numbers(const struct config *config, uint32_t *ret);
-/* Is there any? */
+/* Is there any, or a capture of what comes, for which the same program works? */
 bool steer_wanted(const struct config *config);
 
 /*

@@ -82,10 +82,9 @@ static int cgroup_path(char *ret, size_t size)
 	return -ENOENT;
 }
 
-int system_in_cgroup(const char *dir)
+int system_own_cgroup(char ret[PATH_MAX])
 {
-	char mount[PATH_MAX], path[PATH_MAX], own[2 * PATH_MAX + 1], real[PATH_MAX];
-	size_t len = strlen(dir);
+	char mount[PATH_MAX], path[PATH_MAX], own[2 * PATH_MAX + 1];
 	int r = system_cgroup2(mount, sizeof(mount));
 
 	if (r == 0)
@@ -93,8 +92,17 @@ int system_in_cgroup(const char *dir)
 	if (r < 0)
 		return r;
 	snprintf(own, sizeof(own), "%s%s", mount, path);
-	if (!realpath(own, real))
-		return -errno;
+	return realpath(own, ret) ? 0 : -errno;
+}
+
+int system_in_cgroup(const char *dir)
+{
+	size_t len = strlen(dir);
+	char real[PATH_MAX];
+	int r = system_own_cgroup(real);
+
+	if (r < 0)
+		return r;
 	return !strncmp(real, dir, len) && (real[len] == '\0' || real[len] == '/');
 }
 

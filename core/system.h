@@ -3,6 +3,7 @@
 #ifndef MPBPF_CORE_SYSTEM_H
 #define MPBPF_CORE_SYSTEM_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -16,6 +17,8 @@ int system_cgroup2(char *ret, size_t size);
 /* How many processors this thread may run on: 1 where it cannot be told. */
 size_t system_processors(void);
 
+/* The directory of this process's cgroup (version 2). 0 or -errno. */
+int system_own_cgroup(char ret[PATH_MAX]);
 /* Is this process in the cgroup (version 2) of that directory, or below it? 1, 0, or -errno: it cannot be told. */
 int system_in_cgroup(const char *dir);
 

@@ -44,8 +44,11 @@ struct gateway_hooks {
 	uint32_t (*policy)(void *data);
 	/* Of ours, about to connect: it must not be captured. 0, or -errno: then it does not. NULL: nothing is. Called on any thread. */
 	int (*connecting)(void *data, int fd);
-	/* The capture `name` has these listening sockets now, by family, IPv4 first; -1: none. 0 or -errno. The gateway's thread. */
-	int (*relay_opened)(void *data, const char *name, const int fds[2]);
+	/*
+	 * The capture `name`, of what comes (`in`) or goes out, has these listening sockets now, by family, IPv4 first; -1: none. 0 or
+	 * -errno. The thread that prepares, or the gateway's.
+	 */
+	int (*relay_opened)(void *data, const char *name, bool in, const int fds[2]);
 	/* Where the client there, which came to that port of ours, wanted to go. false: it was not captured. On any thread. */
 	bool (*original)(void *data, const struct addr *from, __be16 from_port, __be16 relay,
 			 struct gateway_original *ret);

@@ -78,6 +78,7 @@ struct gate {
 	size_t index;  /* in the configuration in force */
 	bool gone;     /* not in it any more; ends with its last session */
 	bool captures; /* then the kernel alone knows where it listens, on this host, for either family */
+	bool in;       /* captures what comes: its sockets show where that wanted to go */
 	bool any;
 	struct place place;
 	int fds[2];	   /* -1: does not listen; the second is a capture's for IPv6 */

@@ -34,7 +34,8 @@ static bool gate_is_for(const struct gate *gate, const struct config *config, co
 {
 	const struct place place = listener_place(listener);
 
-	if (gate->gone || gate->captures != (listener->mode == LISTENER_CAPTURE))
+	if (gate->gone || gate->captures != (listener->mode == LISTENER_CAPTURE) ||
+	    gate->in != listener_captures(listener, CAPTURE_IN))
 		return false;
 	if (gate->captures)
 		return !strcmp(gate->name, listener->name) && !relay_is_guarded(gate, config);
@@ -59,7 +60,8 @@ static int relay_tell(struct gate *gate)
 	const struct gateway_hooks *hooks = gate->gateway->hooks;
 
 	gate->told = true;
-	return gate->captures && hooks->relay_opened ? hooks->relay_opened(hooks->data, gate->name, gate->fds) : 0;
+	return gate->captures && hooks->relay_opened ? hooks->relay_opened(hooks->data, gate->name, gate->in, gate->fds)
+						     : 0;
 }
 
 /* Does another relay stand for that name, until the plan is in force? */
@@ -68,7 +70,7 @@ static bool relay_is_there(const struct gate *gate)
 	const struct gate *other;
 
 	TAILQ_FOREACH(other, &gate->gateway->gates, link)
-	if (!other->gone && other->captures && !strcmp(other->name, gate->name))
+	if (!other->gone && other->captures && other->in == gate->in && !strcmp(other->name, gate->name))
 		return true;
 	return false;
 }
@@ -138,6 +140,7 @@ static int gate_new(struct gateway *gateway, const struct config *config, const 
 		return -ENOMEM;
 	gate->gateway = gateway;
 	gate->captures = listener->mode == LISTENER_CAPTURE;
+	gate->in = listener_captures(listener, CAPTURE_IN);
 	gate->any = listener->any;
 	gate->place = listener_place(listener);
 	gate->fds[0] = gate->fds[1] = -1;

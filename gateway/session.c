@@ -339,6 +339,15 @@ static bool session_original(struct session *session)
 	return true;
 }
 
+/* A connection that came to this host shows where it wanted to go. Who came to the relay itself was not sent there. */
+static bool session_came(const struct session *session)
+{
+	const struct gate *gate = session->gate;
+	const struct place *to = &session->destination;
+
+	return !is_loopback(&to->addr) || (ntohs(to->port) != gate->ports[0] && ntohs(to->port) != gate->ports[1]);
+}
+
 void session_accept(struct worker *worker, struct gate *gate, int client, const struct sockaddr_storage *peer)
 {
 	const struct listener_config *listener = &gate->gateway->config->listeners[gate->index];
@@ -357,7 +366,7 @@ void session_accept(struct worker *worker, struct gate *gate, int client, const 
 	/* What the client asked for: also where it did not ask for an address of ours. */
 	if (getsockname(client, (struct sockaddr *)&self, &len) == 0)
 		place_from(&self, &session->destination);
-	if (gate->captures && !session_original(session))
+	if (gate->captures && !(gate->in ? session_came(session) : session_original(session)))
 		session_refuse(session, REFUSED_UNCAPTURED);
 	else if (peer_is_trusted(&listener->accept_proxy, &session->source))
 		preface_await(session);

@@ -11,6 +11,7 @@
 #include "loader/apply.h"
 #include "loader/capturing.h"
 #include "loader/datapath.h"
+#include "loader/steering.h"
 
 static const char *error_text(int r)
 {
@@ -61,7 +62,8 @@ int apply_config(const char *pin_root, const struct maps *maps, const struct con
 			 "%s: it has listeners, but this data path was loaded without the L7 programs", path ?: "");
 		return -EOPNOTSUPP;
 	}
-	if (config_n_captures(config) && !capturing_pinned(pin_root)) {
+	if ((config_n_captures(config, CAPTURE_OUT) && !capturing_pinned(pin_root)) ||
+	    (config_n_captures(config, CAPTURE_IN) && !steering_pinned(pin_root))) {
 		snprintf(ret->text, sizeof(ret->text),
 			 "%s: it has captures, but this kernel cannot capture connections (`mpbpf check` says why)",
 			 path ?: "");

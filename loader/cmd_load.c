@@ -23,7 +23,11 @@ static void print_listener(const struct listener_config *listener, bool served)
 		printf("listener %s: port %u is a gateway%s\n", listener->name, listener->port, once);
 		break;
 	case LISTENER_CAPTURE:
-		printf("listener %s: connections out of %s are captured%s\n", listener->name, listener->cgroup, once);
+		if (listener->direction == CAPTURE_OUT)
+			printf("listener %s: connections out of %s are captured%s\n", listener->name, listener->cgroup,
+			       once);
+		else
+			printf("listener %s: connections to this host are captured%s\n", listener->name, once);
 		break;
 	}
 }

@@ -98,8 +98,12 @@ static void print_listener(const cJSON *json)
 {
 	const char *address = text_of(json, "address");
 
-	if (!strcmp(text_of(json, "mode"), "capture")) {
+	if (!strcmp(text_of(json, "direction"), "out")) {
 		printf("%-10s %s: connections out of %s\n", "listener", text_of(json, "name"), text_of(json, "cgroup"));
+		return;
+	}
+	if (!strcmp(text_of(json, "direction"), "in")) {
+		printf("%-10s %s: connections to this host\n", "listener", text_of(json, "name"));
 		return;
 	}
 	printf("%-10s %s: %s, %s%s, port %.0f\n", "listener", text_of(json, "name"), text_of(json, "protocol"),

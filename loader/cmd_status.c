@@ -43,7 +43,8 @@ static void print_status(const cJSON *json)
 		printf("%-12s %s port %.0f, %s\n", "listener", text_of(one, "address"), number_of(one, "port"),
 		       is_true(one, "require_auth") ? "token required" : "no token required");
 	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(json, "captures"))
-		printf("%-12s %s: connections out of %s, %s\n", "capture", text_of(one, "name"), text_of(one, "cgroup"),
+		printf("%-12s %s: connections %s%s, %s\n", "capture", text_of(one, "name"),
+		       text_of(one, "cgroup")[0] ? "out of " : "to this host", text_of(one, "cgroup"),
 		       is_true(one, "attached") ? "attached" : "not attached");
 	if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "listeners")) &&
 	    !cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "captures")))

@@ -137,7 +137,8 @@ int object_load(const struct config *config, const char *cgroup, struct mpbpf **
 		log_line(VMLINUX_BTF ": %s; a kernel with CONFIG_DEBUG_INFO_BTF=y is needed", strerror(errno));
 		return -EOPNOTSUPP;
 	}
-	if (config_n_captures(config) && !capturing_try()) {
+	if ((config_n_captures(config, CAPTURE_OUT) && !capturing_try()) ||
+	    (config_n_captures(config, CAPTURE_IN) && !steering_try())) {
 		log_line(
 			"this kernel cannot capture connections (`mpbpf check` says why), and a listener's mode is capture");
 		return -EOPNOTSUPP;

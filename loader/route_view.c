@@ -89,7 +89,9 @@ static void add_capture(cJSON *json, const struct listener_config *listener)
 	cJSON *match, *list;
 	char text[CIDR_TEXT_MAX];
 
-	cJSON_AddStringToObject(json, "cgroup", listener->cgroup);
+	cJSON_AddStringToObject(json, "direction", listener->direction == CAPTURE_IN ? "in" : "out");
+	if (listener->cgroup)
+		cJSON_AddStringToObject(json, "cgroup", listener->cgroup);
 	match = cJSON_AddObjectToObject(json, "match");
 	list = cJSON_AddArrayToObject(match, "ports");
 	for (size_t i = 0; i < listener->match.n_ports; i++)

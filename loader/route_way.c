@@ -138,7 +138,7 @@ static void add_capture(cJSON *json, const struct config *config, size_t listene
 
 void route_way_listener(cJSON *json, const struct config *config, size_t listener)
 {
-	if (config->listeners[listener].mode == LISTENER_CAPTURE)
+	if (listener_captures(&config->listeners[listener], CAPTURE_OUT))
 		add_way(json, "direct", "where the destination decides, and the cluster lets it");
 	else
 		add_why(json, steer_listener_why(config, listener));
@@ -157,7 +157,7 @@ void route_way_test(cJSON *json, const struct config *config, size_t listener, c
 	enum steer_why why = steer_listener_why(config, listener);
 	size_t service = answer->service - config->services;
 
-	if (config->listeners[listener].mode == LISTENER_CAPTURE) {
+	if (listener_captures(&config->listeners[listener], CAPTURE_OUT)) {
 		add_capture(json, config, listener, answer);
 		return;
 	}

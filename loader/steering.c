@@ -2,13 +2,16 @@
 /* Floor 5: the programs of steering: whether this kernel takes them, their pins, and the network namespace they work in. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "core/pins.h"
+#include "core/system.h"
 #include "core/util.h"
 #include "loader/log.h"
 #include "loader/object.h"
@@ -17,6 +20,7 @@
 
 #define PROGRAM "sk_lookup_steer"
 #define WALK "iter_listeners"
+#define OWN "capture_own"
 /* Below progs/: from there a new link is renamed over the old one. */
 #define STAGED "sk_lookup_link"
 
@@ -24,10 +28,14 @@
 
 static bool is_needed(const struct mpbpf *object, const struct bpf_map *map)
 {
-	const struct bpf_map *needed[] = { object->maps.control,     object->maps.gateways,    object->maps.steers,
-					   object->maps.clusters,    object->maps.backends,    object->maps.searches,
-					   object->maps.steer_stats, object->maps.endpoints,   object->maps.policies,
-					   object->maps.events,	     object->maps.event_gates, object->maps.xdp_stats };
+	const struct bpf_map *needed[] = {
+		object->maps.control,	    object->maps.gateways,	object->maps.steers,
+		object->maps.clusters,	    object->maps.backends,	object->maps.searches,
+		object->maps.steer_stats,   object->maps.endpoints,	object->maps.policies,
+		object->maps.events,	    object->maps.event_gates,	object->maps.xdp_stats,
+		object->maps.captures,	    object->maps.capture_nets,	object->maps.own_places,
+		object->maps.relay_sockets, object->maps.capture_stats, object->maps.captured
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (map == needed[i])
@@ -39,6 +47,7 @@ void steering_choose(struct mpbpf *object, bool with)
 {
 	bpf_program__set_autoload(object->progs.sk_lookup_steer, with);
 	bpf_program__set_autoload(object->progs.iter_listeners, with);
+	bpf_program__set_autoload(object->progs.capture_own, with);
 }
 
 int steering_load(struct mpbpf **ret)
@@ -91,6 +100,8 @@ int steering_pin(const struct mpbpf *object, const char *pin_root)
 	if (bpf_program__fd(object->progs.sk_lookup_steer) < 0)
 		return 0;
 	r = pin(bpf_program__fd(object->progs.sk_lookup_steer), pin_root, "progs", PROGRAM);
+	if (r == 0)
+		r = pin(bpf_program__fd(object->progs.capture_own), pin_root, "progs", OWN);
 	/* Attached to nothing: the agent begins a walk by it. */
 	if (r == 0)
 		r = link = bpf_link_create(bpf_program__fd(object->progs.iter_listeners), 0, BPF_TRACE_ITER, NULL);
@@ -99,6 +110,31 @@ int steering_pin(const struct mpbpf *object, const char *pin_root)
 	if (r < 0)
 		log_line("pinning " PROGRAM " and the link of " WALK ": %s", strerror(-r));
 	return r;
+}
+
+bool steering_pinned(const char *pin_root)
+{
+	char path[PIN_PATH_MAX];
+
+	return pins_path(path, pin_root, "progs", PROGRAM) == 0 && access(path, F_OK) == 0;
+}
+
+int steering_know_own(const char *pin_root)
+{
+	_cleanup_close_ int program = -1, cgroup = -1;
+	char path[PIN_PATH_MAX], own[PATH_MAX];
+	int r;
+
+	r = system_own_cgroup(own);
+	if (r == 0)
+		r = pins_path(path, pin_root, "progs", OWN);
+	if (r < 0)
+		return r;
+	cgroup = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cgroup < 0)
+		return -errno;
+	program = bpf_obj_get(path);
+	return program < 0 ? program : bpf_link_create(program, cgroup, BPF_CGROUP_SOCK_OPS, NULL);
 }
 
 /* ---- where it works ---- */

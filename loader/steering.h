@@ -14,6 +14,13 @@ bool steering_try(void);
 /* Before the load of an object: with them or without. */
 void steering_choose(struct mpbpf *object, bool with);
 
+/* Was it loaded with them? */
+bool steering_pinned(const char *pin_root);
+/*
+ * From now on the kernel notes from where sockets of this process's cgroup connect that capture_exempt() has seen. Returns a file
+ * descriptor, with whose end that ends, or -errno.
+ */
+int steering_know_own(const char *pin_root);
 /* Pins what the agent needs of them below pin_root, if they are loaded. 0, or -errno after logging. */
 int steering_pin(const struct mpbpf *object, const char *pin_root);
 

@@ -122,8 +122,12 @@ static cJSON *capture_json(const struct context *c, const struct capture *captur
 	cJSON *one = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(one, "name", capture->name);
-	cJSON_AddStringToObject(one, "cgroup", capture->cgroup);
-	cJSON_AddBoolToObject(one, "attached", capturing_attached(c->pin_root, capture_cgroup(capture->cgroup)));
+	cJSON_AddStringToObject(one, "direction", capture->cgroup[0] ? "out" : "in");
+	if (capture->cgroup[0])
+		cJSON_AddStringToObject(one, "cgroup", capture->cgroup);
+	cJSON_AddBoolToObject(one, "attached",
+			      capture->cgroup[0] ? capturing_attached(c->pin_root, capture_cgroup(capture->cgroup))
+						 : steering_attached(c->pin_root));
 	return one;
 }
 

@@ -21,8 +21,10 @@ static int tcp_pair(const struct maps *maps, int *ret_a, int *ret_b)
 	_cleanup_close_ int listener = -1, a = -1, b = -1;
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, from = {};
 	socklen_t len = sizeof(addr), from_len = sizeof(from);
+	static const struct addr loopback = { .b = { [10] = 0xff, 0xff, 127, 0, 0, 1 } };
 	struct sockaddr_in self = {};
 	socklen_t self_len = sizeof(self);
+	int r;
 
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -31,8 +33,13 @@ static int tcp_pair(const struct maps *maps, int *ret_a, int *ret_b)
 	/* An agent before this one may have left captures. Where the kernel has none, it refuses this. */
 	capture_exempt(maps, a);
 	if (bind(listener, (struct sockaddr *)&addr, len) || listen(listener, 1) ||
-	    getsockname(listener, (struct sockaddr *)&addr, &len) || connect(a, (struct sockaddr *)&addr, len))
+	    getsockname(listener, (struct sockaddr *)&addr, &len))
 		return -errno;
+	capture_own(maps, &loopback, addr.sin_port, true);
+	r = connect(a, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
+	capture_own(maps, &loopback, addr.sin_port, false);
+	if (r < 0)
+		return r;
 	b = accept4(listener, (struct sockaddr *)&from, &from_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (b < 0 || getsockname(a, (struct sockaddr *)&self, &self_len))
 		return -errno;

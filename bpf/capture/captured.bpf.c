@@ -44,4 +44,16 @@ SEC("?sockops") int capture_sockops(struct bpf_sock_ops *ops)
 	return 1;
 }
 
+/* On mpbpfd's own cgroup, while something that comes is captured. */
+SEC("?sockops") int capture_own(struct bpf_sock_ops *ops)
+{
+	__u32 op = ops->op, state = ops->args[1];
+
+	if (op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		own_begin(ops);
+	else if (op == BPF_SOCK_OPS_STATE_CB && state != BPF_TCP_SYN_SENT)
+		own_end(ops);
+	return 1;
+}
+
 char _license[] SEC("license") = "GPL";

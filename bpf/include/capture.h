@@ -64,6 +64,8 @@ static __always_inline struct capture *capture_find(__u32 generation, __u64 cgro
 	struct capture_key capture = { .generation = generation };
 	__u32 *number = bpf_map_lookup_elem(&capture_nets, &key);
 
+	if (number && *number == CAPTURE_NOT)
+		return NULL;
 	if (!number || !*number) {
 		key.port = 0;
 		number = bpf_map_lookup_elem(&capture_nets, &key);

@@ -94,6 +94,49 @@ static __always_inline void captured_option(struct bpf_sockopt *ctx)
 
 /* ---- sockops ---- */
 
+static __always_inline void own_place_of(struct bpf_sock_ops *ops, struct own_place *ret)
+{
+	__u32 family = ops->family, port = ops->local_port, v4 = ops->local_ip4;
+
+	ret->port = bpf_htons(port);
+	if (family == CAPTURED_AF_INET) {
+		ret->addr.w[2] = bpf_htonl(0xffff);
+		ret->addr.w[3] = v4;
+		return;
+	}
+	ret->addr.w[0] = ops->local_ip6[0];
+	ret->addr.w[1] = ops->local_ip6[1];
+	ret->addr.w[2] = ops->local_ip6[2];
+	ret->addr.w[3] = ops->local_ip6[3];
+}
+
+/* A socket of mpbpfd's is about to send its SYN: by now it has an address and a port, whichever routes gave it. */
+static __always_inline void own_begin(struct bpf_sock_ops *ops)
+{
+	struct captured *of = ops->sk ? bpf_sk_storage_get(&captured, ops->sk, NULL, 0) : NULL;
+	struct own_place place = {};
+	__u64 cookie;
+
+	if (!of || !(of->flags & CAPTURED_EXEMPT))
+		return;
+	cookie = bpf_get_socket_cookie(ops);
+	own_place_of(ops, &place);
+	bpf_map_update_elem(&own_places, &place, &cookie, BPF_ANY);
+	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+/* It has connected, or will not. */
+static __always_inline void own_end(struct bpf_sock_ops *ops)
+{
+	struct own_place place = {};
+	__u64 *cookie;
+
+	own_place_of(ops, &place);
+	cookie = bpf_map_lookup_elem(&own_places, &place);
+	if (cookie && *cookie && *cookie == bpf_get_socket_cookie(ops))
+		bpf_map_delete_elem(&own_places, &place);
+}
+
 static __always_inline void relayed_key_of(struct bpf_sock_ops *ops, const struct captured *of, struct relayed_key *ret)
 {
 	__u32 family = ops->family, port = ops->local_port, v4 = ops->local_ip4;

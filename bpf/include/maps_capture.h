@@ -13,7 +13,7 @@ struct {
 	__type(value, struct capture_cgroup);
 } capture_cgroups __weak SEC(".maps");
 
-/* Agent writes; connect reads. Full: the configuration is refused. */
+/* Agent writes; connect and sk_lookup read. Full: the configuration is refused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -45,6 +45,23 @@ struct {
 	__type(key, __u64);
 	__type(value, struct capture_relay);
 } relays __weak SEC(".maps");
+
+/* Agent writes, the kernel deletes at close; sk_lookup reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, 4 * MPBPF_CAPTURES_MAX);
+	__type(key, struct relay_socket_key);
+	__type(value, __u64);
+} relay_sockets __weak SEC(".maps");
+
+/* Agent and capture_own write and delete; sk_lookup reads. Full: a connection of mpbpfd's may be captured, and comes to its relay. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MPBPF_OWN_PLACES_MAX);
+	__type(key, struct own_place);
+	__type(value, __u64);
+} own_places __weak SEC(".maps");
 
 /* Connect writes, and for its own sockets the agent; getpeername and getsockopt read. Ends with the socket. */
 struct {

@@ -191,30 +191,26 @@ static __always_inline void steer_event(const struct steer_flow *flow, __u32 bac
 	event_emit(&event, stats);
 }
 
-/* Gives the connection to an endpoint's socket, or leaves it to the ordinary lookup. */
-static __always_inline void steer(struct bpf_sk_lookup *ctx)
+/* Gives the connection to an endpoint's socket, or leaves it to the ordinary lookup. false: there is no gateway that steers. */
+static __always_inline bool steer(struct bpf_sk_lookup *ctx, const struct steer_flow *flow, const struct control *c,
+				  __u32 generation)
 {
-	struct control *c = control_get();
-	struct listener_key key = {};
-	struct steer_flow flow = {};
+	struct listener_key key = { .generation = generation };
 	struct gateway *gateway;
-	__u32 generation, backend;
+	__u32 backend;
 	bool steered;
 
-	if (!c)
-		return;
-	generation = key.generation = READ_ONCE(c->generation);
-	steer_read(ctx, &flow);
-	gateway = gateway_find(&flow, &key);
+	gateway = gateway_find(flow, &key);
 	if (!gateway)
-		return;
-	backend = steer_backend_of(steer_cluster_of(gateway, generation, &flow.remote), generation, &flow, c);
+		return false;
+	backend = steer_backend_of(steer_cluster_of(gateway, generation, &flow->remote), generation, flow, c);
 	if (!backend)
-		return;
+		return true;
 	steered = steer_assign(ctx, backend);
 	steer_count(&key, steered);
 	if (steered)
-		steer_event(&flow, backend);
+		steer_event(flow, backend);
+	return true;
 }
 
 #endif

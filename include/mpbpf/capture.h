@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Floor 0: the contract of capturing: connections that processes of a cgroup make, and that go elsewhere than they were told.
+ * Floor 0: the contract of capturing: connections that processes of a cgroup make, or that come to this host, and that go elsewhere
+ * than they were told.
  *
  * The first that holds: the longest network of `capture_nets` for the destination and its port, else for every port, says which
  * capture takes it; that capture's networks of destinations, else its rules by source, say which cluster. A connection goes straight
@@ -24,8 +25,8 @@
 #define MPBPF_RELAYED_MAX 16384	     /* connections on their way to the relay */
 
 /*
- * Key of `capture_nets` (LPM). cgroup: the hash of its path. port 0: every port. The value is the number of a capture; 0: none, as
- * if no network covered the destination. prefixlen = CAPTURE_NET_PREFIX + prefix.
+ * Key of `capture_nets` (LPM). cgroup: the hash of its path; 0: what comes to this host. port 0: every port. The value is the number of
+ * a capture; 0: none, as if no network covered the destination; CAPTURE_NOT: none at all. prefixlen = CAPTURE_NET_PREFIX + prefix.
  */
 struct capture_net_key {
 	__u32 prefixlen;
@@ -37,6 +38,7 @@ struct capture_net_key {
 };
 
 #define CAPTURE_NET_PREFIX 128
+#define CAPTURE_NOT (~0U) /* a guard or a gateway listens there */
 
 /* Value of `capture_cgroups`: what a program is told of the cgroup that it works for. */
 struct capture_cgroup {
@@ -110,6 +112,25 @@ struct capture_relay {
 	__u32 pad;
 };
 
+/* `relay_sockets`: the same sockets. */
+struct relay_socket_key {
+	__u64 id;     /* of the capture */
+	__u32 family; /* 4 or 6 */
+	__u32 pad;
+};
+
+/*
+ * `own_places`: of mpbpfd's sockets: what comes from there, or goes there, is never captured as long as there is a relay. The value is
+ * the cookie of the socket that connects from there; 0: none does.
+ */
+struct own_place {
+	struct addr addr;
+	__be16 port;
+	__u16 pad;
+};
+
+#define MPBPF_OWN_PLACES_MAX 65536
+
 /* `relayed`: connections to the relay by their own address and port, and the port of the relay. */
 struct relayed_key {
 	struct addr addr;
@@ -130,7 +151,7 @@ struct capture_stats_key {
 };
 
 struct capture_stats {
-	__u64 direct;	   /* sent straight to an endpoint */
+	__u64 direct;	   /* sent straight to an endpoint, or given to its own socket */
 	__u64 relayed;	   /* sent to the relay */
 	__u64 no_route;	   /* refused: no rule leads anywhere */
 	__u64 no_endpoint; /* refused: none is healthy */
@@ -143,6 +164,8 @@ MPBPF_ASSERT_SIZE(struct capture, 8 + sizeof(struct gateway) + 8 + MPBPF_CAPTURE
 MPBPF_ASSERT_SIZE(struct capture_cluster, 40 + 24 * MPBPF_CAPTURE_ENDPOINTS);
 MPBPF_ASSERT_SIZE(struct captured, 48);
 MPBPF_ASSERT_SIZE(struct capture_relay, 24);
+MPBPF_ASSERT_SIZE(struct relay_socket_key, 16);
+MPBPF_ASSERT_SIZE(struct own_place, 20);
 MPBPF_ASSERT_SIZE(struct relayed_key, 20);
 MPBPF_ASSERT_SIZE(struct relayed, 32);
 MPBPF_ASSERT_SIZE(struct capture_stats, 40);

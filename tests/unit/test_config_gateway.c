@@ -25,7 +25,7 @@ static void full_example_gateways(void **state)
 	assert_cidr(&last->accept_proxy.trusted[1], "2001:db8::", 32);
 	assert_int_equal(config_n_guarded(config), 6);
 	assert_int_equal(config_n_relayed(config), 3);
-	assert_int_equal(config_n_captures(config), 1);
+	assert_int_equal(config_n_captures(config, CAPTURE_OUT), 1);
 	assert_int_equal(egress->n_weights, 2);
 	assert_int_equal(egress->weights[0], 3);
 	assert_int_equal(egress->policy, BALANCE_SOURCE_HASH);
@@ -131,7 +131,7 @@ static void captures_may_stand_side_by_side(void **state)
 			"}",
 			both[i][0], both[i][1]);
 		config = parse(text);
-		assert_int_equal(config_n_captures(config), 2);
+		assert_int_equal(config_n_captures(config, CAPTURE_OUT), 2);
 		assert_int_equal(config->n_warnings, 0);
 	}
 }

@@ -25,8 +25,10 @@ static int on_connecting(void *data, int fd)
 	return 0;
 }
 
-static int on_relay_opened(void *data, const char *name, const int fds[2])
+static int on_relay_opened(void *data, const char *name, bool in, const int fds[2])
 {
+	(void)in;
+
 	struct sockaddr_storage at;
 	socklen_t len = sizeof(at);
 
