@@ -284,10 +284,7 @@ struct route_config {
 
 enum last_octet { LAST_OCTET_ANY, LAST_OCTET_EVEN, LAST_OCTET_ODD };
 
-/*
- * One of four: a network that the client is in, or the destination; or the remainder of the client's low 32 bits, of which even
- * and odd are spellings.
- */
+/* A network of clients, or of destinations; or the remainder of the client's low 32 bits, of which even and odd are spellings. */
 struct source_match {
 	bool by_cidr, by_destination; /* the latter with captures only */
 	struct cidr cidr;	      /* of either; "::/0" is IPv6 alone: cidr_covers() */
@@ -387,9 +384,7 @@ size_t config_n_guarded(const struct config *config);
 size_t config_n_relayed(const struct config *config);
 size_t config_n_captures(const struct config *config, enum capture_direction direction);
 
-/*
- * Is there a guard on that port? Whatever its address: a service that is bound to all of them has that one.
- */
+/* Is there a guard on that port? Whatever its address: a service that is bound to all of them has that one. */
 bool config_guards_port(const struct config *config, uint16_t port);
 
 /* The service of that name, or NULL. */

@@ -42,7 +42,7 @@ static const struct capturing_program {
 
 /* ---- loading ---- */
 
-static bool is_needed(const struct mpbpf *object, const struct bpf_map *map)
+static void leave_out_others(struct mpbpf *object)
 {
 	const struct bpf_map *needed[] = { object->maps.control,      object->maps.steers,
 					   object->maps.captures,     object->maps.capture_cgroups,
@@ -52,10 +52,7 @@ static bool is_needed(const struct mpbpf *object, const struct bpf_map *map)
 					   object->maps.policies,     object->maps.events,
 					   object->maps.event_gates,  object->maps.xdp_stats };
 
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		if (map == needed[i])
-			return true;
-	return bpf_map__is_internal(map);
+	object_leave_out(object, needed, ARRAY_SIZE(needed));
 }
 
 void capturing_choose(struct mpbpf *object, bool with)
@@ -67,14 +64,11 @@ void capturing_choose(struct mpbpf *object, bool with)
 int capturing_load(struct mpbpf **ret)
 {
 	_cleanup_(object_free) struct mpbpf *object = mpbpf__open();
-	struct bpf_program *program;
-	struct bpf_map *map;
 	int r;
 
 	if (!object)
 		return -errno;
-	bpf_object__for_each_program(program, object->obj) bpf_program__set_autoload(program, false);
-	bpf_object__for_each_map(map, object->obj) bpf_map__set_autocreate(map, is_needed(object, map));
+	leave_out_others(object);
 	capturing_choose(object, true);
 	r = mpbpf__load(object);
 	if (r < 0)

@@ -19,6 +19,22 @@ void object_free(struct mpbpf **object)
 	mpbpf__destroy(*object);
 }
 
+void object_leave_out(struct mpbpf *object, const struct bpf_map *const *needed, size_t n)
+{
+	struct bpf_program *program;
+	struct bpf_map *map;
+
+	bpf_object__for_each_program(program, object->obj) bpf_program__set_autoload(program, false);
+	bpf_object__for_each_map(map, object->obj)
+	{
+		bool wanted = bpf_map__is_internal(map);
+
+		for (size_t i = 0; i < n; i++)
+			wanted |= map == needed[i];
+		bpf_map__set_autocreate(map, wanted);
+	}
+}
+
 static void leave_out_l7(struct mpbpf *object)
 {
 	struct bpf_program *programs[] = {

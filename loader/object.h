@@ -7,6 +7,7 @@
 
 #include "core/config.h"
 
+struct bpf_map;
 struct mpbpf;
 
 /*
@@ -19,6 +20,8 @@ struct mpbpf;
  * Returns 0 with *ret (mpbpf__destroy()) and *ret_l7, or -errno after logging why.
  */
 int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7);
+/* Before the load: no program is loaded, and of the maps these alone and what the compiler made. */
+void object_leave_out(struct mpbpf *object, const struct bpf_map *const *needed, size_t n);
 /* For _cleanup_(object_free). */
 void object_free(struct mpbpf **object);
 

@@ -26,7 +26,7 @@
 
 /* ---- loading ---- */
 
-static bool is_needed(const struct mpbpf *object, const struct bpf_map *map)
+static void leave_out_others(struct mpbpf *object)
 {
 	const struct bpf_map *needed[] = {
 		object->maps.control,	    object->maps.gateways,	object->maps.steers,
@@ -37,10 +37,7 @@ static bool is_needed(const struct mpbpf *object, const struct bpf_map *map)
 		object->maps.relay_sockets, object->maps.capture_stats, object->maps.captured
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		if (map == needed[i])
-			return true;
-	return bpf_map__is_internal(map);
+	object_leave_out(object, needed, ARRAY_SIZE(needed));
 }
 
 void steering_choose(struct mpbpf *object, bool with)
@@ -53,14 +50,11 @@ void steering_choose(struct mpbpf *object, bool with)
 int steering_load(struct mpbpf **ret)
 {
 	_cleanup_(object_free) struct mpbpf *object = mpbpf__open();
-	struct bpf_program *program;
-	struct bpf_map *map;
 	int r;
 
 	if (!object)
 		return -errno;
-	bpf_object__for_each_program(program, object->obj) bpf_program__set_autoload(program, false);
-	bpf_object__for_each_map(map, object->obj) bpf_map__set_autocreate(map, is_needed(object, map));
+	leave_out_others(object);
 	steering_choose(object, true);
 	r = mpbpf__load(object);
 	if (r < 0)

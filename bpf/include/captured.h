@@ -94,20 +94,20 @@ static __always_inline void captured_option(struct bpf_sockopt *ctx)
 
 /* ---- sockops ---- */
 
-static __always_inline void own_place_of(struct bpf_sock_ops *ops, struct own_place *ret)
+static __always_inline void local_place(struct bpf_sock_ops *ops, struct addr *addr, __be16 *ret_port)
 {
 	__u32 family = ops->family, port = ops->local_port, v4 = ops->local_ip4;
 
-	ret->port = bpf_htons(port);
+	*ret_port = bpf_htons(port);
 	if (family == CAPTURED_AF_INET) {
-		ret->addr.w[2] = bpf_htonl(0xffff);
-		ret->addr.w[3] = v4;
+		addr->w[2] = bpf_htonl(0xffff);
+		addr->w[3] = v4;
 		return;
 	}
-	ret->addr.w[0] = ops->local_ip6[0];
-	ret->addr.w[1] = ops->local_ip6[1];
-	ret->addr.w[2] = ops->local_ip6[2];
-	ret->addr.w[3] = ops->local_ip6[3];
+	addr->w[0] = ops->local_ip6[0];
+	addr->w[1] = ops->local_ip6[1];
+	addr->w[2] = ops->local_ip6[2];
+	addr->w[3] = ops->local_ip6[3];
 }
 
 /* A socket of mpbpfd's is about to send its SYN: by now it has an address and a port, whichever routes gave it. */
@@ -120,7 +120,7 @@ static __always_inline void own_begin(struct bpf_sock_ops *ops)
 	if (!of || !(of->flags & CAPTURED_EXEMPT))
 		return;
 	cookie = bpf_get_socket_cookie(ops);
-	own_place_of(ops, &place);
+	local_place(ops, &place.addr, &place.port);
 	bpf_map_update_elem(&own_places, &place, &cookie, BPF_ANY);
 	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
@@ -131,7 +131,7 @@ static __always_inline void own_end(struct bpf_sock_ops *ops)
 	struct own_place place = {};
 	__u64 *cookie;
 
-	own_place_of(ops, &place);
+	local_place(ops, &place.addr, &place.port);
 	cookie = bpf_map_lookup_elem(&own_places, &place);
 	if (cookie && *cookie && *cookie == bpf_get_socket_cookie(ops))
 		bpf_map_delete_elem(&own_places, &place);
@@ -139,19 +139,8 @@ static __always_inline void own_end(struct bpf_sock_ops *ops)
 
 static __always_inline void relayed_key_of(struct bpf_sock_ops *ops, const struct captured *of, struct relayed_key *ret)
 {
-	__u32 family = ops->family, port = ops->local_port, v4 = ops->local_ip4;
-
-	ret->port = bpf_htons(port);
 	ret->relay = of->target_port;
-	if (family == CAPTURED_AF_INET) {
-		ret->addr.w[2] = bpf_htonl(0xffff);
-		ret->addr.w[3] = v4;
-		return;
-	}
-	ret->addr.w[0] = ops->local_ip6[0];
-	ret->addr.w[1] = ops->local_ip6[1];
-	ret->addr.w[2] = ops->local_ip6[2];
-	ret->addr.w[3] = ops->local_ip6[3];
+	local_place(ops, &ret->addr, &ret->port);
 }
 
 /* The first segment is about to go out: only now it has an address and port, by which the relay asks. */
