@@ -86,7 +86,7 @@ SMUGGLE := $(BUILD)/tests/smuggle/smuggle
 
 # ---- targets ----
 
-.PHONY: all tests check check-unit check-prog check-fuzz check-e2e layers demo bench bench-memory bench-gateway bench-gateway-memory soak fuzz install clean deps lint format help
+.PHONY: all tests check check-unit check-prog check-fuzz check-e2e check-fast layers demo bench bench-memory bench-gateway bench-gateway-memory bench-fast soak soak-fast fuzz install clean deps lint format help
 .PHONY: kselftest kselftest-install vmtest kernels-doc
 
 all: $(PROGRAMS) ## build mpbpf and mpbpfd (default)
@@ -116,6 +116,12 @@ check-fuzz: $(FUZZ) $(FUZZ_TOOLS) | $(DEPS) ## a short, repeatable fuzz run and 
 check-e2e: $(PROGRAMS) $(E2E_TOOLS) $(PROG_BPF) $(SMUGGLE) | $(DEPS) ## end to end in network namespaces (root)
 	$(PROVE) $(PROVE_FLAGS) $(E2E)
 
+# Left out: what is not about clients, and what expects them elsewhere, short writes, or nothing to be left of the programs.
+FAST_OUT = capture% check docs fast% flows gateway_http hotplug interfaces interrupted lists load_failures malformed placement rates sanity \
+	selftest short_writes syn_guard unload xdp
+check-fast: $(PROGRAMS) $(E2E_TOOLS) $(PROG_BPF) $(SMUGGLE) | $(DEPS) ## the e2e tests with clients of this node and a fast path (root)
+	MPBPF_FAST=1 $(PROVE) $(PROVE_FLAGS) $(filter-out $(FAST_OUT:%=tests/e2e/t_%.sh),$(filter tests/e2e/t_%.sh,$(E2E)))
+
 layers: $(PROGRAMS) ## fail on an include that points up
 	tests/layers.sh
 
@@ -136,8 +142,14 @@ bench-gateway: $(PROGRAMS) $(BENCH_TOOLS) $(E2E_TOOLS) | $(DEPS) ## gateways aga
 bench-gateway-memory: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## memory of 10,000 connections through a gateway (root); CONNECTIONS
 	@CONNECTIONS='$(CONNECTIONS)' tests/bench/gateway_memory.sh
 
+bench-fast: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## past TCP against TCP, captures against a REDIRECT to HAProxy (root); ROUNDS, SECONDS
+	@ROUNDS='$(ROUNDS)' BENCH_SECONDS='$(SECONDS)' tests/bench/fast.sh
+
 soak: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## GB (20) through a gateway, byte by byte (root); SOAK_PATH: relay or steer
 	@GATEWAY_SOAK_GB='$(or $(GB),20)' GATEWAY_SOAK_PATH='$(or $(SOAK_PATH),relay)' tests/e2e/t_gateway_soak.sh
+
+soak-fast: $(PROGRAMS) $(E2E_TOOLS) | $(DEPS) ## GB (20) past TCP and by turns through it, byte by byte (root); CONNECTIONS
+	@FAST_SOAK_GB='$(or $(GB),20)' FAST_SOAK_CONNECTIONS='$(or $(CONNECTIONS),60)' tests/e2e/t_fast_soak.sh
 
 fuzz: $(FUZZ) $(FUZZ_TOOLS) $(PROGRAMS) $(E2E_TOOLS) $(SMUGGLE) | $(DEPS) ## a long fuzz run, smuggling too (root); FUZZ_SECONDS
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/long.sh

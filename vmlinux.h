@@ -676,18 +676,53 @@ typedef struct {
 	s64 counter;
 } atomic64_t;
 
-struct sock_common {
-	unsigned short skc_family;
-	volatile unsigned char skc_state;
-	possible_net_t skc_net;
-	atomic64_t skc_cookie;
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	s64 counter;
+} atomic_long_t;
+
+struct proto {
+	atomic_long_t *memory_allocated;
+	long *sysctl_mem;
 };
 
 struct list_head {
 	struct list_head *next;
 };
 
+struct wait_queue_head {
+	struct list_head head;
+};
+
+typedef struct wait_queue_head wait_queue_head_t;
+
+struct socket_wq {
+	wait_queue_head_t wait;
+};
+
+enum sock_flags { SOCK_URGINLINE = 2 };
+
+struct sock_common {
+	unsigned long skc_flags;
+	struct proto *skc_prot;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	atomic64_t skc_cookie;
+};
+
+
+struct refcount_struct {
+	atomic_t refs;
+};
+
+typedef struct refcount_struct refcount_t;
+
 struct sk_msg_sg {
+	u32 start;
 	u32 size;
 };
 
@@ -713,9 +748,28 @@ struct sk_psock {
 	struct sk_psock_progs progs;
 	struct sk_buff_head ingress_skb;
 	struct list_head ingress_msg;
+	u32 msg_tot_len;
+	refcount_t refcnt;
 };
 
+struct qspinlock {
+	atomic_t val;
+};
+
+typedef struct qspinlock arch_spinlock_t;
+
+struct raw_spinlock {
+	arch_spinlock_t raw_lock;
+};
+
+struct spinlock {
+	struct raw_spinlock rlock;
+};
+
+typedef struct spinlock spinlock_t;
+
 typedef struct {
+	spinlock_t slock;
 	int owned;
 } socket_lock_t;
 
@@ -729,7 +783,9 @@ struct sock {
 	struct {
 		int len;
 	} sk_backlog;
+	struct socket_wq *sk_wq;
 	struct socket *sk_socket;
+	u8 sk_shutdown;
 	void *sk_user_data;
 };
 

@@ -61,6 +61,7 @@ static void listeners_free(struct config *config)
 		free(listener->response_headers);
 		free(listener->cluster_name);
 		free(listener->accept_proxy.trusted);
+		free(listener->fast_peers);
 		free(listener->cgroup);
 		free(listener->match.ports);
 		free(listener->match.cidrs);

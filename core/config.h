@@ -132,7 +132,10 @@ struct auth_config {
 
 /* Who owns the sockets of a listener: the service itself; mpbpfd, which accepts and connects; or clients that know nothing of it. */
 enum listener_mode { LISTENER_GUARD, LISTENER_GATEWAY, LISTENER_CAPTURE };
-enum listener_protocol { LISTENER_HTTP, LISTENER_TCP }; /* TCP: gateways and captures only */
+enum listener_protocol { LISTENER_HTTP, LISTENER_TCP }; /* TCP: a guard's is for its fast path alone */
+
+/* Whether clients of this node may go past TCP: those that are trusted, where that was proven to work; all; none. */
+enum fast_path { FAST_PATH_AUTO, FAST_PATH_ON, FAST_PATH_OFF };
 
 /* Gateways: which connections begin with a PROXY header (version 1 or 2), and none does without one. */
 struct accept_proxy_config {
@@ -163,6 +166,9 @@ struct listener_config {
 	bool license_headers;	  /* default false */
 	char *response_headers;	  /* lines, each with CR LF; NULL: none */
 	struct auth_config *auth; /* NULL: the global block */
+	enum fast_path fast_path; /* guards and gateways; default FAST_PATH_AUTO */
+	struct cidr *fast_peers;  /* fast_path_peers: the clients that FAST_PATH_AUTO trusts */
+	size_t n_fast_peers;	  /* at most MPBPF_FAST_PEERS */
 	/* Gateways and captures. */
 	char *cluster_name; /* where goes what no route takes; NULL: nowhere */
 	/* Gateways. */
@@ -366,6 +372,12 @@ int config_keys_current(const struct config *config);
 static inline bool listener_is_guarded(const struct listener_config *listener)
 {
 	return listener->mode == LISTENER_GUARD || listener->protocol == LISTENER_HTTP;
+}
+
+/* Can a client's connection to it go past TCP at all, if it works here? */
+static inline bool listener_is_fast(const struct listener_config *listener)
+{
+	return listener->fast_path == FAST_PATH_ON || (listener->fast_path == FAST_PATH_AUTO && listener->n_fast_peers);
 }
 
 /* Does mpbpfd accept its connections, or those of them that have to be relayed? */

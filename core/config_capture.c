@@ -22,9 +22,16 @@ bool is_cgroup_path(const char *text)
 /* ---- which keys are for which mode ---- */
 
 static const char *const keys_of_captures[] = { "direction", "cgroup", "match", NULL };
-static const char *const keys_of_others[] = {
-	"address", "port", "enforce", "response_headers", "license_headers", "auth", "accept_proxy_protocol", NULL
-};
+static const char *const keys_of_others[] = { "address",
+					      "port",
+					      "enforce",
+					      "response_headers",
+					      "license_headers",
+					      "auth",
+					      "accept_proxy_protocol",
+					      "fast_path",
+					      "fast_path_peers",
+					      NULL };
 
 static bool is_capture(const cJSON *item)
 {

@@ -295,25 +295,11 @@ int listener_needs(struct reader *r, const char *key, const char *value, const c
 	return reader_fail(r, value, "%s", expected);
 }
 
-/* Keys that would be without effect are mistakes: what they promise is not kept. */
-int listener_mode_finish(struct reader *r, const struct listener_config *l)
+/* Whose requests nobody judges. */
+static int opaque_finish(struct reader *r, const struct listener_config *l)
 {
-	static const char gateway[] = "a listener whose mode is \"gateway\"";
-	static const char http[] = "a listener whose protocol is \"http\"",
-			  tcp[] = "a gateway whose protocol is \"tcp\"";
+	static const char http[] = "a listener whose protocol is \"http\"";
 
-	if (l->mode == LISTENER_CAPTURE)
-		return capture_finish(r, l);
-	if (l->mode != LISTENER_GATEWAY) {
-		if (l->protocol != LISTENER_HTTP)
-			return listener_needs(r, "protocol", "\"tcp\"", gateway);
-		if (l->cluster_name)
-			return listener_needs(r, "cluster_name", show_text(l->cluster_name).text, gateway);
-		return l->accept_proxy.enabled ? listener_needs(r, "accept_proxy_protocol", "(given)", gateway) : 0;
-	}
-	/* What is judged is the first byte on, in the kernel, which knows no PROXY header. */
-	if (l->protocol == LISTENER_HTTP)
-		return l->accept_proxy.enabled ? listener_needs(r, "accept_proxy_protocol", "(given)", tcp) : 0;
 	if (l->auth)
 		return listener_needs(r, "auth", "(an object)", http);
 	if (!l->enforce)
@@ -321,4 +307,39 @@ int listener_mode_finish(struct reader *r, const struct listener_config *l)
 	if (l->license_headers)
 		return listener_needs(r, "license_headers", "true", http);
 	return l->response_headers ? listener_needs(r, "response_headers", "(an object)", http) : 0;
+}
+
+static int guard_finish(struct reader *r, const struct listener_config *l)
+{
+	static const char gateway[] = "a listener whose mode is \"gateway\"";
+
+	if (l->cluster_name)
+		return listener_needs(r, "cluster_name", show_text(l->cluster_name).text, gateway);
+	if (l->accept_proxy.enabled)
+		return listener_needs(r, "accept_proxy_protocol", "(given)", gateway);
+	if (l->protocol == LISTENER_HTTP)
+		return 0;
+	/* There is nothing else to it. */
+	if (!listener_is_fast(l))
+		return listener_needs(
+			r, "fast_path", l->fast_path == FAST_PATH_OFF ? "\"off\"" : "\"auto\"",
+			"\"on\", or \"auto\" and `fast_path_peers`, of a guard whose protocol is \"tcp\"");
+	return opaque_finish(r, l);
+}
+
+/* Keys that would be without effect are mistakes: what they promise is not kept. */
+int listener_mode_finish(struct reader *r, const struct listener_config *l)
+{
+	if (l->mode == LISTENER_CAPTURE)
+		return capture_finish(r, l);
+	if (l->n_fast_peers && l->fast_path != FAST_PATH_AUTO)
+		return listener_needs(r, "fast_path_peers", "(an array)", "a listener whose fast_path is \"auto\"");
+	if (l->mode != LISTENER_GATEWAY)
+		return guard_finish(r, l);
+	/* What is judged is the first byte on, in the kernel, which knows no PROXY header. */
+	if (l->protocol == LISTENER_HTTP)
+		return l->accept_proxy.enabled ? listener_needs(r, "accept_proxy_protocol", "(given)",
+								"a gateway whose protocol is \"tcp\"")
+					       : 0;
+	return opaque_finish(r, l);
 }

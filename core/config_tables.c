@@ -98,6 +98,7 @@ static int listener_finish(struct reader *r, void *object)
 
 static const char *const listener_modes[] = { "guard", "gateway", "capture", NULL };
 static const char *const listener_protocols[] = { "http", "tcp", NULL };
+static const char *const fast_paths[] = { "auto", "on", "off", NULL };
 
 static const struct rule listener_rules[] = {
 	STRING("name", struct listener_config, name, is_name, NAME_TEXT, .flags = RULE_REQUIRED),
@@ -115,6 +116,8 @@ static const struct rule listener_rules[] = {
 	  .of = auth_rules,
 	  .finish = auth_finish,
 	  .flags = RULE_SECRET },
+	NAME("fast_path", struct listener_config, fast_path, fast_paths, FAST_PATH_AUTO, "\"auto\", \"on\" or \"off\""),
+	ARRAY("fast_path_peers", struct listener_config, fast_peers, n_fast_peers, 1, MPBPF_FAST_PEERS, &network_rule),
 	STRING("cluster_name", struct listener_config, cluster_name, is_name, NAME_TEXT),
 	{ .key = "accept_proxy_protocol",
 	  .read = read_accept_proxy,

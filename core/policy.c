@@ -135,6 +135,12 @@ static int write_rules(int fd, const struct config *config, size_t i, uint32_t g
 	return r;
 }
 
+/* The clients that a listener trusts with its fast path; with others the list is not asked. */
+static int write_fast_peers(int fd, const struct listener_config *listener, size_t i, uint32_t generation)
+{
+	return write_cidrs(fd, listener->fast_peers, listener->n_fast_peers, CIDR_FAST_PEERS + i, generation);
+}
+
 static int write_listeners(const struct maps *maps, const struct config *config, uint32_t generation,
 			   const struct numbers *numbers)
 {
@@ -146,11 +152,15 @@ static int write_listeners(const struct maps *maps, const struct config *config,
 		if (config->listeners[i].mode == LISTENER_CAPTURE)
 			continue;
 		r = listener_of(config, i, generation, &key, &value);
+		if (config->listeners[i].fast_path == FAST_PATH_AUTO && !maps->control->fast_proven)
+			value.flags &= ~LISTENER_FAST;
 		value.name = numbers->listeners[i];
 		if (r == 0)
 			r = insert(maps->fd[MAP_LISTENERS], &key, &value, BPF_NOEXIST);
 		if (r == 0 && value.rules == i)
 			r = write_rules(maps->fd[MAP_PATHS], config, i, generation, numbers);
+		if (r == 0)
+			r = write_fast_peers(maps->fd[MAP_CIDRS], &config->listeners[i], i, generation);
 	}
 	return r;
 }
@@ -286,8 +296,14 @@ static int write_generation(const struct maps *maps, const struct config *config
 static void switch_over(struct control *control, uint32_t generation, const struct config *config,
 			const char path[static sizeof(control->config_path)])
 {
+	uint32_t fast = 0;
+
+	for (size_t i = 0; i < config->n_listeners; i++)
+		fast += listener_is_fast(&config->listeners[i]) &&
+			(control->fast_proven || config->listeners[i].fast_path == FAST_PATH_ON);
 	memset(control->digest, 0, sizeof(control->digest));
 	__atomic_store_n(&control->generation, generation, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&control->fast_listeners, fast, __ATOMIC_RELAXED);
 	memcpy(control->config_path, path, sizeof(control->config_path));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	memcpy(control->digest, config->digest, sizeof(control->digest));

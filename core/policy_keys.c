@@ -145,7 +145,10 @@ int listener_of(const struct config *config, size_t i, uint32_t generation, stru
 		.rules = rules_set_of(config, i),
 		.flags = (auth->require_auth ? LISTENER_REQUIRE_AUTH : 0) | (listener->enforce ? 0 : LISTENER_DRY_RUN) |
 			 (overfull(&config->license) ? LISTENER_OVERFULL : 0) |
-			 (listener_is_guarded(listener) ? 0 : LISTENER_GONE),
+			 (listener_is_guarded(listener) ? 0 : LISTENER_GONE) |
+			 (listener->protocol == LISTENER_HTTP ? 0 : LISTENER_OPAQUE) |
+			 (listener_is_fast(listener) ? LISTENER_FAST : 0) |
+			 (listener->fast_path == FAST_PATH_ON ? LISTENER_FAST_ALL : 0),
 		.rule_first = first,
 		.limits = rules_default_limits(config, i),
 		.headers = headers_place(config, i),

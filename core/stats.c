@@ -259,7 +259,9 @@ cJSON *stats_json(const struct stats *stats)
 			 { "open", stats->conns_open > 0 ? stats->conns_open : 0 },
 			 { "unguarded_at_load", stats->unguarded }, { "refused", r->refused }, { "broken", r->broken },
 			 { "closed", r->conns_closed }, { "held_packets", r->held }, { "measured", r->measured },
-			 { "unmeasured", r->unmeasured }, { "unadded", r->unadded }, { "unclosed", stats->unclosed }))
+			 { "unmeasured", r->unmeasured }, { "unadded", r->unadded }, { "unclosed", stats->unclosed }) &&
+	    ADD_COUNTERS(json, "fast_path", { "connections", r->fast }, { "requests", r->fast_requests },
+			 { "denied", r->fast_denied }, { "messages", r->fast_messages }, { "full", r->fast_full }))
 		return json;
 	cJSON_Delete(json);
 	return NULL;

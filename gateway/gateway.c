@@ -93,9 +93,9 @@ void gateway_refused(struct worker *worker, const struct place *source, const st
 
 /* ---- sockets ---- */
 
-int gateway_connect(struct gateway *gateway, const struct place *place)
+int gateway_connect(struct gateway *gateway, const struct place *place, bool spliced)
 {
-	_cleanup_close_ int fd = socket_open(place);
+	_cleanup_close_ int fd = socket_open(place, spliced);
 	int r = fd < 0 ? fd : 0;
 
 	if (r == 0 && gateway->hooks->connecting)

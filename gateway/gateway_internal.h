@@ -137,8 +137,8 @@ void gateway_note(struct gateway *gateway, const char *format, ...) __attribute_
 void gateway_taken(struct worker *worker, const struct place *source, const struct place *dest, enum connection_way way,
 		   const struct place *endpoint);
 void gateway_refused(struct worker *worker, const struct place *source, const struct place *dest, enum refusal why);
-/* A socket on its way to `place`: as socket_connect(). On any thread. */
-int gateway_connect(struct gateway *gateway, const struct place *place);
+/* A socket on its way to `place`: as socket_open() and socket_connect(). On any thread. */
+int gateway_connect(struct gateway *gateway, const struct place *place, bool spliced);
 /* The endpoints of a cluster are others, or their health is. */
 void gateway_changed(struct gateway *gateway);
 /* Descriptors are short: said once in a while. On any thread. */

@@ -152,6 +152,8 @@ static void server_connected(struct http_server *server)
 	struct http_client *client = server->client;
 	int r = -socket_error(server->peer.fd);
 
+	/* Only now: an endpoint of this node may have its fast path. */
+	socket_inline(server->peer.fd, true);
 	if (r == 0)
 		r = proxy_send(server);
 	if (r < 0) {
@@ -193,7 +195,7 @@ int http_server_connect(struct http_client *client, struct upstream *upstream)
 
 	if (!server)
 		return -ENOMEM;
-	fd = gateway_connect(client->worker->gateway, &upstream->place);
+	fd = gateway_connect(client->worker->gateway, &upstream->place, false);
 	if (fd < 0) {
 		free(server);
 		return fd;

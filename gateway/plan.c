@@ -91,7 +91,7 @@ static int relay_socket(const struct place *place, int *ret_fd, uint16_t *ret_po
 	struct place at;
 
 	close_fd(ret_fd);
-	*ret_fd = socket_listen(place, false);
+	*ret_fd = socket_listen(place, false, true);
 	if (*ret_fd < 0)
 		return *ret_fd;
 	if (getsockname(*ret_fd, (struct sockaddr *)&self, &len) < 0)
@@ -120,13 +120,13 @@ static int relay_listen(struct gate *gate, const struct config *config)
 	return tries < RELAY_TRIES ? r : -EADDRINUSE;
 }
 
-static int gate_listen(struct gate *gate, const struct config *config)
+static int gate_listen(struct gate *gate, const struct config *config, const struct listener_config *listener)
 {
 	if (!gate->name)
 		return -ENOMEM;
 	if (gate->captures)
 		return relay_listen(gate, config);
-	gate->fds[0] = socket_listen(&gate->place, gate->any);
+	gate->fds[0] = socket_listen(&gate->place, gate->any, listener->protocol != LISTENER_HTTP);
 	return gate->fds[0] < 0 ? gate->fds[0] : 0;
 }
 
@@ -149,7 +149,7 @@ static int gate_new(struct gateway *gateway, const struct config *config, const 
 		TAILQ_INIT(&gate->shares[i].sessions);
 		TAILQ_INIT(&gate->shares[i].clients);
 	}
-	r = gate_listen(gate, config);
+	r = gate_listen(gate, config, listener);
 	/* When the kernel goes by the plan, it must find who waits for connections. One that stands there does, until then. */
 	if (r == 0 && !relay_is_there(gate))
 		r = relay_tell(gate);
@@ -305,6 +305,14 @@ static void gates_leave(struct gateway *gateway, const struct config *config)
 		gate_stop(gate);
 }
 
+/* As of sockets that are relayed, or not: the protocol may be another than when it began to listen. */
+static void gate_inline(const struct gate *gate, bool spliced)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(gate->fds); i++)
+		if (gate->fds[i] >= 0)
+			socket_inline(gate->fds[i], spliced);
+}
+
 static void gates_keep(struct gateway *gateway, const struct config *config)
 {
 	struct gate *gate;
@@ -319,6 +327,7 @@ static void gates_keep(struct gateway *gateway, const struct config *config)
 		if (!gate->gone) {
 			gate->index = i;
 			gate_rename(gate, config->listeners[i].name);
+			gate_inline(gate, config->listeners[i].protocol != LISTENER_HTTP);
 		}
 		if (gate->gone || config->listeners[i].protocol != LISTENER_HTTP)
 			http_leave(gate);

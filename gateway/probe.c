@@ -159,7 +159,7 @@ static void on_timer(evutil_socket_t fd, short what, void *data)
 	}
 	probe->len = 0;
 	event_add(&probe->timer, &timeout);
-	probe->fd = r = gateway_connect(probe->upstream->backend->gateway, &probe->upstream->place);
+	probe->fd = r = gateway_connect(probe->upstream->backend->gateway, &probe->upstream->place, true);
 	if (r >= 0)
 		r = probe_await(probe, EV_WRITE, on_connected);
 	/* Descriptors and the like are ours to lack. */

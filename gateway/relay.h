@@ -5,7 +5,7 @@
  *
  * What one side does the other sees: bytes in their order, the end of a direction (shutdown), a reset. A side that does not
  * read stops the other one from sending: nothing is read while what was read before has not gone. Urgent data goes as what it
- * is beside that, bytes in their place (RFC 6093): the sockets must be as socket_tune() makes them. Neither may be in a sockmap:
+ * is beside that, bytes in their place (RFC 6093): the sockets must be as socket_open() makes them. Neither may be in a sockmap:
  * splice(2) moves nothing there (docs/kernel-notes.md). The process must ignore SIGPIPE, which splice(2) cannot be told not to
  * send.
  */

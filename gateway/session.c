@@ -229,7 +229,7 @@ static void upstream_connect(struct session *session, struct upstream *upstream)
 
 	upstream_enter(session, upstream);
 	session->opening->tried[session->opening->n_tried++] = upstream->place;
-	session->server = r = gateway_connect(session->worker->gateway, &upstream->place);
+	session->server = r = gateway_connect(session->worker->gateway, &upstream->place, true);
 	if (r >= 0)
 		r = await_connection(session);
 	if (r >= 0)
@@ -355,6 +355,7 @@ void session_accept(struct worker *worker, struct gate *gate, int client, const 
 	struct sockaddr_storage self;
 	socklen_t len = sizeof(self);
 
+	socket_inline(client, true); /* it may have come when the listener's protocol was another */
 	if (!session) {
 		gate_share(gate, worker)->counts.refused[REFUSED_RESOURCES]++;
 		worker_left(worker);

@@ -96,10 +96,16 @@ static void option_set(int fd, int level, int option, int value)
 	setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-void socket_tune(int fd)
+void socket_inline(int fd, bool in)
 {
+	option_set(fd, SOL_SOCKET, SO_OOBINLINE, in);
+}
+
+static void socket_tune(int fd, bool spliced)
+{
+	if (spliced)
+		socket_inline(fd, true);
 	option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	option_set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	option_set(fd, IPPROTO_TCP, TCP_INQ, 1);
 	option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
@@ -107,14 +113,14 @@ void socket_tune(int fd)
 	option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_TRIES);
 }
 
-static int listen_at(const struct sockaddr_storage *at, socklen_t len, bool v6only)
+static int listen_at(const struct sockaddr_storage *at, socklen_t len, bool v6only, bool spliced)
 {
 	_cleanup_close_ int fd = socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
 	option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	socket_tune(fd); /* accepted sockets inherit it */
+	socket_tune(fd, spliced); /* accepted sockets inherit it */
 	if (at->ss_family == AF_INET6)
 		option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only);
 	if (bind(fd, (const struct sockaddr *)at, len) < 0 || listen(fd, SOMAXCONN) < 0)
@@ -122,29 +128,29 @@ static int listen_at(const struct sockaddr_storage *at, socklen_t len, bool v6on
 	return TAKE_FD(fd);
 }
 
-int socket_listen(const struct place *place, bool any)
+int socket_listen(const struct place *place, bool any, bool spliced)
 {
 	struct sockaddr_storage at = {};
 	struct place v4 = { .addr.b = { [10] = 0xff, [11] = 0xff }, .port = place->port };
 	int fd;
 
 	if (!any)
-		return listen_at(&at, place_to(place, &at), true);
+		return listen_at(&at, place_to(place, &at), true, spliced);
 	((struct sockaddr_in6 *)&at)->sin6_family = AF_INET6;
 	((struct sockaddr_in6 *)&at)->sin6_port = place->port;
-	fd = listen_at(&at, sizeof(struct sockaddr_in6), false);
+	fd = listen_at(&at, sizeof(struct sockaddr_in6), false, spliced);
 	if (fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL)
 		return fd;
-	return listen_at(&at, place_to(&v4, &at), true);
+	return listen_at(&at, place_to(&v4, &at), true, spliced);
 }
 
-int socket_open(const struct place *place)
+int socket_open(const struct place *place, bool spliced)
 {
 	int fd = socket(cidr_is_v4(&place->addr) ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	socket_tune(fd);
+	socket_tune(fd, spliced);
 	return fd;
 }
 

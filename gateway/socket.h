@@ -33,22 +33,23 @@ bool socket_is_closed(int fd);
 bool socket_is_reset(int fd);
 /* close(2) will send RST, and throw away what was not sent. */
 void socket_reset_on_close(int fd);
-/*
- * What every relayed socket has: no delay of small segments; urgent bytes in their place; recvmsg(2) tells what is left; the
- * peer's silent death is noticed.
- */
-void socket_tune(int fd);
+/* Whether urgent bytes are in their place. Accepted sockets inherit it. */
+void socket_inline(int fd, bool in);
 
 /*
+ * What every socket of a gateway has: no delay of small segments; recvmsg(2) tells what is left; the peer's silent death is noticed.
+ * spliced: bytes will be moved by splice(2), and urgent ones are in their place from the start; a data path leaves such a socket to
+ * TCP alone (fast_is_urgent() in bpf/include/pairing.h).
+ *
  * socket_listen - a TCP socket that listens at `place`, not blocking
  * any: every address of both families, or of IPv4 where there is no IPv6; place->addr is not looked at. An address of IPv6
  * is that address alone, "::ffff:0.0.0.0" every one of IPv4.
  *
  * Returns the file descriptor or -errno.
  */
-int socket_listen(const struct place *place, bool any);
+int socket_listen(const struct place *place, bool any, bool spliced);
 /* A TCP socket that can connect to `place`. Returns the file descriptor or -errno. */
-int socket_open(const struct place *place);
+int socket_open(const struct place *place, bool spliced);
 /* Puts it on its way; it is writable once that is decided. Returns 0 or -errno. */
 int socket_connect(int fd, const struct place *place);
 /* The address of this host from which packets to `to` are sent. Returns 0 or -errno. */

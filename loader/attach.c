@@ -27,6 +27,8 @@ static const struct verdict_program {
 } verdict_programs[] = {
 	{ "sk_skb_request", MAP_SOCKETS, BPF_SK_SKB_VERDICT },
 	{ "sk_msg_response", MAP_SOCKETS, BPF_SK_MSG_VERDICT },
+	{ "sk_skb_client", MAP_CLIENT_SOCKETS, BPF_SK_SKB_VERDICT },
+	{ "sk_msg_request", MAP_CLIENT_SOCKETS, BPF_SK_MSG_VERDICT },
 	{ "sk_msg_handback", MAP_HELPER, BPF_SK_MSG_VERDICT },
 };
 

@@ -53,6 +53,7 @@ enum check_feature {
 	CHECK_SLEEPABLE_LOCK,
 	CHECK_SK_LOOKUP,
 	CHECK_CAPTURE,
+	CHECK_FAST_PATH,
 	CHECK_MAX
 };
 
@@ -144,5 +145,6 @@ int check_tcp_walk(struct check *c);
 int check_sleepable_lock(struct check *c);
 int check_sk_lookup(struct check *c);
 int check_capture(struct check *c);
+int check_fast_path(struct check *c);
 
 #endif

@@ -59,6 +59,8 @@ static int attach_verdicts(struct check *c)
 	} verdicts[] = {
 		{ object->progs.sk_skb_request, MAP_SOCKETS, BPF_SK_SKB_VERDICT },
 		{ object->progs.sk_msg_response, MAP_SOCKETS, BPF_SK_MSG_VERDICT },
+		{ object->progs.sk_skb_client, MAP_CLIENT_SOCKETS, BPF_SK_SKB_VERDICT },
+		{ object->progs.sk_msg_request, MAP_CLIENT_SOCKETS, BPF_SK_MSG_VERDICT },
 		{ object->progs.sk_msg_handback, MAP_HELPER, BPF_SK_MSG_VERDICT },
 	};
 	int r;

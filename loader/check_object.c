@@ -56,8 +56,8 @@ static int make_config(struct check *c, bool l7, struct config **ret)
 /* The same programs on smaller maps: room for what is tried here. */
 static int shrink(struct mpbpf *object, bool l7)
 {
-	struct bpf_map *maps[] = { object->maps.sources, object->maps.verdicts, object->maps.sockets,
-				   object->maps.conns };
+	struct bpf_map *maps[] = { object->maps.sources, object->maps.verdicts,	      object->maps.sockets,
+				   object->maps.conns,	 object->maps.client_sockets, object->maps.fast_clients };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(maps); i++)

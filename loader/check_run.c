@@ -82,6 +82,8 @@ const struct check_row check_rows[CHECK_MAX] = {
 	[CHECK_CAPTURE] = { "capture", 0, NEED(CHECK_BTF) | NEED(CHECK_CGROUP2),
 			    "nothing: a configuration with a listener whose mode is capture is refused",
 			    check_capture },
+	[CHECK_FAST_PATH] = { "fast_path", 0, NEED(CHECK_GUARD_REPLY),
+			      "all goes by TCP, but for listeners whose fast_path is on", check_fast_path },
 };
 
 int check_ok(struct check *c, const char *format, ...)

@@ -31,8 +31,10 @@
  * xdp_ingress, which the agent attaches to interfaces that come back; and programs that no link holds: they are attached to
  * maps, or run by the agent.
  */
-static const char *const pinned_programs[] = { "xdp_ingress",	 "conn_update",	    "event_note",
-					       "sk_skb_request", "sk_msg_response", "sk_msg_handback" };
+static const char *const pinned_programs[] = {
+	"xdp_ingress",	   "conn_update",   "event_note",     "sk_skb_request",
+	"sk_msg_response", "sk_skb_client", "sk_msg_request", "sk_msg_handback"
+};
 
 void interrupts_block(void)
 {
@@ -108,21 +110,22 @@ static int prepare_pins(const char *pin_root, int *ret_fd)
 	return r;
 }
 
-static int fill_control(struct control *control)
+static int fill_control(struct control *control, bool fast)
 {
 	if (getrandom(control->hash_key, sizeof(control->hash_key), 0) != sizeof(control->hash_key))
 		return -errno;
 	control->wall_offset_ns = clock_wall_offset();
 	control->loaded_at = clock_ns(CLOCK_BOOTTIME);
+	control->fast_proven = fast;
 	control->abi = MPBPF_ABI_VERSION;
 	return 0;
 }
 
-static int fill_maps(const struct maps *maps, const struct config *config, const char *config_path)
+static int fill_maps(const struct maps *maps, const struct config *config, const char *config_path, bool fast)
 {
 	int r;
 
-	r = fill_control(maps->control);
+	r = fill_control(maps->control, fast);
 	if (r == 0)
 		r = policy_publish(maps, config, config_path);
 	if (r == -ENAMETOOLONG)
@@ -268,6 +271,7 @@ int datapath_load(const struct load_request *request, const struct config *confi
 	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
 	_cleanup_close_ int bpffs = -1;
 	struct load_report report = {};
+	bool fast = false;
 	int r;
 
 	r = check_request(request);
@@ -276,14 +280,14 @@ int datapath_load(const struct load_request *request, const struct config *confi
 	r = prepare_pins(request->pin_root, &bpffs);
 	if (r < 0)
 		return r;
-	r = object_load(config, request->cgroup, &object, &report.l7);
+	r = object_load(config, request->cgroup, &object, &report.l7, &fast);
 	if (r == 0) {
 		r = maps_of_object(object->obj, &maps);
 		if (r < 0)
 			log_line("the maps of the programs: %s", strerror(-r));
 	}
 	if (r == 0)
-		r = fill_maps(&maps, config, request->config_path);
+		r = fill_maps(&maps, config, request->config_path, fast);
 	if (r == 0)
 		r = stage_and_publish(request, config, object, &maps, runtime, &report);
 	if (r < 0)

@@ -77,18 +77,28 @@ static int attach_one(const struct bpf_program *program, bool returning, const c
 	return r;
 }
 
-int fionread_attach(const struct mpbpf *object, const char *pin_root)
+static int id_of(const struct bpf_program *program, __u32 *ret)
 {
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
+	int r = bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len);
+
+	if (r == 0)
+		*ret = info.id;
+	return r;
+}
+
+int fionread_attach(const struct mpbpf *object, const char *pin_root)
+{
 	int r;
 
 	if (bpf_program__fd(object->progs.kretprobe_tcp_ioctl) < 0)
 		return 0;
-	r = bpf_obj_get_info_by_fd(bpf_program__fd(object->progs.sk_skb_request), &info, &len);
+	r = id_of(object->progs.sk_skb_request, &object->bss->tcp_ioctl_verdict);
+	if (r == 0)
+		r = id_of(object->progs.sk_skb_client, &object->bss->tcp_ioctl_client);
 	if (r < 0)
 		return r;
-	object->bss->tcp_ioctl_verdict = info.id;
 	r = attach_one(object->progs.kretprobe_tcp_ioctl, true, pin_root);
 	return r < 0 ? r : attach_one(object->progs.kprobe_tcp_ioctl, false, pin_root);
 }

@@ -38,8 +38,9 @@ void object_leave_out(struct mpbpf *object, const struct bpf_map *const *needed,
 static void leave_out_l7(struct mpbpf *object)
 {
 	struct bpf_program *programs[] = {
-		object->progs.sockops_track,   object->progs.sk_skb_request, object->progs.sk_msg_response,
-		object->progs.sk_msg_handback, object->progs.cgroup_gate,    object->progs.conn_update,
+		object->progs.sockops_track, object->progs.sk_skb_request, object->progs.sk_msg_response,
+		object->progs.sk_skb_client, object->progs.sk_msg_request, object->progs.sk_msg_handback,
+		object->progs.cgroup_gate,   object->progs.conn_update,
 	};
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
@@ -144,7 +145,7 @@ static int load_l7(const struct config *config, struct mpbpf **ret)
 	return r;
 }
 
-int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7)
+int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7, bool *ret_fast)
 {
 	char why[1024];
 	int r;
@@ -159,7 +160,7 @@ int object_load(const struct config *config, const char *cgroup, struct mpbpf **
 			"this kernel cannot capture connections (`mpbpf check` says why), and a listener's mode is capture");
 		return -EOPNOTSUPP;
 	}
-	r = selftest_sockmap(cgroup, why, sizeof(why));
+	r = selftest_sockmap(cgroup, ret_fast, why, sizeof(why));
 	if (r == -EOPNOTSUPP)
 		return load_without_l7(config, why, ret, ret_l7);
 	if (r < 0) {

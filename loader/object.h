@@ -17,9 +17,9 @@ struct mpbpf;
  * The L7 programs are left out, and that is said, when this kernel does not take them, or cannot be trusted with them, and
  * no listener asks for them.
  *
- * Returns 0 with *ret (mpbpf__destroy()) and *ret_l7, or -errno after logging why.
+ * Returns 0 with *ret (mpbpf__destroy()), *ret_l7 and *ret_fast (selftest.h), or -errno after logging why.
  */
-int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7);
+int object_load(const struct config *config, const char *cgroup, struct mpbpf **ret, bool *ret_l7, bool *ret_fast);
 /* Before the load: no program is loaded, and of the maps these alone and what the compiler made. */
 void object_leave_out(struct mpbpf *object, const struct bpf_map *const *needed, size_t n);
 /* For _cleanup_(object_free). */

@@ -12,16 +12,17 @@
 #include "loader/selftest.h"
 #include "loader/version.h"
 
-#define CLAIM "mpbpf " MPBPF_VERSION ": partial_send"
+#define CLAIM_FAST "mpbpf " MPBPF_VERSION ": partial_send, fast_path"
+#define CLAIM "mpbpf " MPBPF_VERSION ": partial_send, no fast_path"
 /* A machine that is busy booting may be too slow once. */
 #define TRIES 3
 
 #define WANTED                                                                                       \
 	(1U << CHECK_BTF | 1U << CHECK_CGROUP2 | 1U << CHECK_GUARD_LOAD | 1U << CHECK_GUARD_ATTACH | \
-	 1U << CHECK_PARTIAL_SEND)
+	 1U << CHECK_GUARD_REPLY | 1U << CHECK_PARTIAL_SEND | 1U << CHECK_FAST_PATH)
 
-/* One run. *ret is the outcome; -EINTR or another -errno: there is none, and c->detail says why. */
-static int run(const char *cgroup, struct check *c, struct check_result *ret)
+/* One run. *ret is the outcome, and *ret_fast; -EINTR or another -errno: there is none, and c->detail says why. */
+static int run(const char *cgroup, struct check *c, struct check_result *ret, bool *ret_fast)
 {
 	struct check_watch watch = { .wanted = WANTED };
 	struct context context = {};
@@ -40,6 +41,7 @@ static int run(const char *cgroup, struct check *c, struct check_result *ret)
 		if ((WANTED & 1U << i) && !watch.results[i].ok && watch.results[i].tried)
 			snprintf(c->detail, sizeof(c->detail), "%s: %s", check_rows[i].name, watch.results[i].detail);
 	*ret = watch.results[CHECK_PARTIAL_SEND];
+	*ret_fast = watch.results[CHECK_FAST_PATH].ok;
 	return r;
 }
 
@@ -61,19 +63,20 @@ static int decide_by_version(const char *why, char *ret_note, size_t size)
 	return 0;
 }
 
-int selftest_sockmap(const char *cgroup, char *ret_note, size_t size)
+int selftest_sockmap(const char *cgroup, bool *ret_fast, char *ret_note, size_t size)
 {
 	struct check_result result = {};
 
 	ret_note[0] = '\0';
-	if (proof_known(CLAIM))
+	*ret_fast = proof_known(CLAIM_FAST);
+	if (*ret_fast || proof_known(CLAIM))
 		return 0;
-	for (unsigned int i = 0; i < TRIES && !result.ok; i++) {
+	for (unsigned int i = 0; i < TRIES && !(result.ok && *ret_fast); i++) {
 		static struct check check;
 		int r;
 
 		check = (struct check)CHECK_EMPTY;
-		r = run(cgroup, &check, &result);
+		r = run(cgroup, &check, &result, ret_fast);
 		if (r == -EINTR)
 			return r;
 		if (r < 0 || !result.tried)
@@ -84,6 +87,6 @@ int selftest_sockmap(const char *cgroup, char *ret_note, size_t size)
 		return -EOPNOTSUPP;
 	}
 	/* Unwritten, it is proven again at the next load. */
-	proof_keep(CLAIM);
+	proof_keep(*ret_fast ? CLAIM_FAST : CLAIM);
 	return 0;
 }

@@ -34,7 +34,8 @@ static void leave_out_others(struct mpbpf *object)
 		object->maps.steer_stats,   object->maps.endpoints,	object->maps.policies,
 		object->maps.events,	    object->maps.event_gates,	object->maps.xdp_stats,
 		object->maps.captures,	    object->maps.capture_nets,	object->maps.own_places,
-		object->maps.relay_sockets, object->maps.capture_stats, object->maps.captured
+		object->maps.relay_sockets, object->maps.capture_stats, object->maps.captured,
+		object->maps.listeners,	    object->maps.cidrs,		object->maps.fast_syns
 	};
 
 	object_leave_out(object, needed, ARRAY_SIZE(needed));

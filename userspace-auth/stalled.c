@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Floor 4: request bodies that stand still are found and their connections closed. */
+/* Floor 4: request bodies that stand still are found and their connections closed; records that nobody else forgets. */
 #include "userspace-auth/stalled.h"
 
 #include <errno.h>
@@ -78,6 +78,8 @@ static void stalled_try(struct stalled *stalled, uint64_t cookie, const struct c
 {
 	int64_t limit = stalled->env->judge.config->clients.body_timeout_s * NSEC_PER_SEC;
 
+	if (conn->flags & CONN_ENDED)
+		conn_op(stalled->env, cookie, &(struct conn_op){ .op = CONN_OP_FORGET });
 	if (conn->state != CONN_BODY && conn->state != CONN_DISCARD)
 		return;
 	if (conn->moved_at && now - (int64_t)conn->moved_at >= limit)

@@ -2,8 +2,11 @@
 /* Floor 2: what the helper decided, put into the connection's record under its lock. */
 #include "ban.h"
 #include "clients.h"
+#include "ending.h"
+#include "fast_arrived.h"
 #include "metrics.h"
 #include "replies.h"
+#include "written.h"
 
 #define EAGAIN 11
 #define ENOENT 2
@@ -32,7 +35,7 @@ static __always_inline int conn_return(struct conn *conn, const struct conn_op *
 
 /* gone: the service has closed the connection. Then there is no order to keep, nor anybody to hear of it. */
 static __always_inline int conn_apply(struct conn *conn, const struct conn_op *op, __u64 now, __u32 write_seq,
-				      bool gone, __s64 *change)
+				      bool gone, bool arrived, __s64 *change)
 {
 	if (op->op == CONN_OP_CLOSE) {
 		*change = conn_become(conn, CONN_CLOSED);
@@ -57,7 +60,7 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 		return 0;
 	case CONN_OP_DENY:
 		conn_settle(conn, write_seq);
-		if (!conn_idle(conn, write_seq))
+		if (!conn_idle(conn, write_seq) || !arrived)
 			return -EAGAIN;
 		conn->flags |= CONN_ANSWERING;
 		return 0;
@@ -120,6 +123,7 @@ static __always_inline void conn_measure(const struct conn *conn, const struct c
 static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, const struct tcp_sock *tp)
 {
 	__u64 now = metrics_timed(conn) ? bpf_ktime_get_boot_ns() : 0;
+	bool arrived = !tp || response_arrived(conn, tp);
 	__s64 change = 0;
 	__u32 write_seq;
 
@@ -127,14 +131,14 @@ static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, c
 	write_seq = conn->response_seq;
 	forget(write_seq); /* clang would make one load of the two */
 	if (tp)
-		write_seq = tp->write_seq;
-	op->result = conn_apply(conn, op, now, write_seq, !tp, &change);
+		write_seq = conn_written(conn, tp);
+	op->result = conn_apply(conn, op, now, write_seq, !tp, arrived, &change);
 	op->out_state = conn->state;
 	op->out_lost = conn_lost(conn, write_seq);
 	op->pending = conn_pending(conn, write_seq);
 	op->out_asked = conn->asked;
 	op->out_switched = !!(conn->flags & CONN_SWITCHED);
-	op->out_acked = tp ? tp->snd_una : 0;
+	op->out_acked = tp ? tp->snd_una + conn->fast_out : 0;
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
 }
@@ -198,6 +202,14 @@ SEC("xdp") int conn_update(struct xdp_md *ctx)
 		return XDP_PASS;
 	}
 	sk = bpf_map_lookup_elem(&sockets, &in.cookie);
+	if (in.op == CONN_OP_FORGET) {
+		if (sk)
+			bpf_sk_release(sk);
+		else if (conn->flags & CONN_ENDED)
+			conn_forget(conn, in.cookie);
+		op->result = 0;
+		return XDP_PASS;
+	}
 	conn_locked(conn, &in, sk ? bpf_skc_to_tcp_sock(sk) : NULL);
 	if (sk)
 		bpf_sk_release(sk);

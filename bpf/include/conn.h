@@ -118,9 +118,11 @@ static __always_inline bool conn_reply_queued(const struct conn *conn, __u32 wri
 
 /*
  * conn.front: the TCP sequence up to which sk_skb has dealt with what the client sent, in the lower half; in the upper half how
- * many bytes behind that the gate has given to the helper before TCP had them, and whether sk_skb is at work on any.
+ * many bytes behind that the gate has given to the helper before TCP had them, and whether sk_skb, or sk_msg in its place, is at
+ * work on any.
  */
 #define FRONT_AT_WORK (1ULL << 63)
+#define FRONT_FAST (1ULL << 62) /* a request went past TCP, and is perhaps not with the service yet */
 
 static __always_inline __u64 front_make(__u32 judged, __u32 ahead)
 {
@@ -129,7 +131,7 @@ static __always_inline __u64 front_make(__u32 judged, __u32 ahead)
 
 static __always_inline __u32 front_ahead(__u64 front)
 {
-	return (front & ~FRONT_AT_WORK) >> 32;
+	return (front & ~(FRONT_AT_WORK | FRONT_FAST)) >> 32;
 }
 
 /* Whether packets of this connection may have to be held. */

@@ -13,6 +13,7 @@
 #include "ask.h"
 #include "cookie.h"
 #include "gate_segment.h"
+#include "written.h"
 
 enum gate_action { GATE_DROP, GATE_PASS }; /* what a cgroup_skb program returns */
 
@@ -22,18 +23,22 @@ enum gate_action { GATE_DROP, GATE_PASS }; /* what a cgroup_skb program returns 
 static __always_inline int gate_handshake(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	struct control *c = control_get();
+	struct listener *l;
 	struct segment seg;
 
 	if (!c || READ_ONCE(c->conns_open) < GATE_CONNS_MAX || !bpf_skc_to_tcp_sock(sk))
 		return GATE_PASS;
-	if (segment_read(skb, &seg) || !listener_find(READ_ONCE(c->generation), &seg.local, seg.port))
+	if (segment_read(skb, &seg))
+		return GATE_PASS;
+	l = listener_find(READ_ONCE(c->generation), &seg.local, seg.port);
+	if (!l || (l->flags & (LISTENER_GONE | LISTENER_OPAQUE)))
 		return GATE_PASS;
 	STATS_INC(held);
 	return GATE_DROP;
 }
 
-/* Whether this may be a FIN, at the price of a few instructions: most packets are not, and of no interest. */
-static __always_inline bool gate_fin(struct __sk_buff *skb)
+/* Whether this may be a FIN or a reset, at the price of a few instructions: most packets are not, and of no interest. */
+static __always_inline bool gate_ends(struct __sk_buff *skb)
 {
 	const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
 	__u32 off = sizeof(struct ipv6hdr);
@@ -45,7 +50,7 @@ static __always_inline bool gate_fin(struct __sk_buff *skb)
 	else if (data[offsetof(struct ipv6hdr, nexthdr)] != IPPROTO_TCP)
 		return true;
 	data += off + 13; /* the flags of the TCP header */
-	return data + 1 > end || (*data & 1);
+	return data + 1 > end || (*data & 5);
 }
 
 /* What the helper holds of a connection is bounded: then no payload passes. */
@@ -71,6 +76,17 @@ static __always_inline bool gate_holds_again(const struct conn *conn, const stru
 static __always_inline bool gate_holds_fin(const struct conn *conn, __u32 write_seq)
 {
 	return (conn->state == CONN_HELPER && conn->asked != conn->returned) || conn_reply_queued(conn, write_seq);
+}
+
+/*
+ * A reset overtakes them: recv() tells of it before what is handed back after it, and a service that reads on then takes the
+ * rest of a request for another (request_waits()). So nothing is handed back any more.
+ */
+static __always_inline void gate_reset(struct __sk_buff *skb, struct conn *conn, __u64 cookie, const struct segment *seg,
+				       const struct tcp_sock *tp)
+{
+	if (conn->state == CONN_HELPER && conn->asked != conn->returned && seg->seq == tp->rcv_nxt && segment_sums(skb))
+		ask_close(conn, cookie);
 }
 
 /* Whether TCP may still get a FIN for the service to see. After close() there is none, nor a program that judges. */
@@ -130,7 +146,7 @@ static __always_inline int gate_take(struct __sk_buff *skb, const struct conn *c
 static __always_inline int gate_end(struct __sk_buff *skb, struct conn *conn, __u64 cookie, const struct segment *seg,
 				    const struct tcp_sock *tp)
 {
-	__u32 rcv_nxt = tp->rcv_nxt, write_seq = tp->write_seq;
+	__u32 rcv_nxt = tp->rcv_nxt, write_seq = conn_written(conn, tp);
 	bool hold, take;
 	__s32 fresh;
 	__u64 front;
@@ -150,12 +166,12 @@ static __always_inline int gate_end(struct __sk_buff *skb, struct conn *conn, __
 	return hold ? GATE_DROP : GATE_PASS;
 }
 
-/* Whether a packet for an established connection needs a look: mostly nobody waits, and it is no FIN. */
+/* Whether a packet for an established connection needs a look: mostly nobody waits, and it ends nothing. */
 static __always_inline bool gate_concerned(struct __sk_buff *skb)
 {
 	struct control *c = control_get();
 
-	return c && (READ_ONCE(c->conns_asking) || gate_fin(skb));
+	return c && (READ_ONCE(c->conns_asking) || gate_ends(skb));
 }
 
 /* A packet for an established connection. */
@@ -175,7 +191,9 @@ static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk
 		return GATE_PASS;
 	if (segment_read(skb, &seg))
 		return GATE_PASS;
-	if (seg.len && (gate_holds_payload(conn) || gate_holds_again(conn, sk, tp)))
+	if (seg.rst)
+		gate_reset(skb, conn, cookie, &seg, tp);
+	else if (seg.len && (gate_holds_payload(conn) || gate_holds_again(conn, sk, tp)))
 		action = GATE_DROP;
 	else if (seg.fin && gate_end_is_new(sk, tp))
 		action = gate_end(skb, conn, cookie, &seg, tp);

@@ -19,7 +19,7 @@ struct segment {
 	__u32 ack;   /* what it acknowledges */
 	__u32 off;   /* of the first byte in the packet */
 	__u32 len;   /* of the payload */
-	bool fin;
+	bool fin, rst;
 	bool plain; /* it acknowledges, and is neither SYN nor RST */
 };
 
@@ -61,6 +61,7 @@ static __always_inline int segment_read(struct __sk_buff *skb, struct segment *s
 	seg->off = seg->tcp + tcp.doff * 4;
 	seg->len = skb->len > seg->off ? skb->len - seg->off : 0;
 	seg->fin = tcp.fin;
+	seg->rst = tcp.rst;
 	seg->plain = tcp.ack && !tcp.syn && !tcp.rst;
 	return 0;
 }

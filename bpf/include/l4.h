@@ -33,6 +33,23 @@ static __always_inline bool cidr_listed(const struct packet *pkt, __u32 generati
 	return bpf_map_lookup_elem(&cidrs, &key);
 }
 
+/* By what the packet is: a mapped address in an IPv6 header is IPv6. An empty list costs one look at its lengths. */
+static __always_inline bool list_holds(const struct packet *pkt, __u32 list)
+{
+	const struct list_lengths *known = bpf_map_lookup_elem(&list_lengths, &list);
+	__u64 hi, lo;
+
+	if (!known)
+		return false;
+	if (pkt->l3_proto == L3_IPV4)
+		return known->v4 && list4_match(bpf_ntohl(pkt->source.w[3]), list);
+	if (!(known->v6[0] | known->v6[1] | known->v6_all))
+		return false;
+	hi = (__u64)bpf_ntohl(pkt->source.w[0]) << 32 | bpf_ntohl(pkt->source.w[1]);
+	lo = (__u64)bpf_ntohl(pkt->source.w[2]) << 32 | bpf_ntohl(pkt->source.w[3]);
+	return list6_match(hi, lo, list);
+}
+
 /*
  * On which list of the configuration the source is: 1 + enum cidr_list, 0: on none. The networks of a generation never change
  * while it is in force, so what was found once holds for all of it.

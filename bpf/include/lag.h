@@ -12,11 +12,11 @@
 #define MPBPF_BPF_LAG_H
 
 #include "conn.h"
+#include "psock.h"
+#include "written.h"
 
 #define SOL_SOCKET 1
 #define SO_RCVLOWAT 18
-#define SK_USER_DATA_PSOCK 4UL /* net/sock.h: sk_user_data is a struct sk_psock */
-#define SK_USER_DATA_FLAGS 7UL /* the bits of it that are not part of the pointer */
 
 /*
  * Whether the socket has nothing for its service to read; `answers` of the kernel's own may be in the queue that bytes wait in
@@ -26,10 +26,9 @@ static __always_inline bool lag_nothing_waits(struct tcp_sock *tp, __u32 answers
 {
 	unsigned long data = (unsigned long)tp->inet_conn.icsk_inet.sk.sk_user_data;
 	struct sk_psock *psock = (void *)(data & ~SK_USER_DATA_FLAGS);
-	void *end = (void *)psock + bpf_core_field_offset(struct sk_psock, ingress_msg);
 
 	return (data & SK_USER_DATA_PSOCK) && !tp->inet_conn.icsk_inet.sk.sk_receive_queue.qlen &&
-	       BPF_CORE_READ(psock, ingress_skb.qlen) <= answers && BPF_CORE_READ(psock, ingress_msg.next) == end;
+	       BPF_CORE_READ(psock, ingress_skb.qlen) <= answers && psock_is_read(psock);
 }
 
 /* So many bytes count as unread that are not there, if none is. */
@@ -42,7 +41,8 @@ static __always_inline __u32 lag_of(const struct tcp_sock *tp)
 
 static __always_inline bool lag_alone(struct tcp_sock *tp, const struct conn *conn)
 {
-	return lag_nothing_waits(tp, (conn->flags & CONN_REPLIED) && !seq_before(conn->reply_end, tp->write_seq));
+	return lag_nothing_waits(tp,
+				 (conn->flags & CONN_REPLIED) && !seq_before(conn->reply_end, conn_written(conn, tp)));
 }
 
 /* What SO_RCVLOWAT has to be; conn->lag is what it was raised by before, unless the service has set it since. */

@@ -9,7 +9,7 @@
 #ifndef MPBPF_BPF_LISTS_H
 #define MPBPF_BPF_LISTS_H
 
-#include "packet.h"
+#include "maps.h"
 
 static __always_inline bool listed_now(const struct listed *listed)
 {
@@ -76,23 +76,6 @@ __weak __noinline int list6_match(__u64 hi, __u64 lo, __u32 list)
 		return 1;
 	key.prefix = 0;
 	return READ_ONCE(known->v6_all) && listed_now(bpf_map_lookup_elem(networks, &key));
-}
-
-/* By what the packet is: a mapped address in an IPv6 header is IPv6. An empty list costs one look at its lengths. */
-static __always_inline bool list_holds(const struct packet *pkt, __u32 list)
-{
-	const struct list_lengths *known = bpf_map_lookup_elem(&list_lengths, &list);
-	__u64 hi, lo;
-
-	if (!known)
-		return false;
-	if (pkt->l3_proto == L3_IPV4)
-		return known->v4 && list4_match(bpf_ntohl(pkt->source.w[3]), list);
-	if (!(known->v6[0] | known->v6[1] | known->v6_all))
-		return false;
-	hi = (__u64)bpf_ntohl(pkt->source.w[0]) << 32 | bpf_ntohl(pkt->source.w[1]);
-	lo = (__u64)bpf_ntohl(pkt->source.w[2]) << 32 | bpf_ntohl(pkt->source.w[3]);
-	return list6_match(hi, lo, list);
 }
 
 #endif

@@ -10,7 +10,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2 * MPBPF_CIDRS_MAX);
+	__uint(max_entries, 2 * (MPBPF_CIDRS_MAX + MPBPF_LISTENERS_MAX * MPBPF_FAST_PEERS));
 	__type(key, struct cidr_key);
 	__type(value, __u32);
 } cidrs __weak SEC(".maps");

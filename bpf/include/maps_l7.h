@@ -73,6 +73,39 @@ struct {
 	__type(value, struct conn);
 } conns __weak SEC(".maps");
 
+/* Sockops inserts the clients' ends of guarded connections; the kernel removes at close; sk_msg redirects by it. Full: by TCP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, MPBPF_CONNS_MAX);
+	__type(key, __u64);
+	__type(value, __u64);
+} client_sockets __weak SEC(".maps");
+
+/* Sockops inserts and deletes, sk_msg writes. Full: by TCP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MPBPF_CONNS_MAX);
+	__type(key, __u64);
+	__type(value, struct fast_client);
+} fast_clients __weak SEC(".maps");
+
+/* Handshakes that this node is about to answer: sockops and sk_lookup write, sockops reads. Full: the oldest goes by TCP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_FAST_SYNS);
+	__type(key, struct fast_syn);
+	__type(value, __u32);
+} fast_syns __weak SEC(".maps");
+
+/* Clients whose handshake is over and whose service's is not yet. Sockops writes and reads. Full: the oldest goes by TCP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MPBPF_FAST_SYNS);
+	__type(key, struct fast_pair);
+	__type(value, struct fast_end);
+} fast_pairs __weak SEC(".maps");
+
 /* Agent puts its end of the channel here; empty when no agent is alive, for the kernel removes a closed socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);

@@ -79,17 +79,15 @@ static long reply_rest(__u32 i, struct reply_run *run)
 }
 
 /*
- * reply_write - put the answer for `reason` in the place of the skb's `len` bytes
+ * reply_compose - put the answer for `reason`, `len` bytes long, into the buffer, or as much of it as that holds
  *
- * head: the request was HEAD. Returns 0, or -1: no answer of that length exists, or memory is short.
+ * head: the request was HEAD. Returns 0, or -1: no answer of that length exists. What the buffer does not hold is spaces.
  */
-__weak __noinline int reply_write(struct __sk_buff *skb, struct scratch *s, __u32 reason, __u32 len, __u32 head)
+static __always_inline int reply_compose(struct scratch *s, __u32 reason, __u32 len, __u32 head)
 {
-	struct reply_run run = { .skb = skb, .s = s, .len = len };
 	const struct reply *r;
-	__u32 n;
 
-	if (!s || reason >= REQUEST_REASON_MAX || len > REPLY_LEN_MAX)
+	if (reason >= REQUEST_REASON_MAX || len > REPLY_LEN_MAX)
 		return -1;
 	r = &replies[reason];
 	if (len < r->len + sizeof("0\r\n\r\n") - 1)
@@ -104,6 +102,17 @@ __weak __noinline int reply_write(struct __sk_buff *skb, struct scratch *s, __u3
 		reply_digits(s, r->len, len - r->len - 9);
 		reply_crlf2(s, r->len + 5);
 	}
+	return 0;
+}
+
+/* The same in the place of the skb's `len` bytes. Returns 0, or -1: there is none, or memory is short. */
+__weak __noinline int reply_write(struct __sk_buff *skb, struct scratch *s, __u32 reason, __u32 len, __u32 head)
+{
+	struct reply_run run = { .skb = skb, .s = s, .len = len };
+	__u32 n;
+
+	if (!s || reply_compose(s, reason, len, head))
+		return -1;
 	n = len > MPBPF_HEAD_MAX ? MPBPF_HEAD_MAX : len;
 	if (bpf_skb_store_bytes(skb, 0, s->buf.b, within(n, MPBPF_HEAD_MAX), 0))
 		return -1;

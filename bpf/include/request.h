@@ -8,6 +8,8 @@
 #ifndef MPBPF_BPF_REQUEST_H
 #define MPBPF_BPF_REQUEST_H
 
+#include "fast_allowed.h"
+#include "fast_arrived.h"
 #include "judging.h"
 #include "method.h"
 #include "request_head.h"
@@ -19,20 +21,6 @@
 __weak __noinline int request_blur(struct request *rq)
 {
 	return !rq;
-}
-
-#define O_NONBLOCK 00004000
-
-/* Before accept() there is no file, and nobody who could block; a service that asks for MSG_DONTWAIT each time is unknown. */
-static __always_inline bool request_blocks(const struct tcp_sock *tp)
-{
-	struct socket *socket = tp->inet_conn.icsk_inet.sk.sk_socket;
-	struct file *file;
-
-	if (!socket)
-		return true;
-	file = socket->file;
-	return !file || !(file->f_flags & O_NONBLOCK);
 }
 
 struct body_run {
@@ -150,7 +138,7 @@ static __always_inline enum outcome request_head(struct __sk_buff *skb, struct r
 
 	if (!c)
 		return OUTCOME_CLOSE;
-	conn_refresh(conn, c);
+	conn_renew(conn, c);
 	if (conn->listener.flags & LISTENER_GONE) {
 		conn->state = CONN_TUNNEL;
 		return OUTCOME_PASS;
@@ -196,6 +184,16 @@ static __always_inline enum outcome request_helper(const struct conn *conn)
 	return c && conn->helper_epoch == READ_ONCE(c->helper_epoch) ? OUTCOME_ASK : OUTCOME_UNAVAILABLE;
 }
 
+/* Nobody looks at what passes, but at whether it may go past TCP still. */
+static __always_inline enum outcome request_tunnel(struct conn *conn)
+{
+	struct control *c = control_get();
+
+	if (c)
+		conn_renew(conn, c);
+	return OUTCOME_PASS;
+}
+
 /*
  * What has been dealt with before is no part of the skb; all of it, when it comes again for its FIN alone. Returns 0, or -1: what is
  * new cannot be told from it. Global, as request_blur().
@@ -219,6 +217,12 @@ __weak __noinline int request_trim(struct __sk_buff *skb, struct request *rq)
 static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct request *rq, struct conn *conn,
 						   struct scratch *s)
 {
+	/*
+	 * What went past TCP is not there yet, and its sender has sent this behind it: then it would have said so (fast_settle()). So
+	 * it is forged, or two threads send at once.
+	 */
+	if (rq->front & (FRONT_AT_WORK | FRONT_FAST))
+		return OUTCOME_CLOSE;
 	if (request_trim(skb, rq))
 		return OUTCOME_CLOSE;
 	if (!rq->len)
@@ -231,9 +235,24 @@ static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct
 	case CONN_BODY:
 	case CONN_DISCARD: return request_body(skb, rq, conn);
 	case CONN_HELPER: return request_helper(conn);
-	case CONN_TUNNEL: return OUTCOME_PASS;
+	case CONN_TUNNEL: return request_tunnel(conn);
 	default: return OUTCOME_DROP;
 	}
+}
+
+/*
+ * Whether an answer of the kernel's own is with the worker still. What passes now would be put behind it there (sk_psock_verdict_apply())
+ * and come to the service late: after a reset, say, of which recv() tells first. A service that reads on then, as nginx does, would
+ * take the body of a request that it has given up for a request.
+ */
+static __always_inline bool request_waits(const struct conn *conn, const struct tcp_sock *tp, __u32 write_seq)
+{
+	struct sk_psock *psock;
+
+	if (!(conn->flags & CONN_REPLIED))
+		return false;
+	psock = psock_at((__u64)tp);
+	return conn_reply_queued(conn, write_seq) || (psock && BPF_CORE_READ(psock, ingress_skb.qlen));
 }
 
 /*
@@ -248,9 +267,10 @@ static __always_inline enum outcome request_order(struct request *rq, const stru
 	 * which takes an answer with it that is not out yet; so there the helper answers, which wakes nobody.
 	 */
 	rq->denied = outcome == OUTCOME_DENY;
+	rq->overtakes = !response_arrived(conn, tp);
 	if (outcome != OUTCOME_PASS)
-		rq->blocks = request_blocks(tp);
-	if (outcome == OUTCOME_DENY && (rq->blocks || !conn_idle(conn, rq->write_seq)))
+		rq->blocks = socket_blocks(tp);
+	if (outcome == OUTCOME_DENY && (rq->blocks || !conn_idle(conn, rq->write_seq) || rq->overtakes))
 		outcome = OUTCOME_ASK;
 	/* Answers that a client does not read queue up without bound: then the helper waits, and the gate holds the client. */
 	if (outcome == OUTCOME_DENY && conn_reply_queued(conn, rq->write_seq) &&
@@ -260,10 +280,10 @@ static __always_inline enum outcome request_order(struct request *rq, const stru
 	    conn_pending(conn, rq->write_seq) >= MPBPF_PIPELINE_MAX)
 		outcome = OUTCOME_ASK;
 	/* The helper waits until that answer is out. */
-	if (outcome == OUTCOME_PASS && rq->allowed && conn_reply_queued(conn, rq->write_seq))
+	if (outcome == OUTCOME_PASS && rq->allowed && request_waits(conn, tp, rq->write_seq))
 		outcome = OUTCOME_ASK;
 	if (outcome == OUTCOME_ASK)
-		rq->blocks = request_blocks(tp);
+		rq->blocks = socket_blocks(tp);
 	return outcome;
 }
 

@@ -20,7 +20,7 @@ __weak __noinline int request_answer(struct __sk_buff *skb, struct scratch *s, s
 	cookie = rq->cookie;
 	conn = bpf_map_lookup_elem(&conns, &cookie);
 	if (!conn || rq->reason >= REQUEST_REASON_MAX || !conn_idle(conn, rq->write_seq) ||
-	    (conn->flags & CONN_ANSWERING))
+	    (conn->flags & CONN_ANSWERING) || rq->overtakes)
 		return -1;
 	if (reply_write(skb, s, rq->reason, rq->len, rq->head))
 		return -1;

@@ -18,6 +18,9 @@ enum outcome {
 	OUTCOME_CLOSE,	     /* nothing sensible can be said any more */
 };
 
+/* What the cache of verdicts had to say. */
+enum cached { CACHED_UNASKED, CACHED, CACHED_NOT };
+
 /* One skb on its way: what it is, and what was decided. No pointers, so that global functions can take it. */
 struct request {
 	__u64 cookie;
@@ -30,14 +33,15 @@ struct request {
 	__u32 allowed;	 /* a request begins here, and passes */
 	__u32 head;	 /* its method is HEAD */
 	__u32 upgrade;
-	__u32 last;   /* no received byte follows this skb */
-	__u32 blocks; /* the service may block in recv() on this socket; set unless it passes */
-	__u32 denied; /* `reason` is a denial, whoever gives the answer */
-	__u32 would;  /* a denial that a dry run lets pass; 0: none */
-	__u8 method;  /* enum method */
-	__u8 prefix;  /* path_rule.prefix */
-	__u8 host;    /* metric_key.host */
-	__u8 pad;
+	__u32 last;		 /* no received byte follows this skb */
+	__u32 blocks;		 /* the service may block in recv() on this socket; set unless it passes */
+	__u32 overtakes;	 /* what the service has sent may not be with the client yet */
+	__u32 denied;		 /* `reason` is a denial, whoever gives the answer */
+	__u32 would;		 /* a denial that a dry run lets pass; 0: none */
+	__u8 method;		 /* enum method */
+	__u8 prefix;		 /* path_rule.prefix */
+	__u8 host;		 /* metric_key.host */
+	__u8 cached;		 /* enum cached */
 	struct bucket_run count; /* what it counts against when it passes */
 	__u32 outcome;		 /* enum outcome */
 	__u32 lags;		 /* a call of the service holds the socket: see lag.h */
@@ -106,10 +110,10 @@ static __always_inline enum outcome token_judge(struct scratch *s, const struct 
 	v = bpf_map_lookup_elem(&verdicts, &s->token);
 	now = (__u64)(rq->now + READ_ONCE(c->wall_offset_ns)) / 1000000000;
 	if (!v || v->generation != conn->generation || (v->reason != REQUEST_ALLOWED && now >= v->expires)) {
-		STATS_INC(misses);
+		rq->cached = CACHED_NOT;
 		return OUTCOME_ASK;
 	}
-	STATS_INC(hits);
+	rq->cached = CACHED;
 	rq->reason = v->reason;
 	if (v->reason != REQUEST_ALLOWED)
 		return OUTCOME_DENY;
@@ -120,6 +124,15 @@ static __always_inline enum outcome token_judge(struct scratch *s, const struct 
 		return OUTCOME_PASS;
 	rq->reason = REQUEST_EXPIRED;
 	return OUTCOME_DENY;
+}
+
+/* Once for each request: one that is judged where it is sent, and left to TCP, is judged again. */
+static __always_inline void token_count(const struct request *rq)
+{
+	if (rq->cached == CACHED)
+		STATS_INC(hits);
+	else if (rq->cached == CACHED_NOT)
+		STATS_INC(misses);
 }
 
 static __always_inline enum outcome client_judge(struct scratch *s, const struct conn *conn, const struct control *c,

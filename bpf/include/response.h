@@ -12,9 +12,11 @@
 #include "close.h"
 #include "metrics.h"
 #include "response_piece.h"
+#include "written.h"
 
-#define RESPONSE_STEPS 4096   /* heads, runs of content and framing bytes in one message */
-#define RESPONSE_SEGMENT 2048 /* more than a segment costs of the send buffer beside its bytes */
+#define RESPONSE_STEPS 4096	 /* heads, runs of content and framing bytes in one message */
+#define RESPONSE_ADDED_MAX 65536 /* more than is added to one message */
+#define RESPONSE_SEGMENT 2048	 /* more than a segment costs of the send buffer beside its bytes */
 
 /* The first `len` bytes of a head stand in the buffer. */
 static __always_inline void response_headers(struct response_run *run, __u32 len)
@@ -289,16 +291,19 @@ static __always_inline void response_unread(struct conn *conn)
 	bpf_spin_unlock(&conn->lock);
 }
 
-/* A message that the service sends, or the kernel's own answer. Returns what becomes of it. */
+/*
+ * A message that the service sends, or the kernel's own answer. fast: all of it goes past TCP, if it goes. Returns what becomes of
+ * it.
+ */
 static __always_inline int response_follow(struct sk_msg_md *msg, struct conn *conn, __u64 cookie,
-					   const struct tcp_sock *tp)
+					   const struct tcp_sock *tp, bool fast)
 {
 	struct response_run run = { .msg = msg, .conn = conn, .cookie = cookie };
 	struct response_at *at;
 	__u32 slot = SCRATCHES;
 	int verdict;
 
-	if (headers_cut(conn, tp->write_seq)) {
+	if (headers_cut(conn, conn_written(conn, tp))) {
 		STATS_INC(broken);
 		ask_close(conn, cookie);
 		return SK_DROP;
@@ -312,10 +317,10 @@ static __always_inline int response_follow(struct sk_msg_md *msg, struct conn *c
 	}
 	run.at = at = &run.s->response;
 	at->now = 0;
-	at->seq = tp->write_seq;
+	at->seq = conn_written(conn, tp);
 	at->off = 0;
 	at->size = msg->size;
-	at->room = conn->listener.headers ? headers_room(tp) : 0;
+	at->room = fast ? at->size + RESPONSE_ADDED_MAX : conn->listener.headers ? headers_room(tp) : 0;
 	at->tunnel = at->spoilt = at->close = at->unadded = 0;
 	at->body = conn->response;
 	at->anchor = conn->response_seq;
@@ -327,7 +332,8 @@ static __always_inline int response_follow(struct sk_msg_md *msg, struct conn *c
 	response_measure(&run);
 	response_commit(&run, cookie);
 	STATS_ADD(unadded, at->unadded);
-	response_portion(&run, tp);
+	if (!fast)
+		response_portion(&run, tp);
 	verdict = at->spoilt ? SK_DROP : SK_PASS;
 	scratch_release(slot);
 	return verdict;

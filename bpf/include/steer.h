@@ -4,6 +4,7 @@
 #define MPBPF_BPF_STEER_H
 
 #include "connection_event.h"
+#include "fast_allowed.h"
 #include "maps.h"
 #include "slot.h"
 #include "stats.h"
@@ -191,6 +192,25 @@ static __always_inline void steer_event(const struct steer_flow *flow, __u32 bac
 	event_emit(&event, stats);
 }
 
+/* The client may be of this node: see pairing.h. */
+static __always_inline void steer_expect(const struct steer_flow *flow, const struct control *c, __u32 generation)
+{
+	struct fast_syn syn = {
+		.client = flow->remote,
+		.server = flow->local,
+		.client_port = flow->remote_port,
+		.server_port = flow->local_port,
+	};
+	struct listener *l;
+	__u32 one = 1;
+
+	if (!fast_in_use(c))
+		return;
+	l = listener_find(generation, &syn.server, syn.server_port);
+	if (l && fast_allowed(generation, l, &syn.client))
+		bpf_map_update_elem(&fast_syns, &syn, &one, BPF_ANY);
+}
+
 /* Gives the connection to an endpoint's socket, or leaves it to the ordinary lookup. false: there is no gateway that steers. */
 static __always_inline bool steer(struct bpf_sk_lookup *ctx, const struct steer_flow *flow, const struct control *c,
 				  __u32 generation)
@@ -208,8 +228,10 @@ static __always_inline bool steer(struct bpf_sk_lookup *ctx, const struct steer_
 		return true;
 	steered = steer_assign(ctx, backend);
 	steer_count(&key, steered);
-	if (steered)
+	if (steered) {
 		steer_event(flow, backend);
+		steer_expect(flow, c, generation);
+	}
 	return true;
 }
 

@@ -3,34 +3,12 @@
 #ifndef MPBPF_BPF_TRACK_H
 #define MPBPF_BPF_TRACK_H
 
+#include "ending.h"
 #include "lag.h"
 #include "openings.h"
+#include "pairing.h"
 
-#define AF_INET 2
-#define AF_INET6 10
 #define SO_BINDTOIFINDEX 62
-
-static __always_inline void track_addrs(struct bpf_sock_ops *ops, struct conn *conn)
-{
-	__u32 family = ops->family, local_port = ops->local_port, remote_port = ops->remote_port;
-	__u32 l4 = ops->local_ip4, r4 = ops->remote_ip4;
-
-	conn->local_port = bpf_htons(local_port);
-	conn->remote_port = bpf_htons(bpf_ntohl(remote_port));
-	if (family == AF_INET) {
-		addr_set4(&conn->local, l4);
-		addr_set4(&conn->remote, r4);
-		return;
-	}
-	conn->local.w[0] = ops->local_ip6[0];
-	conn->local.w[1] = ops->local_ip6[1];
-	conn->local.w[2] = ops->local_ip6[2];
-	conn->local.w[3] = ops->local_ip6[3];
-	conn->remote.w[0] = ops->remote_ip6[0];
-	conn->remote.w[1] = ops->remote_ip6[1];
-	conn->remote.w[2] = ops->remote_ip6[2];
-	conn->remote.w[3] = ops->remote_ip6[3];
-}
 
 /*
  * Not guarded though it should be: cut it off. Bound to an interface that does not exist, the socket gets no further segment
@@ -64,11 +42,21 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 
 	if (!c)
 		return;
-	track_addrs(ops, &conn);
+	ops_addrs(ops, &conn.local, &conn.remote);
+	conn.local_port = ops_local_port(ops);
+	conn.remote_port = ops_remote_port(ops);
 	opening_count(ops, &conn.remote);
 	conn_refresh(&conn, c);
-	if (conn.listener.flags & LISTENER_GONE)
+	if ((conn.listener.flags & LISTENER_GONE) && !(conn.listener.flags & LISTENER_FAST))
 		return;
+	if (conn.listener.flags & LISTENER_FAST)
+		conn.client = fast_client_of(ops, &conn);
+	/* No request is judged there: it is of interest for its client alone. */
+	if (conn.listener.flags & (LISTENER_GONE | LISTENER_OPAQUE)) {
+		if (!conn.client.cookie)
+			return;
+		conn.state = CONN_TUNNEL;
+	}
 	cookie = bpf_get_socket_cookie(ops);
 	if (conn.listener.sample && bpf_get_prandom_u32() <= conn.listener.sample)
 		conn.flags |= CONN_MEASURED;
@@ -76,8 +64,13 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 	conn.opened_at = bpf_ktime_get_boot_ns();
 	conn.front = ops->rcv_nxt;
 	if (track_insert(ops, &conn, cookie)) {
-		track_refuse(ops);
+		if (conn.state != CONN_TUNNEL)
+			track_refuse(ops);
 		return;
+	}
+	if (conn.client.cookie) {
+		fast_service_open(ops, &conn, cookie);
+		STATS_INC(fast);
 	}
 	STATS_INC(guarded);
 	if (conn.flags & CONN_MEASURED)
@@ -87,23 +80,15 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 
 static __always_inline void track_close(struct bpf_sock_ops *ops)
 {
-	struct control *c = control_get();
 	__u64 cookie = bpf_get_socket_cookie(ops);
 	struct conn *conn = bpf_map_lookup_elem(&conns, &cookie);
-	__s64 change;
+	struct bpf_sock *sk = ops->sk;
+	struct tcp_sock *tp = conn && sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 
-	if (!conn)
-		return;
-	bpf_spin_lock(&conn->lock);
-	change = conn_become(conn, CONN_CLOSED);
-	bpf_spin_unlock(&conn->lock);
-	conns_asking_add(change);
-	if (conn->sending & SENDING_PIECE)
-		bpf_map_delete_elem(&pieces, &cookie);
-	bpf_map_delete_elem(&conns, &cookie);
-	STATS_INC(conns_closed);
-	if (c)
-		__sync_fetch_and_add(&c->conns_open, -1);
+	if (tp)
+		conn_end(conn, cookie, tp);
+	else if (conn)
+		conn_forget(conn, cookie);
 }
 
 /* Of any connection that is counted, guarded or not. */
@@ -111,6 +96,7 @@ static __always_inline void track_end(struct bpf_sock_ops *ops)
 {
 	opening_uncount(ops);
 	track_close(ops);
+	fast_client_close(ops);
 }
 
 #endif

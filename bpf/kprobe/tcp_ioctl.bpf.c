@@ -14,8 +14,8 @@
 #define SK_USER_DATA_FLAGS 7UL /* the bits of it that are not part of the pointer */
 #define MESSAGES_MAX 4096
 
-/* The id of sk_skb_request as it was loaded with this: its sockets are ours, those of another instance are not. */
-__u32 tcp_ioctl_verdict;
+/* The ids of sk_skb_request and sk_skb_client as they were loaded with this: sockets with others are not ours. */
+__u32 tcp_ioctl_verdict, tcp_ioctl_client;
 
 struct ioctl_call {
 	struct sock *sk;
@@ -76,11 +76,15 @@ SEC("?kprobe/tcp_ioctl") int kprobe_tcp_ioctl(struct pt_regs *regs)
 	struct ioctl_call call = { .sk = (void *)PT_REGS_PARM1(regs), .user = PT_REGS_PARM3(regs) };
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct sk_psock *psock;
+	__u32 verdict;
 
 	if ((int)PT_REGS_PARM2(regs) != SIOCINQ)
 		return 0;
 	psock = psock_of(call.sk);
-	if (psock && BPF_CORE_READ(psock, progs.skb_verdict, aux, id) == tcp_ioctl_verdict)
+	if (!psock)
+		return 0;
+	verdict = BPF_CORE_READ(psock, progs.skb_verdict, aux, id);
+	if (verdict == tcp_ioctl_verdict || verdict == tcp_ioctl_client)
 		bpf_map_update_elem(&ioctl_calls, &thread, &call, BPF_ANY);
 	return 0;
 }

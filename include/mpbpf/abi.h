@@ -9,7 +9,7 @@
 #ifndef MPBPF_ABI_H
 #define MPBPF_ABI_H
 
-#define MPBPF_ABI_VERSION 7
+#define MPBPF_ABI_VERSION 8
 
 /* Limits. Bytes unless the name says otherwise. */
 #define MPBPF_HEAD_MAX 4096	    /* the longest request head that the kernel itself reads; power of two */
@@ -65,6 +65,9 @@
 #define MPBPF_GRPC_PORTS 8	    /* ports of one configuration on which gRPC is spoken */
 #define MPBPF_PROTOCOL_RULES 32	    /* protocol rules of one configuration */
 
+#define MPBPF_FAST_PEERS 64   /* networks of one listener whose clients may go past TCP */
+#define MPBPF_FAST_SYNS 16384 /* handshakes under way between sockets of this node */
+
 #define MPBPF_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is part of the ABI")
 
 /* An IPv4 address is mapped into IPv6 (RFC 4291, section 2.5.5.2): one key shape for both families. */
@@ -90,10 +93,12 @@ struct control {
 	__u64 digest[4];       /* SHA-256 of the configuration in force (opaque to the kernel side) */
 	char config_path[256]; /* where that configuration came from; empty: built-in defaults */
 	__u64 unclosed;	       /* connections that should have been closed and could not be; the agent counts */
+	__u32 fast_proven;     /* this kernel's fast path was seen to keep bytes whole and in order; the load writes */
+	__u32 fast_listeners;  /* listeners in force that have a fast path */
 };
 
 MPBPF_ASSERT_SIZE(struct addr, 16);
-MPBPF_ASSERT_SIZE(struct control, 360);
+MPBPF_ASSERT_SIZE(struct control, 368);
 
 #include "mpbpf/abi_l4.h"
 #include "mpbpf/abi_flow.h"

@@ -28,6 +28,46 @@ struct piece {
 enum sending_flags {
 	SENDING_PUSHED = 1 << 0, /* pushed_end is valid */
 	SENDING_PIECE = 1 << 1,	 /* it has an entry in `pieces` */
+	SENDING_FAST = 1 << 2,	 /* the last message went past TCP */
+};
+
+/* How one end of a connection sends past TCP: see fast.h. Its own socket's lock guards it. */
+struct fast_way {
+	__u32 open;   /* 1: the other end has all that was sent up to `seq` */
+	__u32 seq;    /* TCP write_seq */
+	__u32 queued; /* bytes that the other end may not have read, at most */
+	__u32 small;  /* messages under FAST_SMALL since it had read all */
+};
+
+/* A connection as the client's SYN names it. */
+struct fast_syn {
+	struct addr client;
+	struct addr server;
+	__be16 client_port;
+	__be16 server_port;
+};
+
+/* The same, and the first sequence numbers of both: no two connections of all network namespaces are the same in all of it. */
+struct fast_pair {
+	struct fast_syn syn;
+	__u32 client_seq;
+	__u32 server_seq;
+};
+
+/* A socket: its cookie, which is never used again, and where the kernel keeps it, which is. */
+struct fast_end {
+	__u64 cookie;
+	__u64 sk; /* struct tcp_sock * */
+};
+
+/* The client's end of a guarded connection, on this node; keyed by its cookie. */
+struct fast_client {
+	struct fast_end service; /* cookie 0: not known yet, or it is not guarded */
+	__u64 task;		 /* pid and tid that sent a request past TCP last */
+	struct fast_way up;
+	struct fast_way own; /* answers to denied requests, which go to the client itself */
+	__u32 front;	     /* TCP sequence number up to which it can read what TCP brought */
+	__u32 ended;	     /* 1: TCP is done with it, and a segment is about to be handed to it */
 };
 
 /* What is measured of a connection. Requests are counted when they pass; only one that passes alone is timed. */
@@ -71,6 +111,7 @@ enum conn_flags {
 	CONN_MEASURED = 1 << 2,	 /* sampled: `exchange` is kept */
 	CONN_ANSWERING = 1 << 3, /* the helper's answer may be out in part: no other may follow it */
 	CONN_SWITCHED = 1 << 4,	 /* the service has ended HTTP (101), rightly, while the helper had the connection */
+	CONN_ENDED = 1 << 5,	 /* TCP is done with it, and a segment waits for its verdict */
 };
 
 /* Requests from number `from` on, as conn.allowed counts, were allowed under that generation: the last one that any was. */
@@ -100,10 +141,10 @@ struct conn {
 	__u32 allowed;		    /* requests that went to the service, modulo 2^32 */
 	__u32 answered;		    /* final responses that the service completed, but for the one under way */
 	__u64 no_body;		    /* bit (n & 63): the response to request n has no body (HEAD) */
-	__u32 response_seq;	    /* TCP sequence that response.left counts from, or up to which it was read */
-	__u32 reply_end;	    /* TCP write_seq behind the kernel's last own answer */
-	__u32 generation;	    /* that `listener` was read under */
-	__u32 helper_epoch;	    /* agent that was asked; meaningful in CONN_HELPER */
+	__u32 response_seq; /* position (conn_written()) that response.left counts from, or up to which it was read */
+	__u32 reply_end;    /* position behind the kernel's last own answer */
+	__u32 generation;   /* that `listener` was read under */
+	__u32 helper_epoch; /* agent that was asked; meaningful in CONN_HELPER */
 	struct listener listener;
 	struct addr local;
 	struct addr remote;
@@ -118,12 +159,19 @@ struct conn {
 	__u32 pad2;
 	union conn_judged judged;
 	struct exchange exchange;
+	struct fast_end client; /* on this node; cookie 0: there is none, or it may not go past TCP */
+	struct fast_way down;
+	__u32 fast_out; /* bytes of responses that went past TCP, modulo 2^32: see conn_written() */
+	__u32 pad3;
 };
 
 MPBPF_ASSERT_SIZE(struct header_block, 8 + MPBPF_HEADERS_SIZE);
 MPBPF_ASSERT_SIZE(struct piece, 16 + MPBPF_PIECES_SIZE);
 MPBPF_ASSERT_SIZE(struct exchange, 64);
 MPBPF_ASSERT_SIZE(struct http1_body, 16);
-MPBPF_ASSERT_SIZE(struct conn, 272);
+MPBPF_ASSERT_SIZE(struct fast_syn, 36);
+MPBPF_ASSERT_SIZE(struct fast_pair, 44);
+MPBPF_ASSERT_SIZE(struct fast_client, 64);
+MPBPF_ASSERT_SIZE(struct conn, 312);
 
 #endif

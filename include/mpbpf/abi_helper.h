@@ -45,6 +45,7 @@ enum conn_op_kind {
 	CONN_OP_ASK,	/* count one more request against what the source may ask; over that: -EDQUOT */
 	CONN_OP_EXPIRE, /* if the body under way has not moved since `moved_at`: state = CONN_CLOSED; else -ESTALE */
 	CONN_OP_SPARE,	/* the same, but it has its time anew from now on */
+	CONN_OP_FORGET, /* if it is CONN_ENDED and its socket is gone, so is the record */
 	CONN_OP_MAX
 };
 
@@ -82,7 +83,7 @@ struct conn_op {
 	__u32 retry_s;	/* result -EDQUOT: over a limit, for so long */
 	__u32 passed;	/* in: bytes of the request under way that went to the service since the last operation */
 	__u64 out_asked;
-	__u32 out_acked;   /* TCP sequence number up to which the client has acknowledged what was sent to it */
+	__u32 out_acked;   /* position (conn_written()) up to which the client has, or will read, what was sent to it */
 	__u8 out_switched; /* what is still to come is no HTTP any more: the service has said so (101) */
 	__u8 pad[3];
 };

@@ -53,7 +53,12 @@ struct policy {
 	__u64 conn_burst;
 };
 
-enum cidr_list { CIDR_DENY, CIDR_ALLOW, CIDR_LIST_MAX };
+enum cidr_list {
+	CIDR_DENY,
+	CIDR_ALLOW,
+	CIDR_LIST_MAX,
+	CIDR_FAST_PEERS = 64 /* and on: of listener 0 and on, the clients whose bytes may go past TCP */
+};
 
 /* Key of `cidrs` (LPM). prefixlen counts list, generation and address bits: 64 + 96 + n for IPv4 /n. */
 struct cidr_key {

@@ -15,6 +15,9 @@ enum listener_flags {
 	LISTENER_REQUIRE_AUTH = 1 << 0,
 	LISTENER_DRY_RUN = 1 << 1,  /* denials are counted as would-be, and the request passes */
 	LISTENER_OVERFULL = 1 << 2, /* more proxies run than the licence allows */
+	LISTENER_FAST = 1 << 3,	    /* a client of this node may go past TCP, if CIDR_FAST_PEERS has it */
+	LISTENER_FAST_ALL = 1 << 4, /* every client of this node may */
+	LISTENER_OPAQUE = 1 << 5,   /* no request is judged: it is guarded for its fast path alone */
 	LISTENER_GONE =
 		1 << 7, /* a gateway, which is not guarded; in a conn: so is this, or it is not there any more */
 };
@@ -162,6 +165,11 @@ struct request_stats {
 	__u64 measured;			 /* connections that were sampled */
 	__u64 unmeasured;		 /* what `metrics` had no room for */
 	__u64 unadded;			 /* responses without the headers that they should have */
+	__u64 fast;			 /* connections whose client is on this node and may go past TCP */
+	__u64 fast_requests;		 /* requests that were judged where they were sent, and passed */
+	__u64 fast_denied;		 /* the same, and were answered there */
+	__u64 fast_messages;		 /* what went past TCP, one for each call of send() or so */
+	__u64 fast_full;		 /* messages that went by TCP, for the reader had too much to read already */
 };
 
 MPBPF_ASSERT_SIZE(struct listener_key, 24);
@@ -175,6 +183,6 @@ MPBPF_ASSERT_SIZE(struct verdict_key, 24);
 MPBPF_ASSERT_SIZE(struct verdict, 40);
 MPBPF_ASSERT_SIZE(struct revocation_key, 16);
 MPBPF_ASSERT_SIZE(struct revocation, 24);
-MPBPF_ASSERT_SIZE(struct request_stats, 352);
+MPBPF_ASSERT_SIZE(struct request_stats, 392);
 
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make bench`: wrk against the same nginx seven ways, interleaved, medians of ROUNDS rounds; then ns per packet of the XDP
+# `make bench`: wrk against the same nginx eleven ways, interleaved, medians of ROUNDS rounds; then ns per packet of the XDP
 # program. All on loopback inside a network namespace of its own. ROUNDS (5) and BENCH_SECONDS (4) a run.
 # shellcheck source-path=SCRIPTDIR/../e2e source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -8,10 +8,10 @@
 rounds=${ROUNDS:-5}
 seconds=${BENCH_SECONDS:-4}
 connections=32
-time_limit=$((rounds * 7 * (seconds + 3) + 300))
+time_limit=$((rounds * 11 * (seconds + 3) + 300))
 sandbox "$@"
 
-ways='direct guard guard-full guard-headers gateway haproxy nginx'
+ways='direct guard guard-full guard-headers fast fast-full fast-headers gateway gateway-fast haproxy nginx'
 nginx_port=8080 haproxy_port=8070 gateway_port=8060 proxy_port=8050
 
 describe() {
@@ -107,6 +107,9 @@ prove() {
 unmeasured='metrics.sample_rate=0'
 licensed=('license.license_key="PENG-AAAA-BBBB-CCCC-DDDD-EEEE"' 'license.is_enterprise=true'
 	'license.features={"multi_cloud": true}' 'license.max_proxies=10' 'license.current_proxies=1')
+# The client is on the same node, and its bytes go past TCP.
+fast='listeners=[{"name": "web", "port": 8080, "fast_path": "on"}]'
+fast_headers='listeners=[{"name": "web", "port": 8080, "fast_path": "on", "license_headers": true, "response_headers": {"X-Node": "bench"}}]'
 limited='request_limits=[{"name": "each", "per": "token", "rate": 1000000}, {"name": "all", "per": "listener", "rate": 1000000}]'
 with_headers='listeners=[{"name": "web", "port": 8080, "license_headers": true, "response_headers": {"X-Node": "bench"}}]'
 # Two routes, so that each request is matched.
@@ -115,13 +118,21 @@ gateway=("listeners=[{\"name\": \"gateway\", \"address\": \"127.0.0.1\", \"port\
 	'routes=[{"name": "other", "prefix": "/other", "cluster_name": "nginx", "hosts": ["127.0.0.1"]},
 		{"name": "all", "prefix": "/", "cluster_name": "nginx", "hosts": ["127.0.0.1"]}]')
 
+# The same, client and gateway past TCP, and gateway and service.
+gateway_fast=("listeners=[{\"name\": \"gateway\", \"address\": \"127.0.0.1\", \"port\": $gateway_port, \"mode\": \"gateway\", \"fast_path\": \"on\"},
+	{\"name\": \"service\", \"port\": $nginx_port, \"protocol\": \"tcp\", \"fast_path\": \"on\"}]" "${gateway[@]:1}")
+
 policy() {
 	local sizes=(rate_limit.max_sources= cache.max_verdicts=)
 	case $1 in
 	guard) config_write "${sizes[@]}" "$unmeasured" ;;
 	guard-full) config_write "${sizes[@]}" "${licensed[@]}" "$limited" ;;
 	guard-headers) config_write "${sizes[@]}" "${licensed[@]}" "$limited" "$with_headers" ;;
+	fast) config_write "${sizes[@]}" "$unmeasured" "$fast" ;;
+	fast-full) config_write "${sizes[@]}" "${licensed[@]}" "$limited" "$fast" ;;
+	fast-headers) config_write "${sizes[@]}" "${licensed[@]}" "$limited" "$fast_headers" ;;
 	gateway) config_write "${sizes[@]}" "$unmeasured" "${gateway[@]}" ;;
+	gateway-fast) config_write "${sizes[@]}" "$unmeasured" "${gateway_fast[@]}" ;;
 	esac
 }
 
@@ -129,7 +140,7 @@ policy() {
 prepare() {
 	case $1 in
 	direct | haproxy | nginx) [ -z "$(pins)" ] || mpbpf unload >>"$log" 2>&1 || bail "unload failed: $(tail "$log")" ;;
-	guard* | gateway)
+	guard* | fast* | gateway*)
 		policy "$1"
 		if [ -z "$(pins)" ]; then
 			# Onto an interface that carries none of this traffic: the XDP program is timed by itself.
@@ -141,8 +152,12 @@ prepare() {
 	esac
 }
 
+# wrk has a cgroup below that of the data path, which has its connections too.
+clients=$cgroup/clients
+
+# Of all but wrk.
 cpu_used() {
-	sed -n 's/^usage_usec //p' "$cgroup/cpu.stat"
+	cat "$cgroup/cpu.stat" "$clients/cpu.stat" | awk '$1 == "usage_usec" { us = us ? us - $2 : $2 } END { printf "%d", us }'
 }
 
 # measure WAY PORT: appends "WAY REQUESTS_PER_SECOND P50_US P99_US CPU_US_PER_REQUEST ERRORS"
@@ -151,7 +166,7 @@ measure() {
 	prepare "$1"
 	prove "$1" "$2"
 	cpu=$(cpu_used)
-	in_server wrk -t 2 -c "$connections" -d "$seconds" -H "$auth" -s "$top/tests/bench/report.lua" "http://127.0.0.1:$2/" \
+	in_cgroup "$clients" wrk -t 2 -c "$connections" -d "$seconds" -H "$auth" -s "$top/tests/bench/report.lua" "http://127.0.0.1:$2/" \
 		>"$work/wrk" || bail "wrk failed: $(cat "$work/wrk")"
 	awk -v way="$1" -v cpu="$(($(cpu_used) - cpu))" '/^report / {
 		printf "%s %.0f %.0f %.0f %.2f %d\n", way, $2 / ($3 / 1e6), $4, $5, cpu / $2, $6 }' "$work/wrk" >>"$work/figures"
@@ -176,6 +191,7 @@ way() {
 }
 
 net_up
+mkdir "$clients"
 services_start
 auth=$(bearer "$(token bench 86400)")
 describe
@@ -184,7 +200,7 @@ for _ in $(seq "$rounds"); do
 	for name in "${order[@]}"; do
 		port=$nginx_port
 		[ "$name" != haproxy ] || port=$haproxy_port
-		[ "$name" != gateway ] || port=$gateway_port
+		[[ $name != gateway* ]] || port=$gateway_port
 		[ "$name" != nginx ] || port=$proxy_port
 		measure "$name" "$port"
 	done
@@ -198,7 +214,11 @@ way direct 'direct'
 way guard 'guard, cached verdict'
 way guard-full 'guard, licence, limits, metrics'
 way guard-headers 'the same, headers added'
+way fast 'fast path, cached verdict'
+way fast-full 'fast path, licence, limits, metrics'
+way fast-headers 'the same, headers added'
 way gateway 'gateway, routed by host and path'
+way gateway-fast 'the same, fast path on both sides'
 way haproxy 'haproxy, jwt_verify'
 way nginx 'nginx, proxy_pass, no token checked'
 echo "cpu: user and system time of nginx, haproxy and mpbpfd (cpu.stat of their cgroup), without wrk and kernel threads"

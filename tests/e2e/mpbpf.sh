@@ -33,6 +33,13 @@ config_write() {
 		text+=", \"$section\": {${sections[$section]}}"
 	done
 	echo "{$text}" >"$config"
+	[ -z "${MPBPF_FAST:-}" ] || config_hasten
+}
+
+# With MPBPF_FAST: what listeners do not say of it themselves
+config_hasten() {
+	jq '.listeners |= map(if .mode == "capture" or .fast_path or .fast_path_peers then . else .fast_path = "on" end)' "$config" \
+		>"$config.new" && mv "$config.new" "$config"
 }
 
 # ---- commands and agents ----

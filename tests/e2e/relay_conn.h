@@ -18,7 +18,7 @@
 
 #include "relay_plan.h"
 
-#define CONNS_MAX 1024
+#define CONNS_MAX 4096
 #define STALL_MS 10000
 /*
  * A reset is sent once, and counts only where it is at the next byte (RFC 5961, section 3.2): one that overtakes bytes on the way, as

@@ -8,9 +8,9 @@ sandbox "$@"
 
 features="btf bpffs cgroup2 xdp_load xdp_verdict xdp_native xdp_skb guard_load guard_attach guard_reply helper_channel"
 features+=" pass_backpressure partial_send deny_order close membarrier version fionread tcp_bpf_ioctl splice tcp_walk"
-features+=" sleepable_lock sk_lookup capture"
+features+=" sleepable_lock sk_lookup capture fast_path"
 # What it can do without.
-optional="xdp_native membarrier version fionread tcp_bpf_ioctl splice tcp_walk sleepable_lock sk_lookup capture"
+optional="xdp_native membarrier version fionread tcp_bpf_ioctl splice tcp_walk sleepable_lock sk_lookup capture fast_path"
 
 # left_read: what only a check makes, into `left`: maps of this size, programs that use them
 left_read() {

@@ -80,6 +80,7 @@ tap_timeout() {
 }
 
 tap_done() {
+	[ -z "${MPBPF_FAST:-}" ] || echo "# past TCP: $(figure fast_path.messages)"
 	echo "1..$tap_count"
 	[ "$tap_count" -gt 0 ] && [ "$tap_failed" -eq 0 ]
 	exit

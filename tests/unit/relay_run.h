@@ -52,14 +52,14 @@ static const struct relay_hooks hooks = { .moved = on_moved, .over = on_over };
 static void tcp_pair(int *ret_far, int *ret_near)
 {
 	struct place place = { .addr.b = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } };
-	_cleanup_close_ int listener = socket_listen(&place, false);
+	_cleanup_close_ int listener = socket_listen(&place, false, true);
 	struct sockaddr_storage at;
 	socklen_t len = sizeof(at);
 
 	assert_true(listener >= 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
 	place_from(&at, &place);
-	*ret_far = socket_open(&place);
+	*ret_far = socket_open(&place, true);
 	assert_true(*ret_far >= 0);
 	assert_int_equal(socket_connect(*ret_far, &place), 0);
 	do

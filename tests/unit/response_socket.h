@@ -162,7 +162,7 @@ static void judge(void)
 
 	pushed_len = 0;
 	applied = 0;
-	assert_int_equal(response_follow(&msg, &conn, 1, &tp), SK_PASS);
+	assert_int_equal(response_follow(&msg, &conn, 1, &tp, false), SK_PASS);
 	keeps = applied;
 }
 
