@@ -24,7 +24,7 @@
 struct fast_run {
 	struct request rq; /* cookie: of the service's socket */
 	__u64 client;	   /* cookie of the sender */
-	__u32 has;	   /* the sender has read, or can, all up to here of what the service gave TCP */
+	__u32 written;	   /* what the service gave TCP */
 };
 
 /* What the service gave TCP, of whose socket only the address is known. */
@@ -178,21 +178,31 @@ __weak __noinline int fast_reply(struct sk_msg_md *msg, struct scratch *s, __u32
 	return 0;
 }
 
+/* Whether the client's own queue has all that TCP brought, and room. */
+static __always_inline bool fast_is_next(const struct tcp_sock *tp, const struct fast_run *run,
+					 struct fast_client *client, __u32 len)
+{
+	struct sk_psock *own = psock_at((__u64)tp);
+
+	return own && sock_has_all((__u64)tp, own, run->written) &&
+	       fast_has_room(&client->own, own, len, FAST_QUEUED_MANY, true);
+}
+
 /*
  * Answers a denied request where it was sent. Not where that would overtake what the service has sent: if it may be about to put a
  * response into this socket, or TCP about to bring one. Nor where the connection is to be closed behind the answer.
  */
-static __always_inline bool fast_deny(struct sk_msg_md *msg, struct conn *conn, struct scratch *s, struct fast_run *run,
-				      struct fast_client *client)
+static __always_inline bool fast_deny(struct sk_msg_md *msg, const struct tcp_sock *tp, struct conn *conn,
+				      struct scratch *s, struct fast_run *run, struct fast_client *client)
 {
 	__u64 cookie = run->rq.cookie;
 	struct sk_psock *service = psock_at(client->service.sk);
 	__u32 reason = run->rq.reason, len = msg->size;
 
-	if (conn_is_dry(conn) || reason >= REQUEST_REASON_MAX || replies[reason].close || !run->has || !service ||
+	if (conn_is_dry(conn) || reason >= REQUEST_REASON_MAX || replies[reason].close || !service ||
 	    psock_users(service) || !sock_is(client->service.sk, cookie) || len > MPBPF_HEAD_MAX)
 		return false;
-	if (fast_reply(msg, s, reason, run->rq.head))
+	if (!fast_is_next(tp, run, client, len) || fast_reply(msg, s, reason, run->rq.head))
 		return false;
 	/* Its own socket is there; else the answer must not go to the service. */
 	if (!fast_carry(msg, &client_sockets, run->client))
@@ -216,11 +226,11 @@ static __always_inline int fast_limit(struct fast_run *run, struct conn *conn, s
 }
 
 /* Carries the verdict out. Returns whether the message is taken from TCP. */
-static __always_inline bool fast_act(struct sk_msg_md *msg, struct conn *conn, struct scratch *s, struct fast_run *run,
-				     struct fast_client *client, int outcome)
+static __always_inline bool fast_act(struct sk_msg_md *msg, const struct tcp_sock *tp, struct conn *conn,
+				     struct scratch *s, struct fast_run *run, struct fast_client *client, int outcome)
 {
 	if (outcome == OUTCOME_DENY) {
-		if (!fast_deny(msg, conn, s, run, client))
+		if (!fast_deny(msg, tp, conn, s, run, client))
 			return false;
 		fast_note(&client->own, run->rq.len);
 		return true;
@@ -237,25 +247,23 @@ static __always_inline void fast_request(struct sk_msg_md *msg, const struct tcp
 					 struct fast_client *client, struct fast_run *run)
 {
 	__u32 slot = SCRATCHES, sent = tp->write_seq, written = fast_write_seq(&client->service);
-	struct sk_psock *own = psock_at((__u64)tp);
 	struct control *c = control_get();
 	__u64 arriving = 0;
 	struct scratch *s;
 	int outcome;
 
 	run->rq.len = msg->size;
+	run->written = written;
 	run->rq.write_seq = written + READ_ONCE(conn->fast_out);
-	if (!c || !own || !fast_fits(conn, run->rq.write_seq, run->rq.len) ||
+	if (!c || !fast_fits(conn, run->rq.write_seq, run->rq.len) ||
 	    !fast_enter(&client->up, &client->service, tp, run->rq.len))
 		return;
-	run->has = sock_has_all((__u64)tp, own, written) &&
-		   fast_has_room(&client->own, own, run->rq.len, FAST_QUEUED_MANY, true);
 	if (!fast_claim(conn, sent))
 		return;
 	s = scratch_claim(&slot);
 	if (s) {
 		outcome = fast_limit(run, conn, s, fast_judge(msg, conn, c, s, run));
-		if (fast_act(msg, conn, s, run, client, outcome) && outcome == OUTCOME_PASS) {
+		if (fast_act(msg, tp, conn, s, run, client, outcome) && outcome == OUTCOME_PASS) {
 			client->task = bpf_get_current_pid_tgid();
 			arriving = FRONT_FAST;
 		}
