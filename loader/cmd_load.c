@@ -18,7 +18,10 @@ static void print_listener(const struct listener_config *listener, bool served)
 	const char *once = served ? "" : ", once mpbpfd runs";
 
 	switch (listener->mode) {
-	case LISTENER_GUARD: printf("listener %s: port %u is guarded\n", listener->name, listener->port); break;
+	case LISTENER_GUARD:
+		printf("listener %s: port %u %s\n", listener->name, listener->port,
+		       listener->protocol == LISTENER_HTTP ? "is guarded" : "has a fast path, and is not guarded");
+		break;
 	case LISTENER_GATEWAY:
 		printf("listener %s: port %u is a gateway%s\n", listener->name, listener->port, once);
 		break;
@@ -41,6 +44,10 @@ static void print_load(const struct context *c, const struct config *config, con
 		printf("%s: XDP in %s mode\n", facts->ifaces[i].name, xdp_mode_name(facts->ifaces[i].native));
 	for (size_t i = 0; i < config->n_listeners; i++)
 		print_listener(&config->listeners[i], pid);
+	for (size_t i = 0; i < config->n_listeners && !report->fast; i++)
+		if (config->listeners[i].fast_path == FAST_PATH_AUTO && listener_is_fast(&config->listeners[i]))
+			printf("listener %s: no fast path, which was not seen to work on this kernel (`mpbpf check`)\n",
+			       config->listeners[i].name);
 	if (!config->n_listeners)
 		printf("no L7 listener%s: L3/L4 protection only\n",
 		       c->config[0] ? " is configured" : " without --config");

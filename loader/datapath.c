@@ -271,7 +271,6 @@ int datapath_load(const struct load_request *request, const struct config *confi
 	_cleanup_(maps_close) struct maps maps = MAPS_EMPTY;
 	_cleanup_close_ int bpffs = -1;
 	struct load_report report = {};
-	bool fast = false;
 	int r;
 
 	r = check_request(request);
@@ -280,14 +279,14 @@ int datapath_load(const struct load_request *request, const struct config *confi
 	r = prepare_pins(request->pin_root, &bpffs);
 	if (r < 0)
 		return r;
-	r = object_load(config, request->cgroup, &object, &report.l7, &fast);
+	r = object_load(config, request->cgroup, &object, &report.l7, &report.fast);
 	if (r == 0) {
 		r = maps_of_object(object->obj, &maps);
 		if (r < 0)
 			log_line("the maps of the programs: %s", strerror(-r));
 	}
 	if (r == 0)
-		r = fill_maps(&maps, config, request->config_path, fast);
+		r = fill_maps(&maps, config, request->config_path, report.fast);
 	if (r == 0)
 		r = stage_and_publish(request, config, object, &maps, runtime, &report);
 	if (r < 0)

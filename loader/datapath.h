@@ -20,7 +20,8 @@ struct load_request {
 };
 
 struct load_report {
-	bool l7; /* listeners can be guarded */
+	bool l7;   /* listeners can be guarded */
+	bool fast; /* and bytes were proven to go past TCP whole (selftest.h) */
 	struct runtime_facts facts;
 };
 

@@ -10,6 +10,7 @@ net_up
 in_cgroup "$cgroup" "$tools/ends" 127.0.0.1 91 >"$work/tcp" || bail "over TCP: $(<"$work/tcp")"
 config_write 'listeners=[{"name": "ends", "port": 91, "protocol": "tcp", "fast_path": "on"}]'
 mpbpf_load
+matches "$(<"$log")" 'listener ends: port 91 has a fast path, and is not guarded' "the load says what it is"
 in_cgroup "$cgroup" timeout $((20 * slow)) "$tools/ends" 127.0.0.1 91 >"$work/fast"
 is $? 0 "all of it can be done past TCP"
 while IFS=: read -r name seen; do
