@@ -21,8 +21,9 @@
 #include "loader/check_watch.h"
 #include "loader/log.h"
 
-#define STEP_MS 15000 /* a busy machine takes its time to verify programs */
-#define TOTAL_MS 45000
+#define STEP_MS 15000 /* a busy machine takes its time, */
+#define LOAD_MS 30000 /* the most to verify all programs of the guard */
+#define TOTAL_MS 60000
 #define GONE_TRIES 200
 #define GONE_USEC 10000
 
@@ -152,11 +153,11 @@ static void tell_death(struct check_watch *w)
 static int watch_one(struct check_watch *w, struct check *c)
 {
 	struct pollfd fds[] = { { .fd = w->pipe, .events = POLLIN }, { .fd = w->signals, .events = POLLIN } };
-	int64_t left = w->end - now_ms();
+	int64_t left = w->end - now_ms(), step = w->next == CHECK_GUARD_LOAD ? LOAD_MS : STEP_MS;
 	struct check_result result;
 	int n;
 
-	n = poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : left < STEP_MS ? left : STEP_MS);
+	n = poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : left < step ? left : step);
 	if (n < 0 && errno == EINTR)
 		return 0;
 	if (n > 0 && fds[1].revents)
