@@ -34,6 +34,17 @@ static __always_inline int track_insert(struct bpf_sock_ops *ops, struct conn *c
 	return 0;
 }
 
+/* Whether its listener has anything to do with it. Where no request is judged, that is for the fast path of its client alone. */
+static __always_inline bool track_concerns(struct bpf_sock_ops *ops, struct conn *conn)
+{
+	if (conn->listener.flags & LISTENER_FAST)
+		conn->client = fast_client_of(ops, conn);
+	if (!(conn->listener.flags & (LISTENER_GONE | LISTENER_OPAQUE)))
+		return true;
+	conn->state = CONN_TUNNEL;
+	return conn->client.cookie;
+}
+
 static __always_inline void track_open(struct bpf_sock_ops *ops)
 {
 	struct control *c = control_get();
@@ -47,16 +58,8 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 	conn.remote_port = ops_remote_port(ops);
 	opening_count(ops, &conn.remote);
 	conn_refresh(&conn, c);
-	if ((conn.listener.flags & LISTENER_GONE) && !(conn.listener.flags & LISTENER_FAST))
+	if (!track_concerns(ops, &conn))
 		return;
-	if (conn.listener.flags & LISTENER_FAST)
-		conn.client = fast_client_of(ops, &conn);
-	/* No request is judged there: it is of interest for its client alone. */
-	if (conn.listener.flags & (LISTENER_GONE | LISTENER_OPAQUE)) {
-		if (!conn.client.cookie)
-			return;
-		conn.state = CONN_TUNNEL;
-	}
 	cookie = bpf_get_socket_cookie(ops);
 	if (conn.listener.sample && bpf_get_prandom_u32() <= conn.listener.sample)
 		conn.flags |= CONN_MEASURED;

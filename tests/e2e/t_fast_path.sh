@@ -83,6 +83,41 @@ listener ', "fast_path": "auto"'
 load_or_reload
 expect "auto, and no peers" "$server_ip" near_script "0 0 0"
 
+# ---- what ends it on an open connection ----
+
+# open_over COMMAND...: requests before and after it on one connection, and how many of those after went past TCP
+open_over() {
+	local -A was=() is=()
+	session over "connect $server_ip 8080" "send GET /1 HTTP/1.1\\r\\nHost: server\\r\\n$good\\r\\n\\r\\n" status
+	wait_for 5 grep -q 200 "$work/over"
+	"$@" || bail "$*"
+	figures_read was
+	for _ in 1 2 3; do
+		session over "send GET /1 HTTP/1.1\\r\\nHost: server\\r\\n$good\\r\\n\\r\\n" status
+	done
+	session_end over
+	figures_read is
+	echo "$(joined <"$work/over") $((is[fast_path.messages] - was[fast_path.messages]))"
+}
+# Here a session's client is of this node.
+script() { near "$tools/httpc"; }
+listener ', "fast_path": "on"'
+load_or_reload
+open_over true >"$work/said"
+matches "$(<"$work/said")" '^200 200 200 200 [4-6]$' "nothing: past TCP"
+# Then it is XDP's, which drops what comes by TCP.
+block() { mpbpf block add 10.77.0.2 >>"$log" 2>&1 && session over "timeout $((300 * pace))"; }
+open_over block >"$work/said"
+matches "$(<"$work/said")" '^200 timeout .* 0$' "its address is blocked"
+mpbpf block del 10.77.0.2 >>"$log" 2>&1 || bail "a network cannot be taken off the list"
+switch_off() {
+	listener ', "fast_path": "off"'
+	mpbpf reload --config "$config" >>"$log" 2>&1
+}
+open_over switch_off >"$work/said"
+is "$(<"$work/said")" "200 200 200 200 0" "a reload without"
+script() { in_client "$tools/httpc"; }
+
 # ---- judged where it is sent ----
 
 listener ', "fast_path": "on", "response_headers": {"X-Node": "here"}' \
