@@ -72,7 +72,7 @@ struct asking {
 	__u32 ahead;	/* 1: the gate asks, for TCP does not have them yet; they begin at `seq` */
 	__u32 seq;
 	__u32 lags; /* 1: taken within a call of the service */
-	__u32 pad;
+	__u32 held; /* 1: the connection was the helper's when the bytes were looked at; it may have been given back since */
 };
 
 /* For the gate: sk_skb has done all that comes before the bytes, and from now on it knows that these are taken. */
@@ -88,17 +88,19 @@ static __always_inline bool ask_ahead(struct conn *conn, const struct ask *ask, 
 }
 
 /*
- * The connection is the helper's from here on, and the bytes are under way to it. False: they may not be taken; as when the
- * helper has just closed it, on another CPU: what comes behind the end must not begin anew.
+ * The connection is the helper's from here on, and the bytes are under way to it. Returns 0; ASK_CLOSED: they may not be taken, as
+ * when the helper has just closed it, on another CPU: what comes behind the end must not begin anew; ASK_TUNNEL: nor need they be,
+ * for since they were looked at the helper has given it back, or the service has answered 101.
  */
-static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const struct asking *what)
+static __always_inline int ask_enter(struct conn *conn, struct ask *ask, const struct asking *what)
 {
-	bool open, watched;
+	bool open, watched, tunnel;
 	__s64 change;
 
 	bpf_spin_lock(&conn->lock);
 	watched = conn_watched(conn);
-	open = conn->state != CONN_CLOSED && (!what->ahead || ask_ahead(conn, ask, what));
+	tunnel = conn->state == CONN_TUNNEL && !what->ahead;
+	open = conn->state != CONN_CLOSED && !tunnel && (!what->ahead || ask_ahead(conn, ask, what));
 	if (open) {
 		ask->first = conn->state != CONN_HELPER;
 		if (ask->first) {
@@ -114,11 +116,11 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const 
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
 	if (!open)
-		return false;
+		return tunnel ? ASK_TUNNEL : ASK_CLOSED;
 	if (ask->first)
 		STATS_INC(asked);
 	STATS_ADD(asked_bytes, what->len);
-	return true;
+	return 0;
 }
 
 /*
@@ -126,7 +128,7 @@ static __always_inline bool ask_enter(struct conn *conn, struct ask *ask, const 
  *
  * Returns 0; ASK_IMPOSSIBLE: nobody is there to be asked, nothing was done; ASK_BUSY: one connection more is too many; over
  * 0: the source has asked too often, and may again after so many seconds; ASK_CLOSED: not allowed, or the connection was
- * closed because not all could be kept.
+ * closed because not all could be kept; ASK_TUNNEL: nobody is to be asked, the bytes pass.
  */
 __weak __noinline int ask_bytes(struct __sk_buff *skb, struct asking *what)
 {
@@ -142,14 +144,19 @@ __weak __noinline int ask_bytes(struct __sk_buff *skb, struct asking *what)
 	cookie = ask.cookie = what->cookie;
 	len = what->len;
 	conn = bpf_map_lookup_elem(&conns, &cookie);
+	if (conn && conn->state == CONN_TUNNEL && !what->ahead)
+		return ASK_TUNNEL;
 	if (!conn || !ask_possible(len))
 		return ASK_IMPOSSIBLE;
-	refusal = conn->state == CONN_HELPER ? 0 : ask_admit(bucket_source(&conn->remote));
+	if (!what->held && conn->state != CONN_HELPER) {
+		refusal = ask_admit(bucket_source(&conn->remote));
+		if (refusal)
+			return refusal;
+	}
+	ask.helper_epoch = READ_ONCE(c->helper_epoch);
+	refusal = ask_enter(conn, &ask, what);
 	if (refusal)
 		return refusal;
-	ask.helper_epoch = READ_ONCE(c->helper_epoch);
-	if (!ask_enter(conn, &ask, what))
-		return ASK_CLOSED;
 	for (i = 0; i < ASK_PIECES && (off < len || !i); i++) {
 		ask.len = len - off > ASK_LARGE ? ASK_LARGE : len - off;
 		ask.end = what->ahead && off + ask.len == len;

@@ -13,7 +13,7 @@
 #define ASKS_BUCKET 0			    /* bucket_key.limit: no request limit has this id */
 #define ASKS_FULL (MPBPF_ASKS_SIZE / 4 * 3) /* the rest of the ring is for connections that the helper has already */
 
-enum ask_refusal { ASK_IMPOSSIBLE = -1, ASK_CLOSED = -2, ASK_BUSY = -3 };
+enum ask_refusal { ASK_IMPOSSIBLE = -1, ASK_CLOSED = -2, ASK_BUSY = -3, ASK_TUNNEL = -4 };
 
 /* Counts one request that the helper is given. Returns 0, or after how many seconds the source may ask again. */
 static __always_inline int ask_count(const struct policy *policy, __u64 source)

@@ -177,10 +177,11 @@ static __always_inline enum outcome request_body(struct __sk_buff *skb, struct r
 }
 
 /* Every byte is the helper's; unless the agent is another than the one that was asked: what that one held is gone. */
-static __always_inline enum outcome request_helper(const struct conn *conn)
+static __always_inline enum outcome request_helper(struct request *rq, const struct conn *conn)
 {
 	struct control *c = control_get();
 
+	rq->held = 1;
 	return c && conn->helper_epoch == READ_ONCE(c->helper_epoch) ? OUTCOME_ASK : OUTCOME_UNAVAILABLE;
 }
 
@@ -234,7 +235,7 @@ static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct
 	case CONN_HEAD: return request_head(skb, rq, conn, s);
 	case CONN_BODY:
 	case CONN_DISCARD: return request_body(skb, rq, conn);
-	case CONN_HELPER: return request_helper(conn);
+	case CONN_HELPER: return request_helper(rq, conn);
 	case CONN_TUNNEL: return request_tunnel(conn);
 	default: return OUTCOME_DROP;
 	}

@@ -129,11 +129,13 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 		outcome = OUTCOME_ASK; /* too short for the answer, or memory is short */
 	}
 	if (outcome == OUTCOME_ASK) {
-		struct asking what = { .cookie = rq->cookie, .len = rq->len, .lags = rq->lags };
+		struct asking what = { .cookie = rq->cookie, .len = rq->len, .lags = rq->lags, .held = rq->held };
 
 		refusal = ask_bytes(skb, &what);
 		if (refusal == 0 || refusal == ASK_CLOSED)
 			return request_swallow(skb, rq);
+		if (refusal == ASK_TUNNEL)
+			return SK_PASS;
 		outcome = OUTCOME_UNAVAILABLE;
 	}
 	if (outcome == OUTCOME_UNAVAILABLE)

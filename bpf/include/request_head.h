@@ -45,6 +45,7 @@ struct request {
 	struct bucket_run count; /* what it counts against when it passes */
 	__u32 outcome;		 /* enum outcome */
 	__u32 lags;		 /* a call of the service holds the socket: see lag.h */
+	__u32 held;		 /* the connection was the helper's when these bytes were looked at */
 	struct http1_body body;	 /* what follows behind this skb, once it is accepted or denied */
 };
 
