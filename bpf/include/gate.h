@@ -82,8 +82,8 @@ static __always_inline bool gate_holds_fin(const struct conn *conn, __u32 write_
  * A reset overtakes them: recv() tells of it before what is handed back after it, and a service that reads on then takes the
  * rest of a request for another (request_waits()). So nothing is handed back any more.
  */
-static __always_inline void gate_reset(struct __sk_buff *skb, struct conn *conn, __u64 cookie, const struct segment *seg,
-				       const struct tcp_sock *tp)
+static __always_inline void gate_reset(struct __sk_buff *skb, struct conn *conn, __u64 cookie,
+				       const struct segment *seg, const struct tcp_sock *tp)
 {
 	if (conn->state == CONN_HELPER && conn->asked != conn->returned && seg->seq == tp->rcv_nxt && segment_sums(skb))
 		ask_close(conn, cookie);

@@ -36,7 +36,8 @@ static __always_inline void response_tells(struct conn *conn)
 /* Whether policy, as it is now, leaves the client its fast path. What is under way goes on by TCP, and the next request renews. */
 static __always_inline bool response_may(const struct conn *conn, const struct control *c)
 {
-	return conn->client.cookie && c && conn->generation == READ_ONCE(c->generation) && !source_refused(&conn->remote);
+	return conn->client.cookie && c && conn->generation == READ_ONCE(c->generation) &&
+	       !source_refused(&conn->remote);
 }
 
 /* Whether this message goes past TCP. A segment has to leave where poll() is wrong about the socket: see lag.h. */
