@@ -697,6 +697,11 @@ struct wait_queue_head {
 	struct list_head head;
 };
 
+struct wait_queue_entry {
+	void *private;
+	struct list_head entry;
+};
+
 typedef struct wait_queue_head wait_queue_head_t;
 
 struct socket_wq {

@@ -60,7 +60,9 @@ static bool closing_end(struct closing *closing, int diag, struct closing_entry 
 {
 	int r;
 
-	if (closing_waits(entry, now,
+	/* One that has reset it takes nothing any more. */
+	if (!(conn->flags & CONN_RESET) &&
+	    closing_waits(entry, now,
 			  sock_diag_unacked(diag, &conn->local, conn->local_port, &conn->remote, conn->remote_port,
 					    entry->cookie)))
 		return false;

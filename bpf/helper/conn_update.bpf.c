@@ -55,6 +55,9 @@ static __always_inline int conn_apply(struct conn *conn, const struct conn_op *o
 	case CONN_OP_ALLOW:
 		if (conn_pending(conn, write_seq) >= MPBPF_PIPELINE_MAX && !conn_lost(conn, write_seq))
 			return -EAGAIN;
+		/* As the policy that it was judged under has it: the rest of the listener is read again with the next head. */
+		conn->listener.flags =
+			op->dry ? conn->listener.flags | LISTENER_DRY_RUN : conn->listener.flags & ~LISTENER_DRY_RUN;
 		metrics_begin(conn, now, !conn_pending(conn, write_seq), op->method, op->prefix, op->host);
 		conn_allow(conn, write_seq, op->generation, op->no_body, op->upgrade);
 		return 0;
@@ -123,6 +126,7 @@ static __always_inline void conn_measure(const struct conn *conn, const struct c
 static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, const struct tcp_sock *tp)
 {
 	__u64 now = metrics_timed(conn) ? bpf_ktime_get_boot_ns() : 0;
+	__u32 fast_out = READ_ONCE(conn->fast_out);
 	bool arrived = !tp || response_arrived(conn, tp);
 	__s64 change = 0;
 	__u32 write_seq;
@@ -132,6 +136,8 @@ static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, c
 	forget(write_seq); /* clang would make one load of the two */
 	if (tp)
 		write_seq = conn_written(conn, tp);
+	/* What went past TCP since then was not looked at. */
+	arrived = arrived && conn->fast_out == fast_out;
 	op->result = conn_apply(conn, op, now, write_seq, !tp, arrived, &change);
 	op->out_state = conn->state;
 	op->out_lost = conn_lost(conn, write_seq);

@@ -52,17 +52,22 @@ __weak __noinline int ask_submit(struct __sk_buff *skb, struct ask *ask, __u32 o
 	return -1;
 }
 
-/* Whether an agent serves and the ring has room for n bytes: its own, and those that other CPUs may be adding. */
-static __always_inline bool ask_possible(__u32 n)
+/* Whether an agent serves. */
+static __always_inline bool ask_served(void)
 {
 	struct bpf_sock *sk;
 	__u32 zero = 0;
 
 	sk = bpf_map_lookup_elem(&helper, &zero);
-	if (!sk)
-		return false;
-	bpf_sk_release(sk);
-	return bpf_ringbuf_query(&asks, BPF_RB_AVAIL_DATA) + 2 * n + 4 * ASK_LARGE < MPBPF_ASKS_SIZE;
+	if (sk)
+		bpf_sk_release(sk);
+	return sk;
+}
+
+/* And the ring has room for n bytes: its own, and those that other CPUs may be adding. */
+static __always_inline bool ask_possible(__u32 n)
+{
+	return ask_served() && bpf_ringbuf_query(&asks, BPF_RB_AVAIL_DATA) + 2 * n + 4 * ASK_LARGE < MPBPF_ASKS_SIZE;
 }
 
 /* What is asked: bytes of an skb, and whose. */

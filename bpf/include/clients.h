@@ -65,20 +65,22 @@ static __always_inline void body_moved(struct conn *conn, const struct http1_bod
 
 /*
  * A body was found to stand still. A verdict program that runs at this moment may put the state back: then that piece
- * passes as what it is, and the connection, which is about to be destroyed, is judged on until then.
+ * passes, or is dropped, as what it is, and the connection, which is about to be destroyed, is judged on until then.
  */
 static __always_inline int body_expire(struct conn *conn, const struct conn_op *op)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
+	__s64 change = 0;
 	bool still;
 
 	bpf_spin_lock(&conn->lock);
 	still = (conn->state == CONN_BODY || conn->state == CONN_DISCARD) && conn->moved_at == op->moved_at;
 	if (still && op->op == CONN_OP_EXPIRE && !op->dry)
-		conn_become(conn, CONN_CLOSED);
+		change = conn_become(conn, CONN_CLOSED);
 	else if (still)
 		conn->moved_at = op->op == CONN_OP_EXPIRE ? 0 : now;
 	bpf_spin_unlock(&conn->lock);
+	conns_asking_add(change);
 	if (!still)
 		return -ESTALE;
 	if (op->op == CONN_OP_EXPIRE && op->dry)

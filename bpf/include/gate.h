@@ -79,14 +79,29 @@ static __always_inline bool gate_holds_fin(const struct conn *conn, __u32 write_
 }
 
 /*
- * A reset overtakes them: recv() tells of it before what is handed back after it, and a service that reads on then takes the
- * rest of a request for another (request_waits()). So nothing is handed back any more.
+ * A reset would overtake them: recv() tells of it before what is handed back after it, and a service that reads on then takes the
+ * rest of a request for another (request_waits()). What the helper is handing back at this moment cannot be stopped: the kernel
+ * may wait for the service's socket behind sk_msg_handback. So TCP does not get the reset. The connection is given up, nothing
+ * more is handed back, and the agent ends it when it is done with that. A reset that TCP would not take (RFC 5961, section 3)
+ * ends nothing; it comes again with the next segment that the client gets.
  */
-static __always_inline void gate_reset(struct __sk_buff *skb, struct conn *conn, __u64 cookie,
-				       const struct segment *seg, const struct tcp_sock *tp)
+static __always_inline int gate_reset(struct __sk_buff *skb, struct conn *conn, __u64 cookie, const struct segment *seg,
+				      const struct tcp_sock *tp)
 {
-	if (conn->state == CONN_HELPER && conn->asked != conn->returned && seg->seq == tp->rcv_nxt && segment_sums(skb))
+	bool holds = conn->state == CONN_HELPER && conn->asked != conn->returned;
+
+	if (!holds && !(conn->flags & CONN_RESET))
+		return GATE_PASS;
+	/* Without an agent nobody hands anything back, nor ends the connection. */
+	if (!ask_served())
+		return GATE_PASS;
+	if (holds && seg->seq == tp->rcv_nxt && segment_sums(skb)) {
+		bpf_spin_lock(&conn->lock);
+		conn->flags |= CONN_RESET;
+		bpf_spin_unlock(&conn->lock);
 		ask_close(conn, cookie);
+	}
+	return GATE_DROP;
 }
 
 /* Whether TCP may still get a FIN for the service to see. After close() there is none, nor a program that judges. */
@@ -192,7 +207,7 @@ static __always_inline int gate_bytes(struct __sk_buff *skb, struct bpf_sock *sk
 	if (segment_read(skb, &seg))
 		return GATE_PASS;
 	if (seg.rst)
-		gate_reset(skb, conn, cookie, &seg, tp);
+		action = gate_reset(skb, conn, cookie, &seg, tp);
 	else if (seg.len && (gate_holds_payload(conn) || gate_holds_again(conn, sk, tp)))
 		action = GATE_DROP;
 	else if (seg.fin && gate_end_is_new(sk, tp))

@@ -39,14 +39,19 @@ static __always_inline __u32 psock_users(struct sk_psock *psock)
 	return BPF_CORE_READ(psock, refcnt.refs.counter) - 1;
 }
 
-/* Whether somebody waits for something to happen to it. */
+/*
+ * Whether some task waits for something to happen to it, now: the one that came last. Who only is to be told, as epoll is, has no
+ * task, and no thread need be there that waits for it (init_waitqueue_func_entry()).
+ */
 static __always_inline bool sock_is_waited_for(__u64 sk)
 {
 	const struct sock *at = (const void *)sk;
 	struct socket_wq *wq = BPF_CORE_READ(at, sk_wq);
 	void *head = (void *)wq + bpf_core_field_offset(struct socket_wq, wait.head);
+	void *first = wq ? BPF_CORE_READ(wq, wait.head.next) : head;
+	struct wait_queue_entry *entry = first - bpf_core_field_offset(struct wait_queue_entry, entry);
 
-	return wq && BPF_CORE_READ(wq, wait.head.next) != head;
+	return first != head && BPF_CORE_READ(entry, private);
 }
 
 static __always_inline bool sock_is(__u64 sk, __u64 cookie)

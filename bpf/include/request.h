@@ -160,15 +160,18 @@ static __always_inline enum outcome request_head(struct __sk_buff *skb, struct r
 	return outcome;
 }
 
-/* The body of an allowed or of a denied request is under way. */
-static __always_inline enum outcome request_body(struct __sk_buff *skb, struct request *rq, struct conn *conn)
+/* The body of an allowed or, in CONN_DISCARD, of a denied request is under way; what comes of it must not depend on what becomes
+ * of the connection meanwhile: a denied one's passes never.
+ */
+static __always_inline enum outcome request_body(struct __sk_buff *skb, struct request *rq, struct conn *conn,
+						 __u8 state)
 {
 	rq->body = conn->request;
 	switch (body_follow(skb, &rq->body, 0, rq->len)) {
-	case OUTCOME_PASS: return conn->state == CONN_DISCARD ? OUTCOME_DROP : OUTCOME_PASS;
+	case OUTCOME_PASS: return state == CONN_DISCARD ? OUTCOME_DROP : OUTCOME_PASS;
 	case OUTCOME_ASK: return OUTCOME_ASK;
 	default:
-		if (conn->state == CONN_BODY && conn_is_dry(conn))
+		if (state == CONN_BODY && conn_is_dry(conn))
 			return request_dry(rq, conn, REQUEST_BAD);
 		/* The service may have part of this request already: no answer of ours can be in order. */
 		stats_reason(REQUEST_BAD);
@@ -218,6 +221,8 @@ __weak __noinline int request_trim(struct __sk_buff *skb, struct request *rq)
 static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct request *rq, struct conn *conn,
 						   struct scratch *s)
 {
+	__u8 state = READ_ONCE(conn->state);
+
 	/*
 	 * What went past TCP is not there yet, and its sender has sent this behind it: then it would have said so (fast_settle()). So
 	 * it is forged, or two threads send at once.
@@ -231,10 +236,10 @@ static __always_inline enum outcome request_decide(struct __sk_buff *skb, struct
 	/* Nothing can come behind what the gate takes, but from a client whose stream has two ends. */
 	if (front_ahead(rq->front))
 		return rq->len <= front_ahead(rq->front) ? OUTCOME_TAKEN : OUTCOME_CLOSE;
-	switch (conn->state) {
+	switch (state) {
 	case CONN_HEAD: return request_head(skb, rq, conn, s);
 	case CONN_BODY:
-	case CONN_DISCARD: return request_body(skb, rq, conn);
+	case CONN_DISCARD: return request_body(skb, rq, conn, state);
 	case CONN_HELPER: return request_helper(rq, conn);
 	case CONN_TUNNEL: return request_tunnel(conn);
 	default: return OUTCOME_DROP;

@@ -134,7 +134,7 @@ static __always_inline int request_act(struct __sk_buff *skb, struct request *rq
 		refusal = ask_bytes(skb, &what);
 		if (refusal == 0 || refusal == ASK_CLOSED)
 			return request_swallow(skb, rq);
-		if (refusal == ASK_TUNNEL)
+		if (refusal == ASK_TUNNEL || conn->state == CONN_TUNNEL)
 			return SK_PASS;
 		outcome = OUTCOME_UNAVAILABLE;
 	}

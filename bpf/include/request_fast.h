@@ -260,7 +260,9 @@ static __always_inline void fast_request(struct sk_msg_md *msg, const struct tcp
 		return;
 	if (!fast_claim(conn, sent))
 		return;
-	s = scratch_claim(&slot);
+	/* From here on no answer of the kernel's own is added to what the service has written; until now one may have been. */
+	s = run->rq.write_seq == fast_write_seq(&client->service) + READ_ONCE(conn->fast_out) ? scratch_claim(&slot)
+											      : NULL;
 	if (s) {
 		outcome = fast_limit(run, conn, s, fast_judge(msg, conn, c, s, run));
 		if (fast_act(msg, tp, conn, s, run, client, outcome) && outcome == OUTCOME_PASS) {

@@ -4,19 +4,17 @@
  * has found that the helper must have them.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "ask_test.h"
+#include "connected.h"
 #include "mpbpf/abi.h"
 #include "tap.h"
 
@@ -30,7 +28,8 @@
 
 static struct bpf_object *object;
 static struct control *control;
-static int program, cases, conns, channel[3];
+static int program, cases, conns;
+static struct connected channel;
 
 static int map_fd(const char *name)
 {
@@ -44,27 +43,13 @@ static int map_fd(const char *name)
 /* Where an agent would take what is asked. */
 static void helper_open(void)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(addr);
 	uint32_t zero = 0;
 	uint64_t value;
 
-	channel[0] = socket(AF_INET, SOCK_STREAM, 0);
-	channel[1] = socket(AF_INET, SOCK_STREAM, 0);
-	if (channel[0] < 0 || channel[1] < 0 || bind(channel[0], (struct sockaddr *)&addr, len) ||
-	    listen(channel[0], 1) || getsockname(channel[0], (struct sockaddr *)&addr, &len) ||
-	    connect(channel[1], (struct sockaddr *)&addr, len))
-		tap_bail("no connection over loopback: %s", strerror(errno));
-	channel[2] = accept(channel[0], NULL, NULL);
-	value = channel[1];
-	if (channel[2] < 0 || bpf_map_update_elem(map_fd("helper"), &zero, &value, BPF_ANY))
+	connected_open(&channel);
+	value = channel.client;
+	if (bpf_map_update_elem(map_fd("helper"), &zero, &value, BPF_ANY))
 		tap_bail("no helper: %s", strerror(errno));
-}
-
-static void helper_close(void)
-{
-	for (int i = 0; i < 3; i++)
-		close(channel[i]);
 }
 
 /* One request per second and source goes to the helper. */
@@ -165,7 +150,7 @@ static void test_tunnel(void)
 
 static void test_alone(void)
 {
-	helper_close();
+	connected_close(&channel);
 	refused(CONN_HELPER, (struct ask_case){ .held = 1 }, SAID_NOBODY);
 	refused(CONN_TUNNEL, (struct ask_case){ .held = 1 }, SAID_TUNNEL);
 	tap_result("without an agent a tunnel goes on");

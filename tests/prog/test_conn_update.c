@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Tests: how a connection comes back from the helper: by compare-and-set, to the right agent's only, and as a tunnel after a 101. */
 #include "conn_run.h"
+#include "connected.h"
 
 #define EPOCH 3
 
@@ -105,6 +106,59 @@ static void test_switched(void)
 		"but no request passes behind one, and within a body there is none: it can only be closed, unless it is a dry run");
 }
 
+/* How many connections the gate is to watch, as the kernel counts. */
+static __s64 asking(void)
+{
+	struct control c;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(map_fd("control"), &zero, &c))
+		tap_bail("no control: %s", strerror(errno));
+	return c.conns_asking;
+}
+
+/* A body of which the gate has taken bytes ahead that the client has never sent again. */
+static void test_expired(void)
+{
+	static const __u32 states[] = { CONN_BODY, CONN_DISCARD };
+	struct conn conn = { .moved_at = 5, .front = 1000ULL << 32 | 4711 };
+	struct conn_op op;
+	__s64 before;
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		conn.state = states[i];
+		conn_put(&conn);
+		before = asking();
+		op = (struct conn_op){ .op = CONN_OP_EXPIRE, .moved_at = 6 };
+		CHECK(conn_run(&op) == -ESTALE && asking() == before, "another piece came: %d", op.result);
+		op = (struct conn_op){ .op = CONN_OP_EXPIRE, .moved_at = 5 };
+		CHECK(conn_run(&op) == 0 && conn_now().state == CONN_CLOSED, "state %u", conn_now().state);
+		CHECK(asking() == before - 1, "%lld connections less are watched", before - asking());
+		CHECK(run(CONN_OP_CLOSE) == 0 && asking() == before - 1, "closed twice, counted twice");
+	}
+	tap_result("a connection whose body stands still is watched no longer");
+}
+
+/* The rest of a request that began under a policy comes under the next. */
+static void test_dry_changed(void)
+{
+	struct conn_op op = { .op = CONN_OP_ALLOW, .helper_epoch = EPOCH };
+	struct connected service;
+	__u64 cookie = COOKIE, value;
+
+	connected_open(&service);
+	value = service.server;
+	if (bpf_map_update_elem(map_fd("sockets"), &cookie, &value, BPF_ANY))
+		tap_bail("no socket: %s", strerror(errno));
+	put(10, 0);
+	conn_dry();
+	CHECK(conn_run(&op) == 0 && !(conn_now().listener.flags & LISTENER_DRY_RUN), "still a dry run");
+	op = (struct conn_op){ .op = CONN_OP_ALLOW, .helper_epoch = EPOCH, .dry = 1 };
+	CHECK(conn_run(&op) == 0 && conn_now().listener.flags & LISTENER_DRY_RUN, "no dry run");
+	connected_close(&service);
+	tap_result("what the service makes of a request is judged as the request was: for a dry run, or not");
+}
+
 int main(void)
 {
 	tap_start();
@@ -112,6 +166,8 @@ int main(void)
 	test_compare_and_set();
 	test_not_ours();
 	test_switched();
+	test_expired();
+	test_dry_changed();
 	bpf_object__close(object);
 	return tap_end();
 }
