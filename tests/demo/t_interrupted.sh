@@ -34,9 +34,9 @@ sandbox_of() {
 }
 
 for signal in INT TERM HUP; do
-	# Shells start what runs in the background with SIGINT ignored.
+	# Shells start what runs in the background with SIGINT ignored, nohup what it runs with SIGHUP.
 	: >"$out"
-	env --default-signal=INT tests/demo/demo.sh >>"$out" 2>&1 &
+	env --default-signal=INT,HUP tests/demo/demo.sh >>"$out" 2>&1 &
 	demo=$!
 	for ((i = 0; i < 300 * ${MPBPF_SLOW:-1}; i++)); do
 		mapfile -t lines <"$out"

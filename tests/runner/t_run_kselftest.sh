@@ -223,8 +223,8 @@ is "$(sed -n 's/^# ok 1 - //p' "$work/out" | paste -sd ' ')" "t_a.sh t_b.sh t_c.
 # started [ARGS]: the runner, in the background, until its test is at work
 started() {
 	rm -f "$work/pid"
-	# A shell starts what runs in the background with SIGINT ignored.
-	env --default-signal=INT "$suite/run_kselftest.sh" "$@" >"$work/out" 2>"$work/err" &
+	# A shell starts what runs in the background with SIGINT ignored, nohup what it runs with SIGHUP.
+	env --default-signal=INT,HUP "$suite/run_kselftest.sh" "$@" >"$work/out" 2>"$work/err" &
 	runner=$!
 	for _ in {1..100}; do
 		[ ! -s "$work/pid" ] || break
