@@ -110,6 +110,8 @@ block() { mpbpf block add 10.77.0.2 >>"$log" 2>&1 && session over "timeout $((30
 open_over block >"$work/said"
 matches "$(<"$work/said")" '^200 timeout .* 0$' "its address is blocked"
 mpbpf block del 10.77.0.2 >>"$log" 2>&1 || bail "a network cannot be taken off the list"
+# What was dropped is sent again, and counted when it comes.
+check "and goes on by TCP until its end" wait_for 30 figure_is connections.open -eq 0
 switch_off() {
 	listener ', "fast_path": "off"'
 	mpbpf reload --config "$config" >>"$log" 2>&1
