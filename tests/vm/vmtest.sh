@@ -21,7 +21,7 @@ for test in "${tests[@]}"; do
 	runner+=(-t "$test")
 done
 kept=$(realpath -m "${BUILD:-build}")/kept
-limit=$((60 * ${MINUTES:-30}))
+limit=$((60 * ${MINUTES:-40}))
 lanes=2 # guests of each kernel, which share its tests
 started=()
 
