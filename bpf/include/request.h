@@ -160,8 +160,9 @@ static __always_inline enum outcome request_head(struct __sk_buff *skb, struct r
 	return outcome;
 }
 
-/* The body of an allowed or, in CONN_DISCARD, of a denied request is under way; what comes of it must not depend on what becomes
- * of the connection meanwhile: a denied one's passes never.
+/*
+ * The body of an allowed or, in CONN_DISCARD, of a denied request is under way. `state` is what it was when the bytes came: what
+ * becomes of the connection meanwhile lets no denied one's pass.
  */
 static __always_inline enum outcome request_body(struct __sk_buff *skb, struct request *rq, struct conn *conn,
 						 __u8 state)

@@ -112,9 +112,7 @@ enum conn_flags {
 	CONN_ANSWERING = 1 << 3, /* the helper's answer may be out in part: no other may follow it */
 	CONN_SWITCHED = 1 << 4,	 /* the service has ended HTTP (101), rightly, while the helper had the connection */
 	CONN_ENDED = 1 << 5,	 /* TCP is done with it, and a segment waits for its verdict */
-	CONN_RESET =
-		1
-		<< 6, /* the client's reset was kept from TCP, see gate.h: the agent ends the connection in its place */
+	CONN_RESET = 1 << 6,	 /* the client's reset was kept from TCP (gate.h): the agent ends the connection */
 };
 
 /* Requests from number `from` on, as conn.allowed counts, were allowed under that generation: the last one that any was. */
