@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "core/util.h"
@@ -22,6 +20,7 @@
 #define DENIED_BODY 64000
 #define WHOLE_MAX (1 << 20)
 #define SQUEEZES 12
+#define LAST_CHUNK_MAX 60000 /* about what a packet holds */
 #define ANSWER_MS 400
 #define END_MS 250 /* nothing for so long: that was all */
 
@@ -92,16 +91,15 @@ static int answer_in_parts(struct check *c, unsigned int *ret_stops)
 	return r;
 }
 
-/* How many bytes were ever written to the connection. */
+/* How many bytes were ever written to the connection: all of it at one moment, for acknowledgements come meanwhile. */
 static uint64_t written(int fd)
 {
 	struct tcp_info info = {};
 	socklen_t len = sizeof(info);
-	int queued = 0;
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || ioctl(fd, SIOCOUTQ, &queued) < 0)
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return 0;
-	return info.tcpi_bytes_acked + queued;
+	return info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
 }
 
 /* One connection on which the kernel's own answer does not fit into the send buffer. */
@@ -111,7 +109,8 @@ struct squeeze {
 	size_t len, sent;
 	char *got; /* what the client has read, `read` bytes */
 	size_t read;
-	bool cut; /* the answer went out in parts */
+	uint64_t written;   /* to the client, when it was last looked at */
+	unsigned int parts; /* in how many of them the kernel's answer was written */
 };
 
 static void squeeze_close(struct squeeze *s)
@@ -152,6 +151,14 @@ static int client_read(struct squeeze *s, size_t max)
 	return n;
 }
 
+static void add_chunk(struct squeeze *s, size_t len)
+{
+	s->len += sprintf(s->response + s->len, "%zx\r\n", len);
+	io_pattern(s->response + s->len, len);
+	s->len += len;
+	s->len += sprintf(s->response + s->len, "\r\n");
+}
+
 /* Chunks until the buffers on the way are full. */
 static int fill_buffers(struct check *c, struct squeeze *s)
 {
@@ -159,26 +166,27 @@ static int fill_buffers(struct check *c, struct squeeze *s)
 
 	s->len = sprintf(s->response, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
 	while (n >= 0) {
-		if (s->len + CHUNK + 64 > WHOLE_MAX)
+		if (s->len + CHUNK + LAST_CHUNK_MAX + 64 > WHOLE_MAX)
 			return check_fail(c, "%zu bytes went into small buffers, nobody reading", s->sent);
-		if (s->sent == s->len) {
-			s->len += sprintf(s->response + s->len, "%x\r\n", CHUNK);
-			io_pattern(s->response + s->len, CHUNK);
-			s->len += CHUNK;
-			s->len += sprintf(s->response + s->len, "\r\n");
-		}
+		if (s->sent == s->len)
+			add_chunk(s, CHUNK);
 		n = send(s->peers.server, s->response + s->sent, s->len - s->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 		s->sent += n > 0 ? n : 0;
 	}
 	return errno == EAGAIN ? 0 : check_fail(c, "sending a response: %s", strerror(errno));
 }
 
-/* The client takes just as much that the response can be ended, which leaves the buffers all but full. */
-static int end_response(struct check *c, struct squeeze *s)
+/*
+ * The client takes just as much that the response can be ended, which leaves the buffers all but full. TCP goes on with the last
+ * packet that it has queued, and refuses the next one: whether the answer still fits into the former is a matter of what is in it
+ * already, which is another with another `last` chunk.
+ */
+static int end_response(struct check *c, struct squeeze *s, size_t last)
 {
 	int64_t end = io_now_ms() + CHECK_IO_MS;
 	ssize_t n;
 
+	add_chunk(s, last);
 	s->len += sprintf(s->response + s->len, "0\r\n\r\n");
 	while (s->sent < s->len) {
 		if (io_now_ms() >= end)
@@ -191,8 +199,16 @@ static int end_response(struct check *c, struct squeeze *s)
 	return 0;
 }
 
-/* A long request is denied; its answer, as long, finds no room. How much of it was written at once? */
-static int deny_long(struct check *c, struct squeeze *s, uint64_t *ret_before, uint64_t *ret_after)
+static void look_at_answer(struct squeeze *s)
+{
+	uint64_t now = written(s->peers.server);
+
+	s->parts += now > s->written;
+	s->written = now;
+}
+
+/* A long request is denied; its answer, as long, finds no room. */
+static int deny_long(struct check *c, struct squeeze *s)
 {
 	_cleanup_free_ char *message = NULL;
 	char head[256], field[64];
@@ -204,29 +220,30 @@ static int deny_long(struct check *c, struct squeeze *s, uint64_t *ret_before, u
 	message = flow_message(head, DENIED_BODY, &len);
 	if (!message)
 		return check_fail(c, "out of memory");
-	*ret_before = written(s->peers.server);
+	s->written = written(s->peers.server);
 	r = io_say(c, s->peers.client, message, len, "a long request without a token");
 	/* A worker writes it, which a busy machine may keep waiting; into a full buffer it writes nothing. */
-	for (int waited = 0; waited < ANSWER_MS && written(s->peers.server) == *ret_before; waited += CHECK_QUIET_MS)
+	for (int waited = 0; waited < ANSWER_MS && !s->parts; waited += CHECK_QUIET_MS) {
 		usleep(CHECK_QUIET_MS * 1000);
-	usleep(CHECK_QUIET_MS * 1000);
-	*ret_after = written(s->peers.server);
+		look_at_answer(s);
+	}
 	return r;
 }
 
-/* Everything that comes, slowly. */
+/* Everything that comes, so slowly that the worker fills what has become free again and again. */
 static void read_all(struct squeeze *s)
 {
 	do {
-		while (client_read(s, 4096) > 0)
+		while (client_read(s, 4096) > 0) {
 			usleep(200);
+			look_at_answer(s);
+		}
 	} while (io_wait(s->peers.client, POLLIN, END_MS) && s->read < WHOLE_MAX && client_read(s, 4096) > 0);
 	s->got[s->read] = '\0';
 }
 
-static int squeeze(struct check *c, struct squeeze *s)
+static int squeeze(struct check *c, struct squeeze *s, size_t last)
 {
-	uint64_t before = 0, after = 0;
 	size_t answer;
 	int r;
 
@@ -234,9 +251,9 @@ static int squeeze(struct check *c, struct squeeze *s)
 	if (r == 0)
 		r = fill_buffers(c, s);
 	if (r == 0)
-		r = end_response(c, s);
+		r = end_response(c, s, last);
 	if (r == 0)
-		r = deny_long(c, s, &before, &after);
+		r = deny_long(c, s);
 	if (r < 0)
 		return r;
 	read_all(s);
@@ -249,7 +266,6 @@ static int squeeze(struct check *c, struct squeeze *s)
 		return check_fail(c,
 				  "the kernel's answer, written in parts, is damaged: %zu bytes came, which are not it",
 				  s->read - s->len);
-	s->cut = after > before && after - before < answer;
 	return 0;
 }
 
@@ -261,8 +277,8 @@ static int answer_cut_short(struct check *c)
 	for (unsigned int i = 0; i < SQUEEZES; i++) {
 		_cleanup_(squeeze_close) struct squeeze s = { .peers = PEERS_EMPTY };
 
-		r = squeeze(c, &s);
-		if (r < 0 || s.cut)
+		r = squeeze(c, &s, LAST_CHUNK_MAX - i * (LAST_CHUNK_MAX / SQUEEZES));
+		if (r < 0 || s.parts > 1)
 			return r;
 	}
 	return check_fail(c, "the kernel's own answer was never cut short in %d tries, so this is not shown", SQUEEZES);
