@@ -164,10 +164,13 @@ in_cgroup() (
 )
 
 # link_up DEVICE NUMBER: a veth pair of that name in both namespaces, addresses in 10.77.NUMBER.0/24 and fd77:NUMBER::/64
+#
+# Their indices differ. Where a device has its peer's, the kernel takes it for none that stands on another one, and the carrier that it
+# gets is told only a second after the last one of the machine was (linkwatch_urgent_event()): until then no multicast comes in.
 link_up() {
 	local net6=fd77:$2
 	[ "$2" -ne 0 ] || net6=fd77
-	ip link add "$1" type veth peer name "$1" netns server || bail "cannot make a veth pair"
+	ip link add "$1" index $((100 + $2)) type veth peer name "$1" netns server || bail "cannot make a veth pair"
 	ip -n server -batch - <<-END || bail "cannot configure $1"
 		address add 10.77.$2.1/24 dev $1
 		address add $net6::1/64 dev $1 nodad

@@ -2,6 +2,7 @@
 /* Tests: lists kept at run time, from core/lists to what becomes of packets: ends, lengths, families, replacing, reasons. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -137,13 +138,17 @@ static void test_precedence(void)
 
 /* ---- replacing under fire ---- */
 
-#define FIRED 100000
+#define FIRED 200000 /* packets at least, and */
+#define REPLACED 5   /* times that the list is replaced meanwhile, twice each */
 
+static atomic_bool fired_enough;
+
+/* Batches of 1,000, so that most of them see a list being replaced. */
 static void *fire(void *frame)
 {
 	const struct frame *f = frame;
 
-	for (int i = 0; i < FIRED / 1000; i++)
+	while (!fired_enough)
 		xdp_run_frame(&all.xdp, f->bytes, f->len, ALL_LINEAR, 1000);
 	return NULL;
 }
@@ -164,14 +169,14 @@ static void test_replace(void)
 		REPLACE(&block, "203.0.113.9", "2001:db8::/32");
 		n++;
 		moved = xdp_stats_since(&all.xdp, &before);
-	} while (moved.packets < 2 * FIRED && n < 10000);
+	} while ((moved.packets < FIRED || n < REPLACED) && n < 100000);
+	fired_enough = true;
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
 	moved = xdp_stats_since(&all.xdp, &before);
-	CHECK(moved.packets == 2 * FIRED && moved.reasons[XDP_REASON_DENIED] == 2 * FIRED,
+	CHECK(moved.packets >= FIRED && moved.reasons[XDP_REASON_DENIED] == moved.packets,
 	      "%llu of %llu packets were dropped, the list was replaced %d times", moved.reasons[XDP_REASON_DENIED],
 	      moved.packets, 2 * n);
-	CHECK(n > 1, "the list was replaced %d times", n);
 	REPLACE(&block);
 	tap_result("no packet finds neither the old nor the new list while one takes the other's place");
 }
