@@ -76,18 +76,29 @@ static __always_inline bool head_is(const struct classify_buf *buf, __u32 off, _
 	       ((head_word(buf, off + 8) | CASE_BITS) & mask) == second;
 }
 
+/* The lowest bit that is set is that of the first byte which is white space or a control. */
+static __always_inline __u64 name_ends(__u64 word)
+{
+	return (word - BYTES(' ' + 1)) & ~word & BYTES(0x80);
+}
+
 /* Up to white space or the end; one that is cut off by the end counts as far as it is there. */
 static __always_inline void head_host(const struct classify_buf *buf, __u32 off, __u32 len, struct classified *found)
 {
+	__u64 ends;
 	__u32 n;
 
 	off = head_blanks(buf, off);
 #pragma GCC unroll 1
-	for (n = 0; n < HEAD_NAME_MAX; n++)
-		if (off + n >= len || classify_u8(buf, off + n) <= ' ')
+	for (n = 0; n < HEAD_NAME_MAX; n += 8) {
+		ends = name_ends(head_word(buf, off + n));
+		if (ends) {
+			n += byte_lowest(ends);
 			break;
+		}
+	}
 	found->name_off = off;
-	found->name_len = n;
+	found->name_len = off >= len ? 0 : n < len - off ? n : len - off;
 }
 
 /*

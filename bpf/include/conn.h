@@ -104,10 +104,10 @@ static __always_inline void conn_unadded(const struct conn *conn)
 		STATS_INC(unadded);
 }
 
-/* Whether an answer given now would come after every response that is due. */
+/* Whether an answer given now would come after every response that is due: not lost, and bytes are unseen only while one is. */
 static __always_inline bool conn_idle(const struct conn *conn, __u32 write_seq)
 {
-	return !conn_lost(conn, write_seq) && !conn_pending(conn, write_seq);
+	return conn->response.kind != BODY_UNTIL_CLOSE && !conn_pending(conn, write_seq);
 }
 
 /* The kernel's own last answer is still on its way into the socket, by a worker thread. */

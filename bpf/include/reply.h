@@ -28,6 +28,7 @@ __weak __noinline int reply_fill(struct scratch *s, __u32 reason)
 	r = &replies[reason];
 	rest = s->retry_s;
 	w = (volatile __u64 *)s->buf.b; /* volatile: clang would call memset and memcpy, which BPF lacks */
+#pragma clang loop unroll_count(8)
 	for (i = 0; i < MPBPF_HEAD_MAX / 8; i++)
 		w[i] = 0x2020202020202020ULL;
 	for (i = 0; i < REPLY_TEXT_MAX && i < r->len; i++)

@@ -38,7 +38,10 @@ static __always_inline struct source *set_get(struct source_set *set, __u64 name
 	return NULL;
 }
 
-/* What is lost with an entry: packets of this window, or how far a bucket is used. `now`: window number, or BUCKET_TICKS. */
+/*
+ * What is lost with an entry: packets of this window, or how far a bucket is used; under 2^62. `now`: window number, or
+ * BUCKET_TICKS.
+ */
 static __always_inline __u64 source_weight(__u64 word, __u64 now, bool bucket)
 {
 	if (bucket)
@@ -46,22 +49,27 @@ static __always_inline __u64 source_weight(__u64 word, __u64 now, bool bucket)
 	return window_is(word, now) ? 1 + (__u32)word : 0;
 }
 
-/* The entry of the set that has less to lose than *weight, which becomes what it has; else `best`. */
-static __always_inline struct source_way *set_lightest(struct source_set *set, __u64 now, bool bucket, __u64 *weight,
-						       struct source_way *best)
+/* Which entry has least to lose: one of the first set, or behind these one of the second. */
+struct lightest {
+	__u64 weight;
+	__u32 way;
+};
+
+/* The entries of a set, the first of which is number `way`. No choice branches, for the verifier would go on from each of them. */
+static __always_inline void set_lightest(const struct source_set *set, __u32 way, __u64 now, bool bucket,
+					 struct lightest *best)
 {
-	__u64 other;
+	__u64 other, lighter;
 	__u32 i;
 
 #pragma unroll
 	for (i = 0; i < MPBPF_SOURCE_WAYS; i++) {
 		other = source_weight(READ_ONCE(set->ways[i].source.window_count), now, bucket);
-		if (other < *weight) {
-			*weight = other;
-			best = &set->ways[i];
-		}
+		lighter = (__s64)(other - best->weight) >> 63;
+		forget(lighter);
+		best->weight += (other - best->weight) & lighter;
+		best->way ^= (best->way ^ (way + i)) & (__u32)lighter;
 	}
-	return best;
 }
 
 /*
@@ -83,19 +91,21 @@ static __noinline struct source *source_get_second(struct source_set *first, __u
 						   bool bucket)
 {
 	struct source_set *set = bpf_map_lookup_elem(&sources, &second);
-	struct source_way *entry;
+	struct lightest best = { .weight = 1ULL << 62 };
 	struct source *source;
-	__u64 weight = ~0ULL;
+	__u32 way;
 
 	if (set) {
 		source = set_get(set, name);
 		if (source)
 			return source;
 	}
-	entry = set_lightest(first, now, bucket, &weight, &first->ways[0]);
+	set_lightest(first, 0, now, bucket, &best);
 	if (set)
-		entry = set_lightest(set, now, bucket, &weight, entry);
-	return entry_take(entry, name, now, bucket);
+		set_lightest(set, MPBPF_SOURCE_WAYS, now, bucket, &best);
+	way = best.way & (MPBPF_SOURCE_WAYS - 1);
+	return entry_take(set && best.way >= MPBPF_SOURCE_WAYS ? &set->ways[way] : &first->ways[way], name, now,
+			  bucket);
 }
 
 /*
