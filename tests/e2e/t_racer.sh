@@ -12,7 +12,7 @@ mpbpf_load
 good=$(bearer static-token-1)
 is "$(http -H "$good" /1)" 200 "the token is known"
 accessed_reset
-for _ in 1 2 3; do
+for ((i = 0; i < $(scaled 3); i++)); do
 	in_client "$tools/racer" "$server_ip" 8080 2 "$good" >>"$work/racer" || bail "racer: $(<"$work/racer")"
 done
 accessed

@@ -24,18 +24,6 @@ print_failed() {
 	done
 }
 
-# What failed beside other tests and was run again by itself: the table has the second result, this is the first.
-print_again() {
-	local run name
-	for run in "${runs[@]}"; do
-		[ -e "$vm/results/$run/again" ] || continue
-		while read -r name; do
-			printf '\n%s: %s failed beside other tests, and was run again by itself:\n' "$run" "$name"
-			grep -A 6 '^not ok ' "$vm/results/$run/first/$name.tap" | head -n 40 | sed 's/^/    /' || true
-		done <"$vm/results/$run/again"
-	done
-}
-
 print_skips() {
 	local run
 	for run in "${runs[@]}"; do
@@ -66,7 +54,6 @@ for run in "${runs[@]}"; do
 	touch "$vm/results/$run"/{results,skips,log,kernel}
 done
 print_failed
-print_again
 judge
 printf '\n'
 print_skips
