@@ -166,7 +166,7 @@ static int fill_buffers(struct check *c, struct squeeze *s)
 
 	s->len = sprintf(s->response, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
 	while (n >= 0) {
-		if (s->len + CHUNK + LAST_CHUNK_MAX + 64 > WHOLE_MAX)
+		if (s->len + CHUNK + LAST_CHUNK_MAX + DENIED_BODY + 1024 > WHOLE_MAX)
 			return check_fail(c, "%zu bytes went into small buffers, nobody reading", s->sent);
 		if (s->sent == s->len)
 			add_chunk(s, CHUNK);

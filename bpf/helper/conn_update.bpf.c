@@ -138,7 +138,8 @@ static __always_inline void conn_locked(struct conn *conn, struct conn_op *op, c
 		write_seq = conn_written(conn, tp);
 	/* What went past TCP since then was not looked at. */
 	arrived = arrived && conn->fast_out == fast_out;
-	op->result = conn_apply(conn, op, now, write_seq, !tp, arrived, &change);
+	/* The map does not wait for who still looks at a record (conns is not preallocated): it may be another connection's by now. */
+	op->result = conn->cookie == op->cookie ? conn_apply(conn, op, now, write_seq, !tp, arrived, &change) : -ENOENT;
 	op->out_state = conn->state;
 	op->out_lost = conn_lost(conn, write_seq);
 	op->pending = conn_pending(conn, write_seq);

@@ -74,7 +74,8 @@ static __always_inline int body_expire(struct conn *conn, const struct conn_op *
 	bool still;
 
 	bpf_spin_lock(&conn->lock);
-	still = (conn->state == CONN_BODY || conn->state == CONN_DISCARD) && conn->moved_at == op->moved_at;
+	still = conn->cookie == op->cookie && (conn->state == CONN_BODY || conn->state == CONN_DISCARD) &&
+		conn->moved_at == op->moved_at;
 	if (still && op->op == CONN_OP_EXPIRE && !op->dry)
 		change = conn_become(conn, CONN_CLOSED);
 	else if (still)

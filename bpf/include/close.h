@@ -9,12 +9,17 @@
 static __always_inline void ask_close(struct conn *conn, __u64 cookie)
 {
 	struct ask *ask;
-	__s64 change;
+	__s64 change = 0;
+	bool gone;
 
 	bpf_spin_lock(&conn->lock);
-	change = conn_become(conn, CONN_CLOSED);
+	gone = conn->cookie != cookie;
+	if (!gone)
+		change = conn_become(conn, CONN_CLOSED);
 	bpf_spin_unlock(&conn->lock);
 	conns_asking_add(change);
+	if (gone)
+		return;
 	ask = bpf_ringbuf_reserve(&asks, sizeof(*ask), 0);
 	if (!ask)
 		return;

@@ -44,8 +44,8 @@ static __always_inline struct source *set_get(struct source_set *set, __u64 name
  */
 static __always_inline __u64 source_weight(__u64 word, __u64 now, bool bucket)
 {
-	if (bucket)
-		return (__s64)(word - now) > 0 ? word - now : 0;
+	if (bucket) /* a word with WINDOW_MARK is of a policy before: nothing to lose */
+		return (__s64)word > 0 && (__s64)(word - now) > 0 ? word - now : 0;
 	return window_is(word, now) ? 1 + (__u32)word : 0;
 }
 

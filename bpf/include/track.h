@@ -60,7 +60,7 @@ static __always_inline void track_open(struct bpf_sock_ops *ops)
 	conn_refresh(&conn, c);
 	if (!track_concerns(ops, &conn))
 		return;
-	cookie = bpf_get_socket_cookie(ops);
+	cookie = conn.cookie = bpf_get_socket_cookie(ops);
 	if (conn.listener.sample && bpf_get_prandom_u32() <= conn.listener.sample)
 		conn.flags |= CONN_MEASURED;
 	conn.netns = bpf_get_netns_cookie(ops);

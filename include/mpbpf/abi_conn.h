@@ -157,13 +157,12 @@ struct conn {
 	__u64 opened_at;  /* CLOCK_BOOTTIME, ns */
 	__u64 moved_at; /* CLOCK_MONOTONIC_COARSE, ns: when a piece of the request body came last; 0: it is not timed */
 	__u32 lag;	/* what SO_RCVLOWAT was raised by: see lag.h */
-	__u32 pad2;
+	__u32 fast_out; /* bytes of responses that went past TCP, modulo 2^32: see conn_written() */
 	union conn_judged judged;
 	struct exchange exchange;
 	struct fast_end client; /* on this node; cookie 0: there is none, or it may not go past TCP */
 	struct fast_way down;
-	__u32 fast_out; /* bytes of responses that went past TCP, modulo 2^32: see conn_written() */
-	__u32 pad3;
+	__u64 cookie; /* whose record it is: one that was freed may be another's while it is still looked at */
 };
 
 MPBPF_ASSERT_SIZE(struct header_block, 8 + MPBPF_HEADERS_SIZE);

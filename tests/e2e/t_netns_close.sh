@@ -12,7 +12,7 @@ limit=$pace
 # A namespace that is joined with the client's alone.
 box_up() {
 	ip netns add box || bail "cannot make a network namespace"
-	ip link add box0 type veth peer name eth0 netns box || bail "cannot make a veth pair"
+	ip link add box0 index 101 type veth peer name eth0 netns box || bail "cannot make a veth pair"
 	ip -n box -batch - <<-END || bail "cannot configure the box"
 		address add $box_ip/24 dev eth0
 		link set eth0 up

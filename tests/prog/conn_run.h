@@ -51,8 +51,10 @@ static void conn_run_open(void)
 static void conn_put(const struct conn *conn)
 {
 	__u64 cookie = COOKIE;
+	struct conn record = *conn;
 
-	if (bpf_map_update_elem(conns, &cookie, conn, BPF_ANY))
+	record.cookie = record.cookie ?: COOKIE;
+	if (bpf_map_update_elem(conns, &cookie, &record, BPF_ANY))
 		tap_bail("no connection: %s", strerror(errno));
 }
 

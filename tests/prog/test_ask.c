@@ -87,7 +87,7 @@ static void setup(void)
 /* On a connection in `state`; ret: what became of it. */
 static enum ask_said ask(uint8_t state, struct ask_case test, struct conn *ret)
 {
-	struct conn conn = { .state = state, .helper_epoch = EPOCH, .asked = 100, .returned = 100 };
+	struct conn conn = { .cookie = COOKIE, .state = state, .helper_epoch = EPOCH, .asked = 100, .returned = 100 };
 	uint8_t packet[BYTES] = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet), .repeat = 1);
 	uint64_t cookie = COOKIE;

@@ -80,6 +80,27 @@ static void test_not_ours(void)
 	tap_result("not by another agent, nor into another state");
 }
 
+/* As if the record had been freed, and taken by another connection, between the look for it and its lock. */
+static void test_reused(void)
+{
+	static const __u32 ops[] = { CONN_OP_CLOSE, CONN_OP_TAKEN, CONN_OP_ALLOW, CONN_OP_DENY };
+	struct conn other = {
+		.cookie = COOKIE + 1, .state = CONN_HELPER, .asked = 10, .helper_epoch = EPOCH, .moved_at = 5
+	};
+	struct conn_op op;
+
+	conn_put(&other);
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		CHECK(run(ops[i]) == -ENOENT, "operation %u is done", ops[i]);
+	CHECK(give_back(10, CONN_HEAD, &op) == -ENOENT, "given back: %d", op.result);
+	CHECK(!memcmp(&other, &(struct conn[]){ conn_now() }[0], sizeof(other)), "state %u", conn_now().state);
+	other.state = CONN_BODY;
+	conn_put(&other);
+	op = (struct conn_op){ .op = CONN_OP_EXPIRE, .moved_at = 5 };
+	CHECK(conn_run(&op) == -ESTALE && conn_now().state == CONN_BODY, "its body expires: %d", op.result);
+	tap_result("nothing is done to a record that is another connection's by then");
+}
+
 static void test_switched(void)
 {
 	struct conn_op op;
@@ -165,6 +186,7 @@ int main(void)
 	conn_run_open();
 	test_compare_and_set();
 	test_not_ours();
+	test_reused();
 	test_switched();
 	test_expired();
 	test_dry_changed();

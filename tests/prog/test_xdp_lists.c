@@ -169,7 +169,7 @@ static void test_replace(void)
 		REPLACE(&block, "203.0.113.9", "2001:db8::/32");
 		n++;
 		moved = xdp_stats_since(&all.xdp, &before);
-	} while ((moved.packets < FIRED || n < REPLACED) && n < 100000);
+	} while ((moved.packets < FIRED || n < REPLACED) && n < 10000);
 	fired_enough = true;
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);

@@ -188,6 +188,34 @@ static void test_old_window(void)
 	xdp_run_close(&small);
 }
 
+/* A bucket that fills in an hour, under a reload from windows: what was counted in these is nothing to lose. */
+static void test_old_policy(void)
+{
+	const uint64_t cost = 3600ULL * 1000000000 * BUCKET_TICKS / 10;
+	struct rate_rule rule = { .packets = { cost << MEASURE_SHIFT, 10 * cost }, .mode = RATE_ENFORCE };
+	uint32_t full = 2 * SMALL, limited = 0, at;
+	struct source_key key;
+
+	xdp_run_open(&small, SMALL);
+	for (uint32_t i = 0; i < 4 * full; i++) {
+		key = numbered(i);
+		xdp_write_source(&small, &key, (uint64_t)(WINDOW_MARK + 5) << 32 | HEAVY);
+	}
+	CHECK(count_entries(&small) > full * 9 / 10, "%u entries are taken", count_entries(&small));
+	rule.generation = small.generation + 1;
+	at = (rule.generation & 1) * MPBPF_RULES_MAX;
+	if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(small.object, "rules"), &at, &rule, BPF_ANY))
+		tap_bail("cannot write a rule");
+	xdp_set_policy(&small, (struct policy){ .rate_mode = RATE_ENFORCE, .window_ns = 1, .rate_flags = RATE_BUCKET });
+	for (uint32_t i = 4 * full; i < 4 * full + SMALL / 4; i++)
+		send_small(i, 10);
+	for (uint32_t i = 4 * full; i < 4 * full + SMALL / 4; i++)
+		limited += send_small(i, 3) == XDP_DROP;
+	CHECK(limited == SMALL / 4, "%u of %u new sources are held to their limit", limited, SMALL / 4);
+	tap_result("no room: what was counted under a policy of windows goes before what a bucket holds");
+	xdp_run_close(&small);
+}
+
 static void test_nobody(void)
 {
 	static struct frame frame;
@@ -215,6 +243,7 @@ int main(void)
 	xdp_run_close(&run);
 	test_heaviest_stay();
 	test_old_window();
+	test_old_policy();
 	test_nobody();
 	return tap_end();
 }

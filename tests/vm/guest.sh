@@ -69,14 +69,14 @@ serve_files() {
 	exit 125
 }
 
-# icount: the guest's clock counts instructions, a nanosecond each, and leaps over what the guest would sleep. So time in there does
-# not depend on what else this machine does: a rate is a rate, nothing comes too late; and waiting costs nothing. (Only answers of the
-# file server come when they come; suite.sh reads ahead.)
+# icount: the guest's clock counts instructions, a nanosecond each, and goes on with this machine's while it has nothing to do. So it
+# is the slower clock where processors are short: a rate is a rate in there, and nothing comes too late. (sleep=off would leap over
+# what the guest sleeps; but also while it waits for the file server, by minutes when that has to wait.)
 # thread=single: with a thread for each CPU these kernels do not survive the patching of their own code under load. That the
 # kernel is an ELF image spares the guest its unpacking; la57=off spares it a level of page tables.
 emulate() {
 	timeout --kill-after=5 "$seconds" qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none \
-		-accel tcg,thread=single,tb-size=256 -icount shift=0,sleep=off -cpu max,la57=off,erms=off -smp 1 \
+		-accel tcg,thread=single,tb-size=256 -icount shift=0 -cpu max,la57=off,erms=off -smp 1 \
 		-M q35,memory-backend=memory -m "${memory}M" -object "memory-backend-memfd,id=memory,size=${memory}M,share=on" \
 		-chardev socket,id=host,path=socket -device vhost-user-fs-pci,chardev=host,tag=host -device virtio-rng-pci \
 		-serial "file:$results/console" -kernel "$kernel/vmlinux" -initrd "$kernel/initrd" \

@@ -27,7 +27,8 @@ hide_compilers() {
 	rm -f /usr{,/local}/bin/{*gcc*,*g++*,clang*,cc,c++,c89,c99,cpp*,as,ld,ld.*,*-linux-gnu-*,make,gmake,prove,python*}
 }
 
-# expire PID: the command's time is over; says what the processes were doing, and ends it
+# expire PID: the command's time is over, by this machine's clock; says what the processes were doing, and ends it. (By the host's clock
+# the emulator is ended; then the log tells how far it came.)
 expire() {
 	sleep "$SECONDS_LEFT"
 	{

@@ -115,4 +115,50 @@ sed -i 's/^6.18/6.20/' "$host/kernel"
 summary
 sums "67 passed, 0 failed, 2 skipped" 0 "a host whose kernel is not in docs/kernels.md"
 
+# ---- two guests share a kernel's tests ----
+
+# shared: the good run's guest as two, each with one of the tests
+shared() {
+	good_run
+	mkdir -p "$guest/lane0" "$guest/lane1"
+	mv "$guest"/*.* "$guest/kernel" "$guest/status" "$guest/booted" "$guest/taint" "$guest/dmesg" "$guest/lane0/"
+	cp "$guest/lane0"/{status,booted,taint,dmesg} "$guest/lane1/"
+	mv "$guest/lane0/test_one.tap" "$guest/skips" "$guest/lane1/"
+	grep test_one "$guest/results" >"$guest/lane1/results"
+	grep -v test_one "$guest/results" >"$guest/lane0/results"
+	rm "$guest/results"
+}
+
+# merged: what became of them
+merged() {
+	./merge.sh "$vm/wanted" "$guest" lane0 lane1
+	summary
+}
+
+shared
+merged
+sums "67 passed, 0 failed, 2 skipped" 0 "two guests, all is well"
+is "$(cut -f 1 "$guest/results" | paste -sd ' ')" "$(paste -sd ' ' "$vm/wanted")" "the tests are in their order"
+is "$(grep -c '^skipped on .*: t_two.sh: a point # SKIP a reason$' "$work/out")" 2 "each skip with its reason"
+shared
+echo 1 >"$guest/lane1/status"
+sed -i 's/^test_one.*/test_one\tnot ok\t10\t1\t0\t9/' "$guest/lane1/results"
+merged
+sums "67 passed, 1 failed, 2 skipped" 1 "two guests, a test of the second failed: fails"
+shared
+echo 124 >"$guest/lane0/status"
+echo "t_two.sh sleeps" >"$guest/lane0/stuck"
+merged
+sums "66 passed, 1 failed, 2 skipped" 1 "two guests, the time of one was over: fails"
+check "it says so" grep -qF "t_two.sh sleeps" "$work/out"
+shared
+rm "$guest/lane1"/{status,taint,dmesg,results}
+merged
+sums "54 passed, 4 failed, 2 skipped" 1 "two guests, one left nothing: fails"
+shared
+echo 512 >"$guest/lane1/taint"
+echo "[    9.000000] WARNING: CPU: 0 PID: 1 at net/core/skmsg.c:1" >>"$guest/lane1/dmesg"
+merged
+sums "65 passed, 2 failed, 2 skipped" 1 "two guests, the second one's kernel warned and is tainted: fails"
+good_run
 tap_done
