@@ -41,6 +41,7 @@ accessed_is 0 "the service saw nothing"
 talk "400" "OPTIONS * with a token: the service's answer" \
 	"send OPTIONS * HTTP/1.1\\r\\nHost: server\\r\\n$static\\r\\n\\r\\n" status "save $work/body"
 matches "$(<"$work/body")" nginx "which is its own"
+accessed_is 1 "and logged, when the connection is over"
 
 accessed_reset
 for target in server:443 /echo; do

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Boots a kernel that kernel.sh made ready in an emulator, and runs a command there as root on this machine's own files.
+# Boots a kernel that kernel.sh made ready in an emulator, and runs a command there as root.
 #
 #   guest.sh KERNEL SUITE RESULTS SECONDS COMMAND [ARGUMENT]...
 #
-# SUITE is /run/suite in the guest and read-only; RESULTS is /run/results, and all of this machine that a guest can change.
+# The guest has a copy of those of this machine's files that SUITE/packages.txt asks for (files.sh), SUITE at /run/suite, and
+# RESULTS at /run/results, which is all of this machine that it can change.
 # RESULTS gets what inside.sh writes and console; exit status: the command's, 124 its time was over, 125 the guest died.
 set -euo pipefail
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -19,47 +20,43 @@ if [ -z "${VMTEST_GUEST:-}" ]; then
 fi
 
 here=$(cd "$(dirname "$0")" && pwd)
-top=$(cd "$here/../.." && pwd)
 kernel=$(realpath "$1") suite=$(realpath "$2") results=$(realpath "$3") seconds=$4
 shift 4
 mnt=$kernel/mnt
-memory=768
+memory=2048 # MiB; all files are in there, and while it boots twice
 
 # The emulator keeps the code it has translated by address: with norandmaps a program that starts for the second time finds
 # its own, three times as fast. Flushes against CPU bugs that it has not, and the clearing of pages before their use, only
 # cost time. None of these is anything that the tests look at. The watchdogs would take a busy host for a stuck kernel.
 arguments='console=ttyS0 quiet panic=-1 oops=panic norandmaps mitigations=off init_on_alloc=0'
-arguments+=' nowatchdog rcupdate.rcu_cpu_stall_timeout=300'
+# ramfs, for of tmpfs the initramfs may fill half of the memory only.
+arguments+=' rootfstype=ramfs nowatchdog rcupdate.rcu_cpu_stall_timeout=300'
 
-# share NAME DIR [ro]
-share() {
-	mkdir -p "$mnt/share/$1"
-	mount --bind "$2" "$mnt/share/$1"
-	[ "${3:-}" != ro ] || mount -o remount,bind,ro "$mnt/share/$1"
+# All that a guest reads is in its memory from the start: to wait for this machine's disks, or for a file server, would take no time in
+# there that means anything.
+pack_files() {
+	local files=$mnt/files
+	mkdir -p "$files/of/root" "$files/with/root/run"/{suite,vm}
+	# Not recursive: without /proc, /sys and /dev.
+	mount --bind / "$files/of/root"
+	mount --bind "$suite" "$files/with/root/run/suite"
+	mount --bind "$here" "$files/with/root/run/vm"
+	{
+		cat "$kernel/initrd"
+		"$here/files.sh" "$suite/packages.txt" "$files/of/root" | (cd "$files/of" && sed 's!^!root/!' | busybox cpio -o -H newc 2>/dev/null)
+		(cd "$files/with" && find root | busybox cpio -o -H newc 2>/dev/null)
+	} >"$mnt/initrd"
+	umount "$files/of/root" "$files/with/root/run/suite" "$files/with/root/run/vm"
 }
 
-# What keeps a guest from changing this machine: the file server sees read-only mounts, so that it is the host's kernel that
-# refuses a write, whatever the guest asks for. Bind mounts are not recursive: /proc, /sys and /dev are empty in there.
-# This checkout is hidden, for the installed suite must be enough.
-share_files() {
-	mkdir -p "$mnt"
-	mount -t tmpfs tmpfs "$mnt"
-	share root / ro
-	share modules "$kernel/lib/modules" ro
-	share suite "$suite" ro
-	share vm "$here" ro
-	share results "$results"
-	[ ! -d "$mnt/share/root$top" ] || mount -t tmpfs -o ro tmpfs "$mnt/share/root$top"
-}
-
-# A guest's view of files cannot go stale: nobody else changes what it can see of them while it runs.
-serve_files() {
+# For its results alone. A guest's view of files cannot go stale: nobody else changes what it can see of them while it runs.
+serve_results() {
 	local i
 	# Its lock bears the name of its socket, which is the same for every guest.
 	mkdir -p /run/virtiofsd
 	mount -t tmpfs tmpfs /run/virtiofsd
 	cd "$mnt"
-	/usr/lib/qemu/virtiofsd --socket-path=socket -o source="$mnt/share" -o sandbox=chroot -o cache=always \
+	/usr/lib/qemu/virtiofsd --socket-path=socket -o source="$results" -o sandbox=chroot -o cache=always \
 		-o no_posix_lock >"$results/virtiofsd" 2>&1 </dev/null &
 	for ((i = 0; i < 100; i++)); do
 		[ ! -S socket ] || return 0
@@ -69,24 +66,25 @@ serve_files() {
 	exit 125
 }
 
-# icount: the guest's clock counts instructions, a nanosecond each, and goes on with this machine's while it has nothing to do. So it
-# is the slower clock where processors are short: a rate is a rate in there, and nothing comes too late. (sleep=off would leap over
-# what the guest sleeps; but also while it waits for the file server, by minutes when that has to wait.)
+# icount: the guest's clock counts instructions, a nanosecond each, and leaps over what the guest would sleep. So time in there does
+# not depend on what else this machine does: a rate is a rate, nothing comes too late; and waiting costs nothing.
 # thread=single: with a thread for each CPU these kernels do not survive the patching of their own code under load. That the
 # kernel is an ELF image spares the guest its unpacking; la57=off spares it a level of page tables.
 emulate() {
 	timeout --kill-after=5 "$seconds" qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none \
-		-accel tcg,thread=single,tb-size=256 -icount shift=0 -cpu max,la57=off,erms=off -smp 1 \
+		-accel tcg,thread=single,tb-size=256 -icount shift=0,sleep=off -cpu max,la57=off,erms=off -smp 1 \
 		-M q35,memory-backend=memory -m "${memory}M" -object "memory-backend-memfd,id=memory,size=${memory}M,share=on" \
 		-chardev socket,id=host,path=socket -device vhost-user-fs-pci,chardev=host,tag=host -device virtio-rng-pci \
-		-serial "file:$results/console" -kernel "$kernel/vmlinux" -initrd "$kernel/initrd" \
+		-serial "file:$results/console" -kernel "$kernel/vmlinux" -initrd initrd \
 		-append "$arguments SECONDS_LEFT=$((seconds - 30))"
 }
 
 rm -f "$results"/{booted,status,stuck,taint,dmesg,console,log}
 printf '%q ' "$@" >"$results/command"
-share_files
-serve_files
+mkdir -p "$mnt"
+mount -t tmpfs tmpfs "$mnt"
+pack_files
+serve_results
 rc=0
 emulate >"$results/emulator" 2>&1 </dev/null || rc=$?
 if [ "$rc" -eq 124 ] || [ "$rc" -eq 137 ] || [ -e "$results/stuck" ]; then

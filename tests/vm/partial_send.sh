@@ -51,7 +51,6 @@ guest "$vm/6.1" stock 'grep " sk_psock_backlog$" /proc/kallsyms >/run/results/sy
 read -r address _ <"$work/stock/symbol"
 mkdir "$work/kernel"
 cp "$vm/6.1/vmlinux" "$vm/6.1/initrd" "$work/kernel"
-ln -s "$vm/6.1/lib" "$work/kernel/lib"
 remove_fix "$address" "$work/kernel/vmlinux" || bail "this build of 6.1 is another: the script wants to be looked at"
 
 # shellcheck disable=SC2016

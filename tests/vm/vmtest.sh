@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# `make vmtest`: the installed tests on this machine, then on other kernels in emulated machines side by side; one table.
+# `make vmtest`: the installed tests on this machine, then on other kernels, each in an emulated machine, side by side; one table.
 #
 #   environment: BUILD, KERNELS ("6.1 6.12"), TESTS (all of them), MINUTES (a guest's limit)
 #
-# $BUILD/vm holds suite (the installed tests), a folder for each kernel, lane* (the tests of each guest), and
-# results/{host,KERNEL}; what each guest of a kernel left is in results/KERNEL/lane*.
+# $BUILD/vm holds suite (the installed tests), a folder for each kernel, and results/{host,KERNEL}.
 set -euo pipefail
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL=C
@@ -22,7 +21,6 @@ for test in "${tests[@]}"; do
 done
 kept=$(realpath -m "${BUILD:-build}")/kept
 limit=$((60 * ${MINUTES:-40}))
-lanes=2 # guests of each kernel, which share its tests
 started=()
 
 die() {
@@ -72,7 +70,7 @@ kept_is_current() {
 	[ -e "$kept/began" ] && [ -z "$(find "$vm/suite" -type f -newer "$kept/began" ! -name kselftest-list.txt -print -quit)" ]
 }
 
-# Alone, for its timing matters; guests have clocks of their own.
+# Alone, for its timing matters; a guest has a time of its own.
 run_host() {
 	local out=$results/host rc=0 since=$SECONDS again=()
 	kept_is_current && again=(-k "$kept")
@@ -85,36 +83,19 @@ run_host() {
 	echo "vmtest: host: status $rc, $((SECONDS - since)) s${again:+, as \`make check\` found it}"
 }
 
-# Which guest has which tests: the longest first, each to the one that has the least so far, by the seconds that they took here, and
-# some for what each does to begin.
-share_out() {
-	rm -f "$vm"/lane*
-	awk -F '\t' 'FNR == NR { seconds[$1] = $6; next } { print seconds[$1] + 3 "\t" $1 }' "$results/host/results" "$vm/wanted" |
-		sort -rn | awk -F '\t' -v lanes="$lanes" -v lane="$vm/lane" '{
-			for (i = least = 0; i < lanes; i++)
-				if (sum[i] < sum[least])
-					least = i
-			sum[least] += $1
-			print $2 >(lane least)
-		}'
-}
-
-# run_guest KERNEL LANE: a guest that never got as far as user space is given a second chance.
-# One test at a time: the emulator forgets what it knows of addresses whenever another process runs, and two tests side by side
-# cost it more than what they wait for. But while one guest waits another goes on; that they are slower then, no guest's clock tells
-# (guest.sh).
+# run_guest KERNEL: one that never got as far as user space is given a second chance.
+# One test at a time, and no more guests than kernels: they do not wait for anything (guest.sh), so more would only take turns.
 run_guest() {
-	local out=$results/$1/lane$2 rc=0 try since=$SECONDS chosen=()
-	mapfile -t chosen <"$vm/lane$2"
+	local out=$results/$1 rc=0 try since=$SECONDS
 	for try in 1 2; do
 		rc=0
 		"$here/guest.sh" "$vm/$1" "$vm/suite" "$out" "$limit" \
-			env MPBPF_SLOW=6 LANE="$2" bash /run/vm/suite.sh /run/suite /run/results "${chosen[@]/#/-t}" || rc=$?
+			env MPBPF_SLOW=6 bash /run/vm/suite.sh /run/suite /run/results "${runner[@]}" || rc=$?
 		[ "$rc" -eq 125 ] && [ ! -e "$out/booted" ] && [ "$try" -eq 1 ] || break
 		echo "vmtest: $1: the guest did not reach user space: $(tail -n 1 "$out/console" "$out/emulator" 2>&1)"
 	done
 	echo "$rc" >"$out/status"
-	echo "vmtest: $1, guest $(($2 + 1)) of $lanes: status $rc, $((SECONDS - since)) s"
+	echo "vmtest: $1: status $rc, $((SECONDS - since)) s"
 }
 
 mkdir -p "$results"
@@ -125,21 +106,13 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 install_suite
-[ "$(wc -l <"$vm/wanted")" -ge "$lanes" ] || lanes=1
 prepare
 run_host
-share_out
 for kernel in "${kernels[@]}"; do
 	rm -rf "${results:?}/$kernel"
-	for ((lane = 0; lane < lanes; lane++)); do
-		mkdir -p "$results/$kernel/lane$lane"
-		start run_guest "$kernel" "$lane"
-	done
+	mkdir -p "$results/$kernel"
+	start run_guest "$kernel"
 done
 wait
 started=()
-for kernel in "${kernels[@]}"; do
-	each=("$results/$kernel"/lane*)
-	"$here/merge.sh" "$vm/wanted" "$results/$kernel" "${each[@]##*/}"
-done
 "$here/summary.sh" "$vm" host "${kernels[@]}"
