@@ -43,13 +43,13 @@ pack_files() {
 	mount --bind "$here" "$files/with/root/run/vm"
 	{
 		cat "$kernel/initrd"
-		"$here/files.sh" "$suite/packages.txt" "$files/of/root" | (cd "$files/of" && sed 's!^!root/!' | busybox cpio -o -H newc 2>/dev/null)
-		(cd "$files/with" && find root | busybox cpio -o -H newc 2>/dev/null)
+		"$here/files.sh" "$suite/packages.txt" "$files/of/root" | (cd "$files/of" && sed 's!^!root/!' | busybox cpio -o -H newc)
+		(cd "$files/with" && find root | busybox cpio -o -H newc)
 	} >"$mnt/initrd"
 	umount "$files/of/root" "$files/with/root/run/suite" "$files/with/root/run/vm"
 }
 
-# For its results alone. A guest's view of files cannot go stale: nobody else changes what it can see of them while it runs.
+# Its view of them cannot go stale: nobody else changes them while it runs.
 serve_results() {
 	local i
 	# Its lock bears the name of its socket, which is the same for every guest.
@@ -81,10 +81,13 @@ emulate() {
 
 rm -f "$results"/{booted,status,stuck,taint,dmesg,console,log}
 printf '%q ' "$@" >"$results/command"
+# Until the emulator runs, whatever fails is a guest that died.
+trap 'exit 125' EXIT
 mkdir -p "$mnt"
 mount -t tmpfs tmpfs "$mnt"
-pack_files
+pack_files 2>"$results/emulator"
 serve_results
+trap - EXIT
 rc=0
 emulate >"$results/emulator" 2>&1 </dev/null || rc=$?
 if [ "$rc" -eq 124 ] || [ "$rc" -eq 137 ] || [ -e "$results/stuck" ]; then

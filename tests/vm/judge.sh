@@ -49,9 +49,10 @@ taint() {
 		echo "/proc/sys/kernel/tainted was ${before:-unknown} after booting, ${after:-unknown} in the end"
 }
 
-# The runner holds skips against this list, where there is one.
+# The runner holds skips against this list, where there is one, and says what it allows in vain.
 skip_list() {
 	[ -e "$vm/suite/tests/skips/$kernel" ] || echo "tests/skips/$kernel is missing: it says what may be skipped"
+	sed -n 's/^# \(tests\/skips\/.* allows what was not skipped\)/\1/p' "$dir/log"
 }
 
 : >"$dir/machine"

@@ -56,7 +56,7 @@ write() {
 		# Kernels
 
 		What `mpbpf check` found on each kernel that `make vmtest` runs all tests on. One build serves all of them. A feature is
-		proven by using it; no version number decides. `mpbpf check` says about your kernel what is said here, and what each
+		proven by using it; no version number alone decides. `mpbpf check` says about your kernel what is said here, and what each
 		feature showed. This file is generated: `make kernels-doc` renews it, `make vmtest` holds it against what it finds.
 
 		| kernel | tested | L3/L4 protection | guarded listeners | it lacks |

@@ -100,6 +100,8 @@ echo 512 >"$guest/taint"
 wrong "the kernel is tainted" "66 passed, 1 failed, 2 skipped" "was 0 after booting, 512 in the end"
 rm "$vm/suite/tests/skips/6.1"
 wrong "no list of skips" "66 passed, 1 failed, 2 skipped" "tests/skips/6.1 is missing"
+echo "# tests/skips/6.1 allows what was not skipped: t_two.sh: ^a point # SKIP a reason$" >>"$guest/log"
+wrong "a skip is allowed in vain" "66 passed, 1 failed, 2 skipped" "tests/skips/6.1 allows what was not skipped: t_two.sh"
 
 sed -i 's/goes without/lets all through/' "$guest/check.json"
 wrong "docs/kernels.md is out of date" "66 passed, 1 failed, 2 skipped" "make kernels-doc"

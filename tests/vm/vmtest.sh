@@ -20,7 +20,7 @@ for test in "${tests[@]}"; do
 	runner+=(-t "$test")
 done
 kept=$(realpath -m "${BUILD:-build}")/kept
-limit=$((60 * ${MINUTES:-40}))
+limit=$((60 * ${MINUTES:-30}))
 started=()
 
 die() {
@@ -84,7 +84,8 @@ run_host() {
 }
 
 # run_guest KERNEL: one that never got as far as user space is given a second chance.
-# One test at a time, and no more guests than kernels: they do not wait for anything (guest.sh), so more would only take turns.
+# One test at a time, and no more guests than kernels: they wait for nothing but their results to be written (guest.sh), and more of them
+# would only take turns.
 run_guest() {
 	local out=$results/$1 rc=0 try since=$SECONDS
 	for try in 1 2; do
