@@ -21,103 +21,61 @@ static __always_inline bool listed_now(const struct listed *listed)
 	return until == ~0ULL || bpf_ktime_get_boot_ns() < until;
 }
 
-/* One walk through the lengths in use, the longest first. */
-struct list4_walk {
-	void *networks;
-	__u64 lengths; /* the lowest bit that is set stands for the longest network, and negated is its mask */
-	__u32 addr;
-	__u32 found;
-	struct list4_key key;
-};
-
-/* Called by bpf_loop, so that the verifier walks one step; 1 ends it. */
-static long list4_step(__u32 i __attribute__((unused)), struct list4_walk *walk)
-{
-	__u64 lengths = walk->lengths;
-
-	if (!lengths)
-		return 1;
-	walk->lengths = lengths & (lengths - 1);
-	walk->key.mask = -(lengths & -lengths);
-	walk->key.addr = walk->addr & walk->key.mask;
-	if (!listed_now(bpf_map_lookup_elem(walk->networks, &walk->key)))
-		return 0;
-	walk->found = 1;
-	return 1;
-}
-
+/* The lowest bit that is set stands for the longest network, and negated is its mask. */
 __weak __noinline int list4_match(__u32 addr, __u32 list)
 {
 	struct list_lengths *known = bpf_map_lookup_elem(&list_lengths, &list);
-	struct list4_walk walk = { .networks = bpf_map_lookup_elem(&lists4, &list), .addr = addr };
+	void *networks = bpf_map_lookup_elem(&lists4, &list);
+	struct list4_key key;
+	__u64 lengths;
+	int i;
 
-	if (!known || !walk.networks)
+	if (!known || !networks)
 		return 0;
-	walk.lengths = READ_ONCE(known->v4);
-	if (walk.lengths)
-		bpf_loop(33, list4_step, &walk, 0);
-	return walk.found;
+	lengths = READ_ONCE(known->v4);
+	for (i = 0; i < 33 && lengths; i++) {
+		key.mask = -(lengths & -lengths);
+		key.addr = addr & key.mask;
+		if (listed_now(bpf_map_lookup_elem(networks, &key)))
+			return 1;
+		lengths &= lengths - 1;
+	}
+	return 0;
 }
 
-/* Networks whose length lies in the upper or in the lower half of an address: `word` is that half. */
-struct list6_walk {
-	void *networks;
-	__u64 lengths;
-	__u64 word;
-	__u32 longest;
-	__u32 lower;
-	__u32 found;
-	struct list6_key key;
-};
-
-static long list6_step(__u32 i __attribute__((unused)), struct list6_walk *walk)
+/* Networks whose length lies in the upper or the lower half of an address: `word` is that half. */
+static __always_inline bool list6_half(void *networks, struct list6_key *key, __u64 *into, __u64 word, __u64 lengths,
+				       __u32 longest)
 {
-	__u64 lengths = walk->lengths, bit = lengths & -lengths;
+	__u64 bit;
+	int i;
 
-	if (!lengths)
-		return 1;
-	walk->lengths = lengths & (lengths - 1);
-	if (walk->lower)
-		walk->key.lo = walk->word & -bit;
-	else
-		walk->key.hi = walk->word & -bit;
-	walk->key.prefix = walk->longest - __builtin_ctzll(bit);
-	if (!listed_now(bpf_map_lookup_elem(walk->networks, &walk->key)))
-		return 0;
-	walk->found = 1;
-	return 1;
+	for (i = 0; i < 64 && lengths; i++) {
+		bit = lengths & -lengths;
+		*into = word & -bit;
+		key->prefix = longest - __builtin_ctzll(bit);
+		if (listed_now(bpf_map_lookup_elem(networks, key)))
+			return true;
+		lengths &= lengths - 1;
+	}
+	*into = 0;
+	return false;
 }
 
 __weak __noinline int list6_match(__u64 hi, __u64 lo, __u32 list)
 {
 	struct list_lengths *known = bpf_map_lookup_elem(&list_lengths, &list);
-	struct list6_walk walk = {
-		.networks = bpf_map_lookup_elem(&lists6, &list),
-		.word = lo,
-		.longest = 128,
-		.lower = true,
-		.key = { .hi = hi },
-	};
+	void *networks = bpf_map_lookup_elem(&lists6, &list);
+	struct list6_key key = { .hi = hi };
 
-	if (!known || !walk.networks)
+	if (!known || !networks)
 		return 0;
-	walk.lengths = READ_ONCE(known->v6[1]);
-	if (walk.lengths)
-		bpf_loop(64, list6_step, &walk, 0);
-	if (walk.found)
+	if (list6_half(networks, &key, &key.lo, lo, READ_ONCE(known->v6[1]), 128))
 		return 1;
-	walk.lengths = READ_ONCE(known->v6[0]);
-	walk.word = hi;
-	walk.longest = 64;
-	walk.lower = false;
-	walk.key.lo = 0;
-	if (walk.lengths)
-		bpf_loop(64, list6_step, &walk, 0);
-	if (walk.found)
+	if (list6_half(networks, &key, &key.hi, hi, READ_ONCE(known->v6[0]), 64))
 		return 1;
-	walk.key.hi = 0;
-	walk.key.prefix = 0;
-	return READ_ONCE(known->v6_all) && listed_now(bpf_map_lookup_elem(walk.networks, &walk.key));
+	key.prefix = 0;
+	return READ_ONCE(known->v6_all) && listed_now(bpf_map_lookup_elem(networks, &key));
 }
 
 #endif
