@@ -34,7 +34,7 @@
 
 #include "httpc_send.h"
 
-#define CLIENTS_MAX 256
+#define CLIENTS_MAX 512
 
 static struct client *clients[CLIENTS_MAX];
 static int slow, timeout_ms, rcvbuf;
