@@ -115,7 +115,7 @@ sandbox_inside() {
 
 # wait_for SECONDS COMMAND...: until it succeeds
 wait_for() {
-	local end=$((SECONDS + $1 * slow)) between
+	local end=$((SECONDS + $1 * slow + 1)) between # the second that it is may be over
 	shift
 	printf -v between '0.%03d' $((slow < 10 ? 20 * slow : 200)) # what is called costs more than to wait, on a slow machine most of all
 	until "$@" >/dev/null 2>&1; do
@@ -264,9 +264,19 @@ accessed() {
 	mapfile -t -s "${accessed_before:-0}" accesses <"$access_log"
 }
 
+# nginx_sleeps: no worker has anything to do, nor to log
+nginx_sleeps() {
+	local file process
+	for file in /proc/[0-9]*/stat; do
+		{ read -r process <"$file"; } 2>/dev/null || continue
+		[[ $process != *'(nginx) '[RD]* ]] || return 1
+	done
+}
+
 # What was answered before may not be in the log yet.
 accessed_reset() {
 	pause 50
+	wait_for 5 nginx_sleeps
 	mapfile -t accesses <"$access_log"
 	accessed_before=${#accesses[@]}
 }

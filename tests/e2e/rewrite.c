@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 	}
 	len = read_file(argv[3], before);
 	pid = atoi(argv[5]);
-	client.timeout_ms = 500 * client_slow();
+	client.timeout_ms = 5000 * client_slow();
 	if (read_file(argv[4], after) != len || pid <= 1) {
 		fputs("rewrite: the files must be of one length, and PID a process\n", stderr);
 		return 2;
@@ -89,7 +89,9 @@ int main(int argc, char **argv)
 	send_and_change(&client, before, after, len);
 	if (kill(pid, SIGCONT) < 0)
 		fail("SIGCONT");
-	while (client_read(&client, false) >= 0)
+	while (client_read(&client, false) >= 0) {
 		printf("%d\n", client.status);
+		client.timeout_ms = 500 * client_slow(); /* for one too many */
+	}
 	return 0;
 }

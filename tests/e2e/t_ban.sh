@@ -10,10 +10,10 @@ server_start
 ban='ddos.ban={"enabled": true, "failures": 4, "window_s": 3600, "ban_s": '$((3 * pace))'}'
 good=$(bearer static-token-1)
 
-# asked ADDRESS [HTTP_ARGS]: the status that a request from there gets, or "nothing"
+# asked ADDRESS [HTTP_ARGS]: the status that a request from there gets, or "nothing", for `silence` ms (5000)
 asked() {
 	local said
-	said=$(from=$1 patience=400 http "${@:2}" /echo)
+	said=$(from=$1 patience=${silence:-5000} http "${@:2}" /echo)
 	case $said in
 	timeout | failed:*'timed out') said=nothing ;;
 	esac
@@ -28,7 +28,7 @@ asked_is() {
 # refused ADDRESS: six times without a token
 refused() {
 	for _ in {1..6}; do
-		asked "$1" >/dev/null
+		silence=400 asked "$1" >/dev/null
 	done
 }
 
@@ -41,11 +41,11 @@ check "reload with bans" mpbpf reload --config "$config"
 is "$(asked "$client_ip") $(asked "$client_ip") $(asked "$client_ip" -H "$(bearer wrong)")" "401 401 403" "up to the limit"
 is "$(asked "$client_ip" -H "$good")" 200 "a good request is no failure"
 before
-matches "$(asked "$client_ip" -H "$(bearer wrong)")" '^(403|nothing)$' "the failure that bans is answered still, or cut off"
-is "$(asked "$client_ip" -H "$good")" nothing "then nothing of the source comes through"
+matches "$(silence=400 asked "$client_ip" -H "$(bearer wrong)")" '^(403|nothing)$' "the failure that bans is answered still, or cut off"
+is "$(silence=400 asked "$client_ip" -H "$good")" nothing "then nothing of the source comes through"
 is "$(asked "$other_ip" -H "$good")" 200 "another source is served"
 between "$(moved xdp.dropped.banned)" 1 1000 "drops are counted"
-check "the ban runs out" wait_for 8 asked_is 200 "$client_ip" -H "$good"
+silence=400 check "the ban runs out" wait_for 8 asked_is 200 "$client_ip" -H "$good"
 
 config_write "$ban" 'ddos.allow=["'"$other_ip"'/32"]'
 check "reload with an allow list" mpbpf reload --config "$config"

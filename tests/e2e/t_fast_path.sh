@@ -163,34 +163,30 @@ load_or_reload
 session open "connect $server_ip 8080" "send GET /1 HTTP/1.1\\r\\nHost: server\\r\\n$good\\r\\n\\r\\n" status
 session_end open
 is "$(<"$work/open")" 200 "a connection from afar goes on beside"
-near_session() { # a connection of the node, over a reload and the agent's end
-	near "$tools/httpc" <<-END | joined
-		connect $server_ip 8080
-		send GET /1 HTTP/1.1\r\nHost: server\r\n$good\r\n\r\n
-		status
-		pause $((1000 * 1))
-		send GET /1 HTTP/1.1\r\nHost: server\r\n$good\r\n\r\n
-		status
-		pause 100
-		send GET $long HTTP/1.1\r\nHost: server\r\nX-Fill: 0123456789012345678901234567890123456789\r\n\r\n
-		status
-	END
+# near_begin: a connection of the node, allowed so far; near_end: one more such request, and one without a token
+near_begin() {
+	session near "connect $server_ip 8080" "send GET /1 HTTP/1.1\\r\\nHost: server\\r\\n$good\\r\\n\\r\\n" status
+	wait_for 5 session_answered near 1
 }
-near_session >"$work/session" &
-near_session=$!
-pause 300
+near_end() {
+	session near "send GET /1 HTTP/1.1\\r\\nHost: server\\r\\n$good\\r\\n\\r\\n" status 'pause 100' \
+		"send GET $long HTTP/1.1\\r\\nHost: server\\r\\nX-Fill: 0123456789012345678901234567890123456789\\r\\n\\r\\n" status
+	session_end near
+	joined <"$work/near"
+}
+script() { near "$tools/httpc"; }
+near_begin
 listener ', "fast_path": "on", "enforce": false'
 load_or_reload
-wait "$near_session"
-is "$(<"$work/session")" "200 200 404" "by a reload the policy changes on an open connection: a dry run"
-near_session >"$work/session" &
-near_session=$!
-pause 300
+near_end >"$work/said"
+is "$(<"$work/said")" "200 200 404" "by a reload the policy changes on an open connection: a dry run"
+near_begin
 listener ', "fast_path": "on"'
 load_or_reload
 agent_kill
-wait "$near_session"
-is "$(<"$work/session")" "200 200 401" "and changes back, and without an agent the kernel judges on"
+near_end >"$work/said"
+is "$(<"$work/said")" "200 200 401" "and changes back, and without an agent the kernel judges on"
+script() { in_client "$tools/httpc"; }
 agent_start
 
 # ---- a gateway that steers ----

@@ -19,7 +19,9 @@ http -H "$static" /echo >/dev/null
 
 # flood NAME COUNT: a session that asks so often and reads nothing
 flood() {
+	before
 	session "$1" "receive 2304" "connect $server_ip 8080" "repeat $2 $request\\r\\n"
+	wait_for 5 moved_is requests.denied.no_token -ge 1
 	pause 300
 }
 
@@ -30,7 +32,6 @@ answers() {
 	got=$(tally <"$work/$1")
 }
 
-before
 accessed_reset
 flood all $count
 session all "send $request$static\\r\\n\\r\\n"
@@ -40,7 +41,6 @@ is "$got" "$count 401 0 1 200 11" "$count denials read late, all there, and the 
 is "$(moved requests.denied.no_token)" $count "each was counted once"
 accessed_is 1 "the service saw the allowed request only"
 
-before
 accessed_reset
 flood reloaded $count
 config_write auth.require_auth=false

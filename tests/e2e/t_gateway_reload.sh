@@ -13,8 +13,8 @@ echo_start 1
 echo_start 2
 
 tcp='"mode": "gateway", "protocol": "tcp"'
-check_tcp="\"health_check\": {\"type\": \"tcp\", \"interval_ms\": 100, \"timeout_ms\": $((500 * slow)), \"rise\": 2, \"fall\": 2}"
-check_http="\"health_check\": {\"type\": \"http\", \"path\": \"/health\", \"interval_ms\": 100, \"timeout_ms\": $((500 * slow)), \"rise\": 1, \"fall\": 1}"
+check_tcp="\"health_check\": {\"type\": \"tcp\", \"interval_ms\": 100, \"timeout_ms\": $((5000 * slow)), \"rise\": 2, \"fall\": 2}"
+check_http="\"health_check\": {\"type\": \"http\", \"path\": \"/health\", \"interval_ms\": 100, \"timeout_ms\": $((5000 * slow)), \"rise\": 1, \"fall\": 1}"
 both="\"hosts\": [\"$host1_ip\", \"$host2_ip\"], \"port\": 80"
 
 # write LISTENERS SERVICES: a configuration of those

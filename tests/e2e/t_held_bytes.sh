@@ -7,7 +7,7 @@ sandbox "$@"
 
 # What the gate has let by before the last of it was counted comes beyond that: segments of 64 KiB, a socket's backlog of them.
 least=$((256 << 10)) most=$((1 << 20))
-wait=$((3000 * pace))
+wait=$((6000 * pace))
 
 net_up
 in_cgroup "$cgroup" node "$top/tests/e2e/late_server.mjs" "$wait" >"$work/late.log" 2>&1 </dev/null &
@@ -27,12 +27,12 @@ port=8082 http -H "$known" /now >/dev/null
 held() {
 	local name=$1 address=$2
 	before
-	session "$name" "${@:3}" "timeout $((4 * 3000 * pace / slow + 20000))" "connect $address 8082" "$(get /before)" \
+	session "$name" "${@:3}" "timeout $((4 * 6000 * pace / slow + 20000))" "connect $address 8082" "$(get /before)" \
 		"send POST /denied HTTP/1.1\\r\\nHost: server\\r\\nContent-Length: 8000000\\r\\n\\r\\n" "file $work/large" \
 		"$(get /now)" status status status
-	wait_for 2 moved_is requests.asked_bytes -ge "$least"
+	wait_for 5 moved_is requests.asked_bytes -ge "$least"
 	# A machine that stands still for a moment has the client send later than that.
-	wait_for 1 moved_is connections.held_packets -ge 1
+	wait_for 5 moved_is connections.held_packets -ge 1
 	pause 500
 	after
 	between "${moved[requests.asked_bytes]}" "$least" "$most" "$name: the helper was given 256 KiB, and no more than was under way"

@@ -10,6 +10,8 @@ sandbox "$@"
 reached() {
 	local said
 	said=$(patience=120 from=$1 host=${2:-$server_ip} http /healthz)
+	# Connected, and the service was late: no answer to the question.
+	[ "$said" != timeout ] || said=$(from=$1 host=${2:-$server_ip} http /healthz)
 	[[ $said != 'failed: connect'*'timed out' ]] || said=no
 	echo "$said"
 }

@@ -75,7 +75,7 @@ services() {
 	{\"name\": \"six\", \"hosts\": [\"::1\"], \"port\": 9003},
 	{\"name\": \"any\", \"hosts\": [\"127.0.0.1\"], \"port\": 9004},
 	{\"name\": \"shares\", \"hosts\": [${2:-\"127.0.0.1\", \"127.0.0.2\"}], \"weights\": [$1], \"port\": 9005, \"drain_s\": $((2 * slow)),
-		\"health_check\": {\"type\": \"http\", \"path\": \"/health\", \"interval_ms\": 100, \"timeout_ms\": $((500 * slow)), \"rise\": 1, \"fall\": 1}},
+		\"health_check\": {\"type\": \"http\", \"path\": \"/health\", \"interval_ms\": 100, \"timeout_ms\": $((5000 * slow)), \"rise\": 1, \"fall\": 1}},
 	{\"name\": \"sticky\", \"hosts\": [\"127.0.0.1\", \"127.0.0.2\"], \"port\": 9005, \"policy\": \"source_hash\"},
 	{\"name\": \"guarded\", \"hosts\": [\"127.0.0.1\"], \"port\": 8080},
 	{\"name\": \"mixed\", \"hosts\": [\"127.0.0.1\", \"$host1_ip\"], \"port\": 80},
