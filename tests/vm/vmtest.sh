@@ -20,7 +20,7 @@ for test in "${tests[@]}"; do
 	runner+=(-t "$test")
 done
 kept=$(realpath -m "${BUILD:-build}")/kept
-limit=$((60 * ${MINUTES:-30}))
+limit=$((60 * ${MINUTES:-45}))
 started=()
 
 die() {
