@@ -155,7 +155,7 @@ n=$((n + 1))
 
 # ---- the ring, of a helper that does not come to read it ----
 
-# One segment of 13 kB takes 64 KiB of 8 MiB; a slow handshake makes two or three segments of it, and those take less: so many
+# One segment of 13 kB takes 64 KiB of 8 MiB; where it comes as two or three segments those take less: so many
 # that some are refused, then, whatever their number.
 agents_read
 kill -STOP "${agents[@]}"
